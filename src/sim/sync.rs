@@ -1,0 +1,206 @@
+//! How tasks wait for each other: channels, one-shot values, notifications, races.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+struct Chan<T> {
+    queue: RefCell<VecDeque<T>>,
+    waker: Cell<Option<Waker>>,
+    senders: Cell<usize>,
+    receiver_gone: Cell<bool>,
+}
+
+/// Sending half of an unbounded queue.
+pub struct Sender<T>(Rc<Chan<T>>);
+
+/// Receiving half of an unbounded queue.
+pub struct Receiver<T>(Rc<Chan<T>>);
+
+/// An unbounded queue between tasks. The receiver ends when every sender is gone and it is empty.
+pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
+    let chan = Rc::new(Chan {
+        queue: RefCell::default(),
+        waker: Cell::default(),
+        senders: Cell::new(1),
+        receiver_gone: Cell::default(),
+    });
+    (Sender(chan.clone()), Receiver(chan))
+}
+
+impl<T> Sender<T> {
+    /// Queues `value`; gives it back if nobody will ever receive it.
+    pub fn send(&self, value: T) -> Result<(), T> {
+        if self.0.receiver_gone.get() {
+            return Err(value);
+        }
+        self.0.queue.borrow_mut().push_back(value);
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.0.receiver_gone.get()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.0.senders.set(self.0.senders.get() + 1);
+        Sender(self.0.clone())
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.senders.set(self.0.senders.get() - 1);
+        if self.0.senders.get() == 0
+            && let Some(waker) = self.0.waker.take()
+        {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Receiver<T> {
+    /// The next value; `None` when the queue is empty and every sender is gone.
+    pub async fn recv(&mut self) -> Option<T> {
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if let Some(value) = self.try_recv() {
+            return Poll::Ready(Some(value));
+        }
+        if self.0.senders.get() == 0 {
+            return Poll::Ready(None);
+        }
+        self.0.waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    pub fn try_recv(&mut self) -> Option<T> {
+        self.0.queue.borrow_mut().pop_front()
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.0.receiver_gone.set(true);
+        let left = self.0.queue.take();
+        drop(left);
+    }
+}
+
+struct Shot<T> {
+    value: Cell<Option<T>>,
+    waker: Cell<Option<Waker>>,
+    sender_gone: Cell<bool>,
+}
+
+/// Sends one value.
+pub struct OneshotSender<T>(Rc<Shot<T>>);
+
+/// Future of the one value; `None` if the sender went without sending.
+pub struct OneshotReceiver<T>(Rc<Shot<T>>);
+
+pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
+    let shot = Rc::new(Shot { value: Cell::default(), waker: Cell::default(), sender_gone: Cell::default() });
+    (OneshotSender(shot.clone()), OneshotReceiver(shot))
+}
+
+impl<T> OneshotSender<T> {
+    pub fn send(self, value: T) {
+        self.0.value.set(Some(value));
+    }
+}
+
+impl<T> Drop for OneshotSender<T> {
+    fn drop(&mut self) {
+        self.0.sender_gone.set(true);
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+impl<T> Future for OneshotReceiver<T> {
+    type Output = Option<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
+        if self.0.sender_gone.get() {
+            return Poll::Ready(self.0.value.take());
+        }
+        self.0.waker.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+}
+
+/// "Something changed": any number of tasks wait, a notification wakes them all. A waiter hears
+/// every notification made after [`Notify::notified`] was called, even before it is first polled.
+#[derive(Clone, Default)]
+pub struct Notify(Rc<NotifyInner>);
+
+#[derive(Default)]
+struct NotifyInner {
+    epoch: Cell<u64>,
+    wakers: RefCell<Vec<Waker>>,
+}
+
+impl Notify {
+    pub fn new() -> Notify {
+        Notify::default()
+    }
+
+    pub fn notify(&self) {
+        self.0.epoch.set(self.0.epoch.get() + 1);
+        for waker in self.0.wakers.take() {
+            waker.wake();
+        }
+    }
+
+    pub fn notified(&self) -> impl Future<Output = ()> + 'static {
+        let inner = self.0.clone();
+        let since = inner.epoch.get();
+        poll_fn(move |cx| {
+            if inner.epoch.get() != since {
+                return Poll::Ready(());
+            }
+            let mut wakers = inner.wakers.borrow_mut();
+            if !wakers.iter().any(|w| w.will_wake(cx.waker())) {
+                wakers.push(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+/// Which of two futures ended first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Either<A, B> {
+    Left(A),
+    Right(B),
+}
+
+/// Waits for the first of two futures and drops the other. If both are ready, the left one wins.
+pub async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> Either<A, B> {
+    let mut left = pin!(left);
+    let mut right = pin!(right);
+    poll_fn(|cx| {
+        if let Poll::Ready(value) = left.as_mut().poll(cx) {
+            return Poll::Ready(Either::Left(value));
+        }
+        if let Poll::Ready(value) = right.as_mut().poll(cx) {
+            return Poll::Ready(Either::Right(value));
+        }
+        Poll::Pending
+    })
+    .await
+}
