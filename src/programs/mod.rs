@@ -1,1 +1,181 @@
-//! programs
+//! What runs in a container or on the workstation: the shell, coreutils, process tools, network
+//! tools, servers.
+//!
+//! Each submodule lists its programs in a static `TABLE`; [`Programs`] joins them and is the table a
+//! [`crate::os::Machine`] looks executables up in. A program is an `async fn(Proc) -> i32` that
+//! touches nothing but its `Proc`.
+//!
+//! The executable `busybox` is many programs in one: it takes the applet's name from `argv[0]` and
+//! runs the same code in busybox' words ([`Flavour`]).
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use futures_util::future::LocalBoxFuture;
+
+use crate::os::{Proc, Program, ProgramTable};
+
+/// A line of a program table.
+pub struct Entry {
+    pub name: &'static str,
+    /// One line for `help`.
+    pub about: &'static str,
+    pub main: fn(Proc, Context) -> LocalBoxFuture<'static, i32>,
+}
+
+/// Whose words a program speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flavour {
+    #[default]
+    Gnu,
+    Busybox,
+}
+
+/// What a program may want to know besides its process.
+#[derive(Clone)]
+pub struct Context {
+    pub programs: Programs,
+    pub flavour: Flavour,
+}
+
+/// A line of a table: `entry!("cat", files::cat, "print files")`. With `ctx` before the function it
+/// is called with the [`Context`] as well.
+macro_rules! entry {
+    ($name:literal, ctx $main:path, $about:literal) => {
+        $crate::programs::Entry { name: $name, about: $about, main: |proc, ctx| Box::pin($main(proc, ctx)) }
+    };
+    ($name:literal, $main:path, $about:literal) => {
+        $crate::programs::Entry { name: $name, about: $about, main: |proc, _| Box::pin($main(proc)) }
+    };
+}
+pub(crate) use entry;
+
+pub mod coreutils;
+pub mod net;
+pub mod procutils;
+pub mod servers;
+pub mod sh;
+pub mod util;
+
+/// Completes the arguments of one program in the interactive shell.
+pub trait Completer {
+    /// Candidates for `words[index]`, of which `prefix` stands before the cursor. Each candidate is a
+    /// whole word that begins with `prefix`.
+    fn complete(
+        &self,
+        proc: &Proc,
+        words: &[String],
+        index: usize,
+        prefix: &str,
+    ) -> LocalBoxFuture<'static, Vec<String>>;
+}
+
+const TABLES: &[&[Entry]] = &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE];
+
+/// Every program there is, with those that a machine adds on top. Cheap to clone.
+#[derive(Clone)]
+pub struct Programs(Rc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    entries: BTreeMap<&'static str, &'static Entry>,
+    extra: BTreeMap<String, (Program, String)>,
+    completers: BTreeMap<String, Rc<dyn Completer>>,
+}
+
+impl Default for Programs {
+    fn default() -> Programs {
+        Programs::with(BTreeMap::new())
+    }
+}
+
+impl Programs {
+    /// The table with more programs by name; they win over the built-in ones.
+    pub fn with(extra: BTreeMap<String, Program>) -> Programs {
+        let extra = extra.into_iter().map(|(name, program)| (name, (program, String::new()))).collect();
+        let entries = TABLES.iter().flat_map(|table| table.iter()).map(|entry| (entry.name, entry)).collect();
+        Programs(Rc::new(Inner { entries, extra, completers: BTreeMap::new() }))
+    }
+
+    /// Gives an added program its line in `help`.
+    pub fn describe(self, name: &str, about: &str) -> Programs {
+        self.change(|inner| {
+            if let Some((_, text)) = inner.extra.get_mut(name) {
+                *text = about.to_string();
+            }
+        })
+    }
+
+    /// Completes the arguments of the program `name` with `completer`.
+    pub fn with_completer(self, name: &str, completer: Rc<dyn Completer>) -> Programs {
+        self.change(|inner| {
+            inner.completers.insert(name.to_string(), completer);
+        })
+    }
+
+    fn change(self, change: impl FnOnce(&mut Inner)) -> Programs {
+        let mut inner = Rc::try_unwrap(self.0).unwrap_or_else(|shared| Inner {
+            entries: shared.entries.clone(),
+            extra: shared.extra.clone(),
+            completers: shared.completers.clone(),
+        });
+        change(&mut inner);
+        Programs(Rc::new(inner))
+    }
+
+    pub fn completer(&self, name: &str) -> Option<Rc<dyn Completer>> {
+        self.0.completers.get(name).cloned()
+    }
+
+    /// Name and one-line description of each program, by name.
+    pub fn list(&self) -> Vec<(String, String)> {
+        let mut list: BTreeMap<String, String> =
+            self.0.entries.values().map(|entry| (entry.name.to_string(), entry.about.to_string())).collect();
+        list.extend(self.0.extra.iter().map(|(name, (_, about))| (name.clone(), about.clone())));
+        list.into_iter().collect()
+    }
+
+    /// The names of all programs, for an image that has everything in /bin.
+    pub fn names(&self) -> Vec<String> {
+        self.list().into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn entry(&self, name: &str) -> Option<&'static Entry> {
+        self.0.entries.get(name).copied()
+    }
+}
+
+impl ProgramTable for Programs {
+    fn get(&self, name: &str) -> Option<Program> {
+        if let Some((program, _)) = self.0.extra.get(name) {
+            return Some(program.clone());
+        }
+        let programs = self.clone();
+        if name == "busybox" {
+            return Some(Rc::new(move |proc| Box::pin(busybox(proc, programs.clone()))));
+        }
+        let entry = self.entry(name)?;
+        Some(Rc::new(move |proc| {
+            (entry.main)(proc, Context { programs: programs.clone(), flavour: Flavour::default() })
+        }))
+    }
+}
+
+/// Runs the applet that `argv[0]` names, or `argv[1]` when called as `busybox`.
+async fn busybox(proc: Proc, programs: Programs) -> i32 {
+    let argv = proc.argv();
+    let called = argv.first().map(|name| util::file_name(name.trim_start_matches('-'))).unwrap_or_default();
+    if called == "busybox" {
+        let Some(applet) = argv.get(1) else {
+            let text = "BusyBox v1.36.1 multi-call binary.\n\nUsage: busybox [function [arguments]...]\n";
+            return util::done(proc.print(text).await);
+        };
+        return match proc.exec(&argv[1..], proc.environ()).await {
+            Ok(code) => code,
+            Err(_) => util::fail(&proc, 127, &format!("{applet}: applet not found")).await,
+        };
+    }
+    match programs.entry(if called == "sh" { "ash" } else { called }) {
+        Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }).await,
+        None => util::fail(&proc, 127, &format!("{called}: applet not found")).await,
+    }
+}

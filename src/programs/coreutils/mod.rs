@@ -1,0 +1,5 @@
+//! programs::coreutils
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

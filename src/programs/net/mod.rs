@@ -1,0 +1,5 @@
+//! programs::net
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

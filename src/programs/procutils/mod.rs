@@ -1,0 +1,5 @@
+//! programs::procutils
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

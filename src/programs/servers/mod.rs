@@ -1,0 +1,5 @@
+//! programs::servers
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];

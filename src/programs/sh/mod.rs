@@ -1,0 +1,5 @@
+//! programs::sh
+
+use super::Entry;
+
+pub const TABLE: &[Entry] = &[];
