@@ -1,1 +1,11 @@
-//! api
+//! Kubernetes objects: k8s-openapi's v1.36 types, what the API machinery adds to them (kinds,
+//! strict decoding, defaulting, validation, quantities, selectors, durations), and [`ApiClient`],
+//! the one trait between clients and cluster.
+
+pub mod client;
+pub mod error;
+pub mod object;
+
+pub use client::{ApiClient, Result};
+pub use error::Error;
+pub use object::{Kind, Object, Resource};

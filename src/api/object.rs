@@ -1,0 +1,156 @@
+//! The kinds that the cluster knows, and objects of any of them.
+
+use std::{fmt, rc::Rc};
+
+use k8s_openapi::{
+    api::{
+        coordination::v1::Lease,
+        core::v1::{ConfigMap, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
+        scheduling::v1::PriorityClass,
+    },
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+/// A typed Kubernetes object.
+pub trait Resource: Clone + Default + Serialize + DeserializeOwned + 'static {
+    const KIND: Kind;
+
+    fn meta(&self) -> &ObjectMeta;
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+    fn from_object(object: &Object) -> Option<&Rc<Self>>;
+    fn into_object(self: Rc<Self>) -> Object;
+
+    fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+
+    fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_default()
+    }
+
+    fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+}
+
+macro_rules! kinds {
+    ($($kind:ident: group $group:literal, version $version:literal, plural $plural:literal, short [$($short:literal),*], namespaced $namespaced:literal;)*) => {
+        /// A kind of object. The order is that of `kubectl api-resources` within a group.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind { $($kind,)* }
+
+        /// An object of any kind. Cloning shares it.
+        #[derive(Clone, Debug)]
+        pub enum Object { $($kind(Rc<$kind>),)* }
+
+        impl Kind {
+            pub const ALL: &'static [Kind] = &[$(Kind::$kind,)*];
+
+            pub fn name(self) -> &'static str { match self { $(Kind::$kind => stringify!($kind),)* } }
+            /// The API group; "" for core.
+            pub fn group(self) -> &'static str { match self { $(Kind::$kind => $group,)* } }
+            pub fn version(self) -> &'static str { match self { $(Kind::$kind => $version,)* } }
+            /// Resource name in paths and messages: `pods`.
+            pub fn plural(self) -> &'static str { match self { $(Kind::$kind => $plural,)* } }
+            pub fn short_names(self) -> &'static [&'static str] { match self { $(Kind::$kind => &[$($short),*],)* } }
+            pub fn namespaced(self) -> bool { match self { $(Kind::$kind => $namespaced,)* } }
+        }
+
+        impl Object {
+            pub fn kind(&self) -> Kind { match self { $(Object::$kind(_) => Kind::$kind,)* } }
+            pub fn meta(&self) -> &ObjectMeta { match self { $(Object::$kind(o) => &o.metadata,)* } }
+            /// The metadata to change; copies the object if it is shared.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta { match self { $(Object::$kind(o) => &mut Rc::make_mut(o).metadata,)* } }
+            /// As JSON, with apiVersion and kind.
+            pub fn to_value(&self) -> Value {
+                let value = match self { $(Object::$kind(o) => serde_json::to_value(&**o),)* };
+                // Maps with string keys and finite numbers always serialise.
+                value.unwrap_or(Value::Null)
+            }
+            /// From JSON without strictness: unknown fields are dropped.
+            pub fn from_value(kind: Kind, value: Value) -> Result<Object, serde_json::Error> {
+                match kind { $(Kind::$kind => serde_json::from_value::<$kind>(value).map(|o| Object::$kind(Rc::new(o))),)* }
+            }
+        }
+
+        $(impl Resource for $kind {
+            const KIND: Kind = Kind::$kind;
+            fn meta(&self) -> &ObjectMeta { &self.metadata }
+            fn meta_mut(&mut self) -> &mut ObjectMeta { &mut self.metadata }
+            fn from_object(object: &Object) -> Option<&Rc<Self>> { match object { Object::$kind(o) => Some(o), _ => None } }
+            fn into_object(self: Rc<Self>) -> Object { Object::$kind(self) }
+        })*
+    };
+}
+
+kinds! {
+    ConfigMap: group "", version "v1", plural "configmaps", short ["cm"], namespaced true;
+    Event: group "", version "v1", plural "events", short ["ev"], namespaced true;
+    Namespace: group "", version "v1", plural "namespaces", short ["ns"], namespaced false;
+    Node: group "", version "v1", plural "nodes", short ["no"], namespaced false;
+    Pod: group "", version "v1", plural "pods", short ["po"], namespaced true;
+    Secret: group "", version "v1", plural "secrets", short [], namespaced true;
+    ServiceAccount: group "", version "v1", plural "serviceaccounts", short ["sa"], namespaced true;
+    Service: group "", version "v1", plural "services", short ["svc"], namespaced true;
+    Lease: group "coordination.k8s.io", version "v1", plural "leases", short [], namespaced true;
+    PriorityClass: group "scheduling.k8s.io", version "v1", plural "priorityclasses", short ["pc"], namespaced false;
+}
+
+impl Kind {
+    /// `v1`, `coordination.k8s.io/v1`.
+    pub fn api_version(self) -> String {
+        if self.group().is_empty() { self.version().into() } else { format!("{}/{}", self.group(), self.version()) }
+    }
+
+    /// Lower-case kind: `pod`.
+    pub fn singular(self) -> String {
+        self.name().to_ascii_lowercase()
+    }
+
+    /// `pods`, `leases.coordination.k8s.io`, as messages and `-o name` show resources.
+    pub fn qualified(self) -> String {
+        if self.group().is_empty() { self.plural().into() } else { format!("{}.{}", self.plural(), self.group()) }
+    }
+
+    pub fn from_api_version_kind(api_version: &str, kind: &str) -> Option<Kind> {
+        Kind::ALL.iter().copied().find(|k| k.name() == kind && k.api_version() == api_version)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Object {
+    pub fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+
+    /// "" for cluster-scoped objects.
+    pub fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_default()
+    }
+
+    pub fn uid(&self) -> &str {
+        self.meta().uid.as_deref().unwrap_or_default()
+    }
+
+    /// The resourceVersion as a number; 0 if unset.
+    pub fn resource_version(&self) -> u64 {
+        self.meta().resource_version.as_deref().and_then(|v| v.parse().ok()).unwrap_or(0)
+    }
+
+    pub fn as_<R: Resource>(&self) -> Option<&Rc<R>> {
+        R::from_object(self)
+    }
+}
+
+impl<R: Resource> From<R> for Object {
+    fn from(resource: R) -> Object {
+        Rc::new(resource).into_object()
+    }
+}

@@ -1,0 +1,16 @@
+//! What the apiserver passes on to a node's kubelet: logs, exec, attach.
+
+use k8s_openapi::api::core::v1::Pod;
+
+use crate::{
+    api::client::{Answer, ExecOptions, LogOptions, Session},
+    sim,
+};
+
+/// A kubelet's server on port 10250, as the apiserver reaches it. `container` is chosen and checked
+/// by the apiserver.
+pub trait KubeletEndpoint {
+    fn logs<'a>(&'a self, pod: &'a Pod, container: &'a str, options: LogOptions) -> Answer<'a, sim::Receiver<Vec<u8>>>;
+    fn exec<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
+    fn attach<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
+}
