@@ -1,0 +1,190 @@
+//! Which images exist.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+};
+
+use super::{
+    Image, ImageConfig, ImageRef, PullError,
+    format::{ImageFile, Layer, TagEntry},
+    image::Files,
+    pull,
+};
+
+// `IMAGES` and `BASES`: (file name, text) of every file under images/ and base/; see build.rs.
+include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
+
+/// Layers may stand on each other this deep.
+const MAX_DEPTH: usize = 8;
+
+/// Every image that can be pulled.
+pub struct Catalogue {
+    bases: Rc<Bases>,
+    repositories: RefCell<BTreeMap<String, Rc<ImageFile>>>,
+    resolved: RefCell<BTreeMap<String, Rc<Image>>>,
+    resolver: String,
+}
+
+/// A catalogue file that can't be used: which one, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogueError {
+    pub file: String,
+    pub message: String,
+}
+
+impl fmt::Display for CatalogueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file, self.message)
+    }
+}
+
+impl std::error::Error for CatalogueError {}
+
+/// The shared layers, read when first needed.
+struct Bases {
+    layers: BTreeMap<&'static str, (&'static str, OnceCell<Option<Rc<Layer>>>)>,
+}
+
+impl Bases {
+    fn get(&self, name: &str) -> Option<Rc<Layer>> {
+        let (text, layer) = self.layers.get(name)?;
+        layer.get_or_init(|| serde_yaml::from_str(text).ok().map(Rc::new)).clone()
+    }
+
+    /// The layers below `top`, lowest first.
+    fn below(&self, top: &Layer) -> Result<Vec<Rc<Layer>>, String> {
+        let mut layers = Vec::new();
+        let mut from = top.from.clone();
+        while let Some(name) = from {
+            let layer = self.get(&name).ok_or_else(|| format!("from: there is no base layer {name}"))?;
+            from = layer.from.clone();
+            layers.push(layer);
+            if layers.len() > MAX_DEPTH {
+                return Err("from: layers stand on each other in a circle".into());
+            }
+        }
+        layers.reverse();
+        Ok(layers)
+    }
+}
+
+impl Catalogue {
+    /// The images that come with the program. A file that can't be read is left out; a test sees to
+    /// it that there is none.
+    pub fn load() -> Catalogue {
+        let catalogue = Catalogue::empty();
+        for (file, text) in IMAGES {
+            // Each is checked by the test below, so there is no error to report here.
+            let _ = catalogue.add(file, text);
+        }
+        catalogue
+    }
+
+    fn empty() -> Catalogue {
+        let layers =
+            BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), (*text, OnceCell::new()))).collect();
+        Catalogue {
+            bases: Rc::new(Bases { layers }),
+            repositories: RefCell::default(),
+            resolved: RefCell::default(),
+            // kind's nodes ask Docker's gateway.
+            resolver: "172.18.0.1:53".into(),
+        }
+    }
+
+    /// Adds an image from a file of the catalogue's format; it replaces one of the same name.
+    pub fn add(&self, file: &str, text: &str) -> Result<(), CatalogueError> {
+        let error = |message: String| CatalogueError { file: file.into(), message };
+        let parsed: ImageFile = serde_yaml::from_str(text).map_err(|e| error(e.to_string()))?;
+        let parsed = Rc::new(parsed);
+        let mut repositories = Vec::new();
+        for name in std::iter::once(&parsed.name).chain(&parsed.aliases) {
+            let name = ImageRef::parse(name).map_err(|e| error(format!("name {name}: {e}")))?;
+            repositories.push(name.repository());
+        }
+        for tag in &parsed.tags {
+            tag.pull_time().map_err(&error)?;
+            assemble(&self.bases, &parsed, tag).map_err(&error)?;
+        }
+        self.resolved.borrow_mut().clear();
+        let mut map = self.repositories.borrow_mut();
+        for repository in repositories {
+            map.insert(repository, parsed.clone());
+        }
+        Ok(())
+    }
+
+    /// Every name that can be pulled: `docker.io/library/nginx:1.27`, sorted by repository.
+    pub fn names(&self) -> Vec<String> {
+        let repositories = self.repositories.borrow();
+        let tags = |file: &Rc<ImageFile>| -> Vec<String> { file.tags.iter().flat_map(|t| t.tag.clone()).collect() };
+        repositories
+            .iter()
+            .flat_map(|(name, file)| tags(file).into_iter().map(move |t| format!("{name}:{t}")))
+            .collect()
+    }
+
+    /// The image of that name, or containerd's reason why it can't be pulled. Equal names give the
+    /// same image.
+    pub fn resolve(&self, reference: &ImageRef) -> Result<Rc<Image>, PullError> {
+        let name = reference.to_string();
+        if let Some(image) = self.resolved.borrow().get(&name) {
+            return Ok(image.clone());
+        }
+        let repository = reference.repository();
+        let file = self.repositories.borrow().get(&repository).cloned();
+        let Some(file) = file else { return Err(pull::failure(reference, false, &self.resolver)) };
+        let found = file.tags.iter().position(|entry| match (&reference.digest, &reference.tag) {
+            (Some(digest), _) => digest_of(&repository, entry) == *digest,
+            (None, Some(tag)) => entry.tag.contains(tag),
+            (None, None) => false,
+        });
+        let Some(index) = found else { return Err(pull::failure(reference, true, &self.resolver)) };
+        let image = Rc::new(self.image(name.clone(), repository, file, index));
+        self.resolved.borrow_mut().insert(name, image.clone());
+        Ok(image)
+    }
+
+    fn image(&self, reference: String, repository: String, file: Rc<ImageFile>, index: usize) -> Image {
+        let entry = &file.tags[index];
+        // Both were checked when the file was added.
+        let (_, config) = assemble(&self.bases, &file, entry).unwrap_or_default();
+        let pull_time = entry.pull_time().unwrap_or_default();
+        let (digest, size) = (digest_of(&repository, entry), entry.size);
+        let bases = self.bases.clone();
+        let files = Box::new(move || assemble(&bases, &file, &file.tags[index]).unwrap_or_default().0);
+        Image { reference, repository, digest, size, pull_time, config, files, fs: OnceCell::new() }
+    }
+}
+
+fn assemble(bases: &Bases, file: &ImageFile, entry: &TagEntry) -> Result<(Files, ImageConfig), String> {
+    let (mut files, mut config) = (Files::new(), ImageConfig { working_dir: "/".into(), ..ImageConfig::default() });
+    // A tag may stand on another base than the image's other tags.
+    let below = bases.below(if entry.layer.from.is_some() { &entry.layer } else { &file.common })?;
+    for layer in below.iter().map(Rc::as_ref).chain([&file.common, &entry.layer]) {
+        layer.apply(&mut files, &mut config)?;
+    }
+    Ok((files, config))
+}
+
+fn digest_of(repository: &str, entry: &TagEntry) -> String {
+    if let Some(digest) = &entry.digest {
+        return digest.clone();
+    }
+    let tag = entry.tag.first().map_or("", String::as_str);
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in repository.bytes().chain([b':']).chain(tag.bytes()) {
+        state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    // SplitMix64 spreads the hash over a digest's 256 bits.
+    let mut word = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    };
+    format!("sha256:{:016x}{:016x}{:016x}{:016x}", word(), word(), word(), word())
+}
