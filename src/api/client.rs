@@ -74,6 +74,8 @@ pub enum Subresource {
     Status,
     Resize,
     EphemeralContainers,
+    /// PUT namespaces/NAME/finalize.
+    Finalize,
 }
 
 #[derive(Clone, Debug)]

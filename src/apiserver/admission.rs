@@ -1,0 +1,264 @@
+//! Admission plugins, in the order of the real chain, and what the registry sets on new objects.
+
+use k8s_openapi::{
+    api::core::v1::{
+        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace,
+        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, Pod, PodCondition, PodSpec, PodStatus,
+        ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, Volume, VolumeMount,
+        VolumeProjection,
+    },
+    api::scheduling::v1::PriorityClass,
+    apimachinery::pkg::apis::meta::v1::Time,
+};
+use std::rc::Rc;
+
+use super::{ApiServer, checks, select::Selection};
+use crate::api::{Error, Kind, Object, Result, error::Cause};
+
+/// Where containers find their service account's token.
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+const TOKEN_VOLUME: &str = "kube-api-access-";
+
+impl ApiServer {
+    pub(super) fn admit_create(&self, object: &mut Object) -> Result<()> {
+        self.namespace_lifecycle(object)?;
+        match object {
+            Object::Pod(pod) => {
+                let pod = Rc::make_mut(pod);
+                self.service_account(pod)?;
+                self.priority(pod)?;
+                default_toleration_seconds(pod.spec.get_or_insert_default());
+            }
+            Object::Node(node) => taint_new_node(Rc::make_mut(node)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Nothing is created in a namespace that isn't there or is going.
+    fn namespace_lifecycle(&self, object: &Object) -> Result<()> {
+        let (kind, name) = (object.kind(), object.namespace());
+        if !kind.namespaced() {
+            return Ok(());
+        }
+        let store = self.store.borrow();
+        let Some(Object::Namespace(namespace)) = store.get(Kind::Namespace, "", name) else {
+            return Err(Error::not_found(Kind::Namespace, name));
+        };
+        if namespace.metadata.deletion_timestamp.is_none() {
+            return Ok(());
+        }
+        let why = format!("unable to create new content in namespace {name} because it is being terminated");
+        let mut error = Error::forbidden(kind, given_name(object), why);
+        error.causes.push(Cause {
+            reason: "NamespaceTerminating".into(),
+            message: format!("namespace {name} is being terminated"),
+            field: "metadata.namespace".into(),
+        });
+        Err(error)
+    }
+
+    fn service_account(&self, pod: &mut Pod) -> Result<()> {
+        let mirror = "kubernetes.io/config.mirror";
+        if pod.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(mirror)) {
+            return Ok(());
+        }
+        let shown = pod.metadata.name.clone().or_else(|| pod.metadata.generate_name.clone()).unwrap_or_default();
+        let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let spec = pod.spec.get_or_insert_default();
+        let given = spec.service_account_name.take().filter(|name| !name.is_empty());
+        let given = given.or_else(|| spec.service_account.take().filter(|name| !name.is_empty()));
+        let name = given.unwrap_or_else(|| "default".into());
+        spec.service_account_name = Some(name.clone());
+        spec.service_account = Some(name.clone());
+        let account = self.store.borrow().get(Kind::ServiceAccount, &namespace, &name).cloned();
+        let Some(account) = account.as_ref().and_then(|object| object.as_::<ServiceAccount>()) else {
+            let why =
+                format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
+            return Err(Error::forbidden(Kind::Pod, &shown, why));
+        };
+        let mount = spec.automount_service_account_token.or(account.automount_service_account_token);
+        if mount.unwrap_or(true) {
+            self.mount_token(spec);
+        }
+        if spec.image_pull_secrets.as_ref().is_none_or(Vec::is_empty) {
+            spec.image_pull_secrets.clone_from(&account.image_pull_secrets);
+        }
+        Ok(())
+    }
+
+    fn mount_token(&self, spec: &mut PodSpec) {
+        let volumes = spec.volumes.get_or_insert_default();
+        let existing = volumes.iter().find(|v| v.name.starts_with(TOKEN_VOLUME)).map(|v| v.name.clone());
+        let found = existing.is_some();
+        let name = existing.unwrap_or_else(|| format!("{TOKEN_VOLUME}{}", self.suffix()));
+        let mut used = false;
+        let mut mount = |container: &mut Container| {
+            let mounts = container.volume_mounts.get_or_insert_default();
+            if mounts.iter().any(|m| m.mount_path == TOKEN_PATH) {
+                return;
+            }
+            used = true;
+            mounts.push(VolumeMount {
+                name: name.clone(),
+                read_only: Some(true),
+                mount_path: TOKEN_PATH.into(),
+                ..VolumeMount::default()
+            });
+        };
+        spec.init_containers.iter_mut().flatten().for_each(&mut mount);
+        spec.containers.iter_mut().for_each(&mut mount);
+        if used && !found {
+            volumes.push(token_volume(name));
+        }
+        if volumes.is_empty() {
+            spec.volumes = None;
+        }
+    }
+
+    fn priority(&self, pod: &mut Pod) -> Result<()> {
+        let shown = pod.metadata.name.clone().or_else(|| pod.metadata.generate_name.clone()).unwrap_or_default();
+        let spec = pod.spec.get_or_insert_default();
+        let named = spec.priority_class_name.clone().filter(|name| !name.is_empty());
+        let class = match &named {
+            Some(name) => {
+                let class = self.store.borrow().get(Kind::PriorityClass, "", name).cloned();
+                let Some(class) = class else {
+                    let why = format!("no PriorityClass with name {name} was found");
+                    return Err(Error::forbidden(Kind::Pod, &shown, why));
+                };
+                Some(class)
+            }
+            None => {
+                let classes = self.store.borrow().list(Kind::PriorityClass, &Selection::of(""));
+                let global = classes
+                    .into_iter()
+                    .filter(|c| c.as_::<PriorityClass>().is_some_and(|c| c.global_default == Some(true)));
+                // Of several defaults the lowest counts.
+                global.min_by_key(|c| c.as_::<PriorityClass>().and_then(|c| c.value))
+            }
+        };
+        let class = class.as_ref().and_then(|class| class.as_::<PriorityClass>());
+        let value = class.and_then(|c| c.value).unwrap_or(0);
+        let policy = class.and_then(|c| c.preemption_policy.as_deref()).unwrap_or("PreemptLowerPriority").to_string();
+        if named.is_none() {
+            spec.priority_class_name = class.and_then(|c| c.metadata.name.clone());
+        }
+        if let Some(given) = spec.priority.filter(|given| *given != value) {
+            let why = format!(
+                "the integer value of priority ({given}) must not be provided in pod spec; priority admission \
+                 controller computed {value} from the given PriorityClass name"
+            );
+            return Err(Error::forbidden(Kind::Pod, &shown, why));
+        }
+        if let Some(given) = spec.preemption_policy.as_ref().filter(|given| **given != policy) {
+            let why = format!(
+                "the string value of PreemptionPolicy ({given}) must not be provided in pod spec; priority admission \
+                 controller computed {policy} from the given PriorityClass name"
+            );
+            return Err(Error::forbidden(Kind::Pod, &shown, why));
+        }
+        spec.priority = Some(value);
+        spec.preemption_policy = Some(policy);
+        Ok(())
+    }
+}
+
+/// The name that a refusal shows: the generated one isn't known yet.
+fn given_name(object: &Object) -> &str {
+    match object.name() {
+        "" => object.meta().generate_name.as_deref().unwrap_or_default(),
+        name => name,
+    }
+}
+
+/// Pods stay five minutes on a node that is not ready or unreachable.
+fn default_toleration_seconds(spec: &mut PodSpec) {
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        let tolerations = spec.tolerations.get_or_insert_default();
+        let tolerated = tolerations.iter().any(|t| {
+            let (k, effect) = (t.key.as_deref().unwrap_or_default(), t.effect.as_deref().unwrap_or_default());
+            (k == key || k.is_empty()) && (effect == "NoExecute" || effect.is_empty())
+        });
+        if !tolerated {
+            tolerations.push(Toleration {
+                key: Some(key.into()),
+                operator: Some("Exists".into()),
+                effect: Some("NoExecute".into()),
+                toleration_seconds: Some(300),
+                value: None,
+            });
+        }
+    }
+}
+
+/// A new node takes no pods before it has said that it is ready (TaintNodesByCondition).
+fn taint_new_node(node: &mut Node) {
+    let taints = node.spec.get_or_insert_default().taints.get_or_insert_default();
+    let key = "node.kubernetes.io/not-ready";
+    if !taints.iter().any(|t| t.key == key && t.effect == "NoSchedule") {
+        taints.push(Taint { key: key.into(), effect: "NoSchedule".into(), ..Taint::default() });
+    }
+}
+
+fn token_volume(name: String) -> Volume {
+    let token = ServiceAccountTokenProjection { expiration_seconds: Some(3607), path: "token".into(), audience: None };
+    let ca = ConfigMapProjection {
+        name: "kube-root-ca.crt".into(),
+        items: Some(vec![KeyToPath { key: "ca.crt".into(), path: "ca.crt".into(), mode: None }]),
+        optional: None,
+    };
+    let namespace = DownwardAPIVolumeFile {
+        path: "namespace".into(),
+        field_ref: Some(ObjectFieldSelector {
+            api_version: Some("v1".into()),
+            field_path: "metadata.namespace".into(),
+        }),
+        ..DownwardAPIVolumeFile::default()
+    };
+    let sources = vec![
+        VolumeProjection { service_account_token: Some(token), ..VolumeProjection::default() },
+        VolumeProjection { config_map: Some(ca), ..VolumeProjection::default() },
+        VolumeProjection {
+            downward_api: Some(DownwardAPIProjection { items: Some(vec![namespace]) }),
+            ..VolumeProjection::default()
+        },
+    ];
+    Volume {
+        name,
+        projected: Some(ProjectedVolumeSource { default_mode: Some(420), sources: Some(sources) }),
+        ..Volume::default()
+    }
+}
+
+/// A new pod's status is the server's: Pending, and why it isn't queued if it is gated.
+pub(super) fn prepare_pod(pod: &mut Pod, now: &Time) {
+    let gated = pod.spec.as_ref().and_then(|s| s.scheduling_gates.as_ref()).is_some_and(|gates| !gates.is_empty());
+    let condition = gated.then(|| {
+        vec![PodCondition {
+            type_: "PodScheduled".into(),
+            status: "False".into(),
+            reason: Some("SchedulingGated".into()),
+            message: Some("Scheduling is blocked due to non-empty scheduling gates".into()),
+            last_transition_time: Some(now.clone()),
+            ..PodCondition::default()
+        }]
+    });
+    pod.status = Some(PodStatus {
+        phase: Some("Pending".into()),
+        conditions: condition,
+        qos_class: Some(checks::qos(pod).into()),
+        ..PodStatus::default()
+    });
+}
+
+pub(super) fn prepare_namespace(namespace: &mut Namespace) {
+    namespace.status = Some(NamespaceStatus { phase: Some("Active".into()), ..NamespaceStatus::default() });
+    let spec: &mut NamespaceSpec = namespace.spec.get_or_insert_default();
+    let finalizers = spec.finalizers.get_or_insert_default();
+    if !finalizers.iter().any(|f| f == "kubernetes") {
+        finalizers.push("kubernetes".into());
+    }
+    let name = namespace.metadata.name.clone().unwrap_or_default();
+    namespace.metadata.labels.get_or_insert_default().insert("kubernetes.io/metadata.name".into(), name);
+}

@@ -1,0 +1,144 @@
+//! What a fresh cluster holds before anyone writes to it.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::{
+        core::v1::{ConfigMap, Namespace, NamespaceSpec, Service, ServiceAccount, ServicePort, ServiceSpec},
+        scheduling::v1::PriorityClass,
+    },
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+};
+
+use super::ApiServer;
+use crate::api::{
+    Object,
+    client::{Body, WriteOptions},
+};
+
+/// Namespaces that always exist.
+pub const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// The certificate that pods find at `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`.
+/// A real self-signed one; nobody holds its key.
+pub const ROOT_CA: &str = "-----BEGIN CERTIFICATE-----
+MIIBpjCCAUygAwIBAgIUVPZ+G1IXmkauwB+4YEwceE58JPkwCgYIKoZIzj0EAwIw
+FTETMBEGA1UEAwwKa3ViZXJuZXRlczAeFw0yNjExMjMxMDAwNDhaFw0zNjExMjAx
+MDAwNDhaMBUxEzARBgNVBAMMCmt1YmVybmV0ZXMwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQ20+E0CpuUlH11I1UobaMu9DOfVV6ReXEvwQjNqIFpkosSr+TTJEpR
+OEa/9J2Dsqx/3qJejHYECOz7OaPkhpyfo3oweDAdBgNVHQ4EFgQUGOKOmui6dvXl
+FZtJ/KMcBAbDX0AwHwYDVR0jBBgwFoAUGOKOmui6dvXlFZtJ/KMcBAbDX0AwDwYD
+VR0TAQH/BAUwAwEB/zAVBgNVHREEDjAMggprdWJlcm5ldGVzMA4GA1UdDwEB/wQE
+AwICpDAKBggqhkjOPQQDAgNIADBFAiEAnGd+KDBOCw5f2GPDxBC3o0HaAjsOFVkV
+kbylWBEdqhwCIF/8aMtAeTdlXdQpChxvn9Twr+Z4NaXIT4UDPvUsrdKC
+-----END CERTIFICATE-----
+";
+
+/// The ConfigMap with [`ROOT_CA`] that every namespace has.
+pub fn root_ca(namespace: &str) -> ConfigMap {
+    let annotation = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the \
+         internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of \
+         Kubernetes clusters.";
+    ConfigMap {
+        metadata: ObjectMeta {
+            name: Some("kube-root-ca.crt".into()),
+            namespace: Some(namespace.into()),
+            annotations: Some(BTreeMap::from([("kubernetes.io/description".into(), annotation.into())])),
+            ..ObjectMeta::default()
+        },
+        data: Some(BTreeMap::from([("ca.crt".into(), ROOT_CA.into())])),
+        ..ConfigMap::default()
+    }
+}
+
+/// The service account that every namespace has.
+pub fn default_service_account(namespace: &str) -> ServiceAccount {
+    ServiceAccount {
+        metadata: ObjectMeta {
+            name: Some("default".into()),
+            namespace: Some(namespace.into()),
+            ..ObjectMeta::default()
+        },
+        ..ServiceAccount::default()
+    }
+}
+
+impl ApiServer {
+    pub(super) fn bootstrap(&self) {
+        for name in NAMESPACES {
+            self.seed(Namespace {
+                metadata: ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() },
+                spec: Some(NamespaceSpec { finalizers: None }),
+                ..Namespace::default()
+            });
+        }
+        for (name, value, description) in [
+            (
+                "system-cluster-critical",
+                2_000_000_000,
+                "Used for system critical pods that must run in the cluster, but can be moved to another node if \
+                 necessary.",
+            ),
+            (
+                "system-node-critical",
+                2_000_001_000,
+                "Used for system critical pods that must not be moved from their current node.",
+            ),
+        ] {
+            self.seed(PriorityClass {
+                metadata: ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() },
+                description: Some(description.into()),
+                value: Some(value),
+                ..PriorityClass::default()
+            });
+        }
+        for name in NAMESPACES {
+            self.seed(default_service_account(name));
+            self.seed(root_ca(name));
+        }
+        self.seed(kubernetes_service());
+    }
+
+    /// Writes an object of the cluster's own. These are valid by construction.
+    fn seed(&self, object: impl Into<Object>) {
+        let object: Object = object.into();
+        let (kind, namespace) = (object.kind(), object.namespace().to_string());
+        let written = self.create_object(kind, &namespace, Body::Object(object), &WriteOptions::default());
+        debug_assert!(written.is_ok(), "{written:?}");
+    }
+}
+
+fn kubernetes_service() -> Service {
+    let labels = [("component", "apiserver"), ("provider", "kubernetes")];
+    Service {
+        metadata: ObjectMeta {
+            name: Some("kubernetes".into()),
+            namespace: Some("default".into()),
+            labels: Some(labels.map(|(k, v)| (k.to_string(), v.to_string())).into()),
+            ..ObjectMeta::default()
+        },
+        spec: Some(ServiceSpec {
+            cluster_ip: Some("10.96.0.1".into()),
+            cluster_ips: Some(vec!["10.96.0.1".into()]),
+            internal_traffic_policy: Some("Cluster".into()),
+            ip_families: Some(vec!["IPv4".into()]),
+            ip_family_policy: Some("SingleStack".into()),
+            ports: Some(vec![ServicePort {
+                name: Some("https".into()),
+                port: 443,
+                protocol: Some("TCP".into()),
+                target_port: Some(IntOrString::Int(6443)),
+                ..ServicePort::default()
+            }]),
+            session_affinity: Some("None".into()),
+            type_: Some("ClusterIP".into()),
+            ..ServiceSpec::default()
+        }),
+        ..Service::default()
+    }
+}
+
+/// Whether a namespace may never be deleted.
+pub(super) fn immortal(namespace: &str) -> bool {
+    matches!(namespace, "default" | "kube-system" | "kube-public")
+}

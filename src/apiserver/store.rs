@@ -1,0 +1,288 @@
+//! The store: objects in ordered maps, one version counter, a bounded history, and watchers.
+//!
+//! Invariants:
+//! - Every change takes the next version, and the changed object carries it as resourceVersion.
+//! - Stored objects are never changed in place: readers share them.
+//! - A change costs as much as there are watchers whose index entry it touches, not as there are
+//!   watchers: they are kept by node (`spec.nodeName=X`), by name, by namespace, or under "all".
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::select::Selection;
+use crate::{
+    api::{
+        Error, Kind, Object,
+        client::{Watch, WatchEvent},
+        error::Reason,
+    },
+    sim::{self, Sender},
+};
+
+/// Changes kept for watches that start from an older version, for each kind.
+const HISTORY: usize = 1024;
+
+/// Where the counter starts: a cluster that came up a moment ago has some hundred writes behind it.
+const FIRST_VERSION: u64 = 412;
+
+pub(super) struct Store {
+    version: u64,
+    tables: Vec<Table>,
+    /// Pods by the node that they are bound to, so that a kubelet's list costs its own pods.
+    by_node: BTreeMap<String, BTreeMap<(String, String), Object>>,
+    next_watcher: u64,
+}
+
+#[derive(Default)]
+struct Table {
+    /// By namespace ("" for cluster-scoped kinds), then name.
+    objects: BTreeMap<String, BTreeMap<String, Object>>,
+    history: VecDeque<Change>,
+    /// The newest version that the history no longer holds.
+    forgotten: u64,
+    watchers: Watchers,
+}
+
+/// What happened at one version. `old` and `new` are both there for a modification.
+struct Change {
+    version: u64,
+    old: Option<Object>,
+    new: Option<Object>,
+}
+
+struct Watcher {
+    selection: Selection,
+    tx: Sender<WatchEvent>,
+}
+
+type Bucket = BTreeMap<u64, Watcher>;
+
+#[derive(Default)]
+struct Watchers {
+    by_node: BTreeMap<String, Bucket>,
+    by_name: BTreeMap<String, Bucket>,
+    by_namespace: BTreeMap<String, Bucket>,
+    all: Bucket,
+    count: usize,
+    /// Closed watchers are swept out when `count` reaches this.
+    sweep_at: usize,
+}
+
+impl Store {
+    pub fn new() -> Store {
+        let tables = Kind::ALL.iter().map(|_| Table { forgotten: FIRST_VERSION, ..Table::default() }).collect();
+        Store { version: FIRST_VERSION, tables, by_node: BTreeMap::new(), next_watcher: 0 }
+    }
+
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
+        self.table(kind).objects.get(namespace)?.get(name)
+    }
+
+    /// Objects of `kind` that `selection` covers, by namespace and name.
+    pub fn list(&self, kind: Kind, selection: &Selection) -> Vec<Object> {
+        let matching = |o: &&Object| selection.matches(o);
+        if let Some(node) = selection.node(kind) {
+            let pods = self.by_node.get(node).into_iter().flat_map(|pods| pods.values());
+            return pods.filter(matching).cloned().collect();
+        }
+        let table = self.table(kind);
+        if selection.namespace.is_empty() {
+            return table.objects.values().flat_map(|names| names.values()).filter(matching).cloned().collect();
+        }
+        let names = table.objects.get(&selection.namespace).into_iter().flat_map(|names| names.values());
+        names.filter(matching).cloned().collect()
+    }
+
+    /// Writes `object` under the next version and tells the watchers. Returns it as stored.
+    pub fn put(&mut self, mut object: Object) -> Object {
+        self.version += 1;
+        object.meta_mut().resource_version = Some(self.version.to_string());
+        let kind = object.kind();
+        let names = self.table_mut(kind).objects.entry(object.namespace().to_string()).or_default();
+        let old = names.insert(object.name().to_string(), object.clone());
+        self.index(old.as_ref(), Some(&object));
+        self.record(kind, old, Some(object.clone()));
+        object
+    }
+
+    /// Removes an object. Returns its last state, under the version of the removal.
+    pub fn remove(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Object> {
+        let table = self.table_mut(kind);
+        let names = table.objects.get_mut(namespace)?;
+        let old = names.remove(name)?;
+        if names.is_empty() {
+            table.objects.remove(namespace);
+        }
+        self.version += 1;
+        self.index(Some(&old), None);
+        let mut last = old.clone();
+        last.meta_mut().resource_version = Some(self.version.to_string());
+        // Watchers get the last state; for them the removed object is both old and gone.
+        self.record(kind, Some(last.clone()), None);
+        Some(last)
+    }
+
+    pub fn watch(&mut self, kind: Kind, selection: Selection, since: u64) -> Result<Watch, Error> {
+        let (tx, rx) = sim::channel();
+        let table = &self.tables[kind as usize];
+        if since == 0 {
+            for object in self.list(kind, &selection) {
+                send(&tx, WatchEvent::Added(object));
+            }
+        } else if since < table.forgotten {
+            let message = format!("too old resource version: {since} ({})", table.forgotten);
+            send(&tx, WatchEvent::Error(Error::new(Reason::Expired, message)));
+            return Ok(rx);
+        } else if since > self.version {
+            let message = format!("Too large resource version: {since}, current: {}", self.version);
+            return Err(Error::new(Reason::Timeout, message));
+        } else {
+            let start = table.history.partition_point(|change| change.version <= since);
+            for change in table.history.range(start..) {
+                if let Some(event) = selected(&selection, change) {
+                    send(&tx, event);
+                }
+            }
+        }
+        let id = self.next_watcher;
+        self.next_watcher += 1;
+        self.table_mut(kind).watchers.add(id, kind, Watcher { selection, tx });
+        Ok(rx)
+    }
+
+    fn table(&self, kind: Kind) -> &Table {
+        &self.tables[kind as usize]
+    }
+
+    fn table_mut(&mut self, kind: Kind) -> &mut Table {
+        &mut self.tables[kind as usize]
+    }
+
+    fn index(&mut self, old: Option<&Object>, new: Option<&Object>) {
+        let (was, is) = (old.and_then(node_of), new.and_then(node_of));
+        if let (Some(node), Some(old)) = (was, old)
+            && was != is
+            && let Some(pods) = self.by_node.get_mut(node)
+        {
+            pods.remove(&(old.namespace().to_string(), old.name().to_string()));
+            if pods.is_empty() {
+                self.by_node.remove(node);
+            }
+        }
+        if let (Some(node), Some(new)) = (is, new) {
+            let key = (new.namespace().to_string(), new.name().to_string());
+            if let Some(pods) = self.by_node.get_mut(node) {
+                pods.insert(key, new.clone());
+            } else {
+                self.by_node.insert(node.to_string(), BTreeMap::from([(key, new.clone())]));
+            }
+        }
+    }
+
+    fn record(&mut self, kind: Kind, old: Option<Object>, new: Option<Object>) {
+        let version = self.version;
+        let change = Change { version, old, new };
+        let table = self.table_mut(kind);
+        table.watchers.tell(&change);
+        table.history.push_back(change);
+        if table.history.len() > HISTORY
+            && let Some(dropped) = table.history.pop_front()
+        {
+            table.forgotten = dropped.version;
+        }
+    }
+}
+
+/// The node that a pod is bound to.
+fn node_of(object: &Object) -> Option<&str> {
+    match object {
+        Object::Pod(pod) => pod.spec.as_ref()?.node_name.as_deref().filter(|node| !node.is_empty()),
+        _ => None,
+    }
+}
+
+/// The event that a change is for one selection: an object that leaves it is deleted there, with
+/// its state before the change, as the real watch cache does it.
+fn selected(selection: &Selection, change: &Change) -> Option<WatchEvent> {
+    let was = change.old.as_ref().filter(|o| selection.matches(o));
+    let is = change.new.as_ref().filter(|o| selection.matches(o));
+    match (was, is) {
+        (None, None) => None,
+        (None, Some(new)) => Some(WatchEvent::Added(new.clone())),
+        (Some(_), Some(new)) => Some(WatchEvent::Modified(new.clone())),
+        (Some(old), None) => {
+            let mut last = old.clone();
+            if old.resource_version() != change.version {
+                last.meta_mut().resource_version = Some(change.version.to_string());
+            }
+            Some(WatchEvent::Deleted(last))
+        }
+    }
+}
+
+/// A watcher that has gone is swept out later; until then what it would hear is dropped.
+fn send(tx: &Sender<WatchEvent>, event: WatchEvent) {
+    let _ = tx.send(event);
+}
+
+impl Watchers {
+    fn add(&mut self, id: u64, kind: Kind, watcher: Watcher) {
+        if self.count >= self.sweep_at {
+            self.sweep();
+            self.sweep_at = 2 * self.count + 64;
+        }
+        self.count += 1;
+        let selection = &watcher.selection;
+        let bucket = if let Some(node) = selection.node(kind) {
+            self.by_node.entry(node.to_string()).or_default()
+        } else if let Some(name) = selection.name() {
+            self.by_name.entry(name.to_string()).or_default()
+        } else if selection.namespace.is_empty() {
+            &mut self.all
+        } else {
+            self.by_namespace.entry(selection.namespace.clone()).or_default()
+        };
+        bucket.insert(id, watcher);
+    }
+
+    fn tell(&self, change: &Change) {
+        if self.count == 0 {
+            return;
+        }
+        let tell = |bucket: Option<&Bucket>| {
+            for watcher in bucket.into_iter().flat_map(|bucket| bucket.values()).filter(|w| !w.tx.is_closed()) {
+                if let Some(event) = selected(&watcher.selection, change) {
+                    send(&watcher.tx, event);
+                }
+            }
+        };
+        tell(Some(&self.all));
+        let Some(object) = change.new.as_ref().or(change.old.as_ref()) else { return };
+        tell(self.by_namespace.get(object.namespace()));
+        tell(self.by_name.get(object.name()));
+        let was = change.old.as_ref().and_then(node_of);
+        let is = change.new.as_ref().and_then(node_of);
+        if let Some(node) = was.filter(|_| was != is) {
+            tell(self.by_node.get(node));
+        }
+        if let Some(node) = is {
+            tell(self.by_node.get(node));
+        }
+    }
+
+    fn sweep(&mut self) {
+        let clean = |buckets: &mut BTreeMap<String, Bucket>| {
+            buckets.retain(|_, bucket| {
+                bucket.retain(|_, watcher| !watcher.tx.is_closed());
+                !bucket.is_empty()
+            });
+            buckets.values().map(BTreeMap::len).sum::<usize>()
+        };
+        let indexed = clean(&mut self.by_node) + clean(&mut self.by_name) + clean(&mut self.by_namespace);
+        self.all.retain(|_, watcher| !watcher.tx.is_closed());
+        self.count = indexed + self.all.len();
+    }
+}
