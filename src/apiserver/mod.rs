@@ -11,6 +11,7 @@ pub mod bootstrap;
 mod checks;
 mod connect;
 mod delete;
+pub mod events;
 mod labels;
 pub mod proxy;
 mod select;
