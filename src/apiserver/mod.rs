@@ -16,6 +16,7 @@ mod labels;
 pub mod proxy;
 mod select;
 mod store;
+pub mod table;
 mod write;
 
 pub use write::set_condition;
