@@ -1,9 +1,19 @@
-//! Open files: inodes, pipes, terminals, sinks. A `File` is an open file description; clones share
-//! its offset, as dup(2) does.
+//! Open files: inodes, pipes, terminals, devices, sinks. A `File` is an open file description;
+//! clones share its offset, as dup(2) does, and the last clone to go closes it.
 
-use std::rc::Rc;
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    rc::Rc,
+    task::{Context, Poll},
+};
 
-use super::{Errno, Tty};
+use super::{
+    Errno, Tty,
+    fs::{FileType, OpenNode, Stat},
+    pipe::Pipe,
+};
+use crate::sim::{Rng, SimTime};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OpenFlags {
@@ -46,51 +56,251 @@ impl OpenFlags {
         exclusive: false,
         directory: false,
     };
+    /// `<>`
+    pub const READ_WRITE: OpenFlags = OpenFlags {
+        read: true,
+        write: true,
+        append: false,
+        create: true,
+        truncate: false,
+        exclusive: false,
+        directory: false,
+    };
 }
 
 /// An open file description.
 #[derive(Clone)]
-pub struct File(Rc<()>);
+pub struct File(Rc<Description>);
+
+struct Description {
+    kind: Kind,
+    flags: OpenFlags,
+    offset: Cell<u64>,
+    /// The path it was opened by; empty for what has none.
+    path: Box<str>,
+}
+
+pub(super) enum Kind {
+    Node(OpenNode),
+    /// Made up when it was opened: a file of /proc.
+    Text(Rc<[u8]>),
+    Directory,
+    PipeReader(Rc<Pipe>),
+    PipeWriter(Rc<Pipe>),
+    /// A named pipe opened for both.
+    PipeBoth(Rc<Pipe>),
+    Tty(Tty),
+    Null,
+    Zero,
+    Full,
+    Random(Rc<RefCell<Rng>>),
+    Sink(Box<dyn Fn(&[u8])>),
+    /// A descriptor that isn't open.
+    Closed,
+}
+
+/// What one read of an endless device returns at most.
+const DEVICE_CHUNK: usize = 1 << 20;
 
 impl File {
+    pub(super) fn from_kind(kind: Kind, flags: OpenFlags, path: &str) -> File {
+        match &kind {
+            Kind::PipeReader(pipe) => pipe.open_reader(),
+            Kind::PipeWriter(pipe) => pipe.open_writer(),
+            Kind::PipeBoth(pipe) => {
+                pipe.open_reader();
+                pipe.open_writer();
+            }
+            _ => {}
+        }
+        File(Rc::new(Description { kind, flags, offset: Cell::new(0), path: path.into() }))
+    }
+
     /// Up to `max` bytes; empty at the end of the file. Waits for pipes and terminals.
     pub async fn read(&self, max: usize) -> Result<Vec<u8>, Errno> {
-        todo!()
+        poll_fn(|cx| self.poll_read(cx, max)).await
     }
+
+    pub fn poll_read(&self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Vec<u8>, Errno>> {
+        if !self.0.flags.read {
+            return Poll::Ready(Err(Errno::EBADF));
+        }
+        let offset = self.0.offset.get();
+        Poll::Ready(match &self.0.kind {
+            Kind::Node(node) => {
+                let data = node.read(offset, max);
+                self.0.offset.set(offset + data.len() as u64);
+                Ok(data)
+            }
+            Kind::Text(text) => {
+                let start = text.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+                let data = text[start..].iter().copied().take(max).collect::<Vec<_>>();
+                self.0.offset.set(offset + data.len() as u64);
+                Ok(data)
+            }
+            Kind::Directory => Err(Errno::EISDIR),
+            Kind::PipeReader(pipe) | Kind::PipeBoth(pipe) => return pipe.poll_read(cx, max).map(Ok),
+            Kind::Tty(tty) => return tty.poll_read(cx, max),
+            Kind::Null => Ok(Vec::new()),
+            Kind::Zero | Kind::Full => Ok(vec![0; max.min(DEVICE_CHUNK)]),
+            Kind::Random(rng) => {
+                let mut rng = rng.borrow_mut();
+                Ok((0..max.min(DEVICE_CHUNK)).map(|_| rng.below(256) as u8).collect())
+            }
+            Kind::PipeWriter(_) | Kind::Sink(_) | Kind::Closed => Err(Errno::EBADF),
+        })
+    }
+
     /// Everything up to the end.
     pub async fn read_to_end(&self) -> Result<Vec<u8>, Errno> {
-        todo!()
+        let mut all = Vec::new();
+        loop {
+            let data = self.read(64 * 1024).await?;
+            if data.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&data);
+        }
     }
-    /// Writes all of `data`; waits while a pipe is full. EPIPE when nobody will read it.
+
+    /// Writes all of `data`; waits while a pipe is full. EPIPE when nobody will read it: write by
+    /// [`super::Proc::write`] to have SIGPIPE too.
     pub async fn write_all(&self, data: &[u8]) -> Result<(), Errno> {
-        todo!()
+        let mut rest = data;
+        poll_fn(|cx| self.poll_write(cx, &mut rest)).await
     }
+
+    fn poll_write(&self, cx: &mut Context<'_>, data: &mut &[u8]) -> Poll<Result<(), Errno>> {
+        if !self.0.flags.write {
+            return Poll::Ready(Err(Errno::EBADF));
+        }
+        Poll::Ready(match &self.0.kind {
+            Kind::Node(node) => {
+                let offset = if self.0.flags.append { node.size() } else { self.0.offset.get() };
+                let (wrote, result) = node.write(offset, data);
+                self.0.offset.set(offset + wrote as u64);
+                result
+            }
+            Kind::PipeWriter(pipe) | Kind::PipeBoth(pipe) => return pipe.poll_write(cx, data),
+            Kind::Tty(tty) => tty.write(data),
+            Kind::Null | Kind::Zero | Kind::Random(_) => Ok(()),
+            Kind::Full => Err(Errno::ENOSPC),
+            Kind::Sink(sink) => {
+                sink(data);
+                Ok(())
+            }
+            Kind::Text(_) => Err(Errno::EACCES),
+            Kind::Directory | Kind::PipeReader(_) | Kind::Closed => Err(Errno::EBADF),
+        })
+    }
+
     pub fn is_tty(&self) -> bool {
-        todo!()
+        matches!(self.0.kind, Kind::Tty(_))
     }
+
     pub fn tty(&self) -> Option<Tty> {
-        todo!()
+        match &self.0.kind {
+            Kind::Tty(tty) => Some(tty.clone()),
+            _ => None,
+        }
     }
+
+    pub fn is_open(&self) -> bool {
+        !matches!(self.0.kind, Kind::Closed)
+    }
+
+    /// Whether both are the same open file description.
+    pub fn same(&self, other: &File) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Moves the offset of a regular file.
     pub fn seek(&self, offset: u64) -> Result<u64, Errno> {
-        todo!()
+        match self.0.kind {
+            Kind::Node(_) | Kind::Text(_) | Kind::Directory => {
+                self.0.offset.set(offset);
+                Ok(offset)
+            }
+            Kind::Null | Kind::Zero | Kind::Full | Kind::Random(_) => Ok(0),
+            Kind::Closed => Err(Errno::EBADF),
+            _ => Err(Errno::ESPIPE),
+        }
     }
+
+    /// The offset of a regular file.
+    pub fn offset(&self) -> u64 {
+        self.0.offset.get()
+    }
+
+    /// ftruncate(2).
+    pub fn truncate(&self, size: u64) -> Result<(), Errno> {
+        match &self.0.kind {
+            Kind::Node(node) if self.0.flags.write => node.truncate(size),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// fstat(2).
+    pub fn stat(&self) -> Result<Stat, Errno> {
+        let file_type = match &self.0.kind {
+            Kind::Node(node) => return Ok(node.stat()),
+            Kind::Closed => return Err(Errno::EBADF),
+            Kind::Text(_) => FileType::Regular,
+            Kind::Directory => FileType::Directory,
+            Kind::PipeReader(_) | Kind::PipeWriter(_) | Kind::PipeBoth(_) | Kind::Sink(_) => FileType::Fifo,
+            _ => FileType::CharDevice,
+        };
+        Ok(Stat { ino: 0, file_type, mode: 0o600, uid: 0, gid: 0, size: 0, nlink: 1, mtime: SimTime::ZERO })
+    }
+
     /// What readlink of /proc/self/fd/N shows: a path, `pipe:[12]`, `/dev/pts/0`.
     pub fn describe(&self) -> String {
-        todo!()
+        match &self.0.kind {
+            Kind::PipeReader(pipe) | Kind::PipeWriter(pipe) if self.0.path.is_empty() => format!("pipe:[{}]", pipe.id),
+            Kind::Tty(tty) => format!("/dev/{}", tty.name()),
+            Kind::Null => "/dev/null".to_owned(),
+            Kind::Sink(_) => "pipe:[0]".to_owned(),
+            _ => self.0.path.to_string(),
+        }
     }
 
     /// /dev/null.
     pub fn null() -> File {
-        todo!()
+        File::from_kind(Kind::Null, OpenFlags::READ_WRITE, "/dev/null")
     }
+
     /// Calls `sink` with each write. For logs and captured output: costs no task.
     pub fn sink(sink: impl Fn(&[u8]) + 'static) -> File {
-        todo!()
+        File::from_kind(Kind::Sink(Box::new(sink)), OpenFlags::WRITE, "")
+    }
+
+    /// A descriptor that gives EBADF.
+    pub(super) fn closed() -> File {
+        File::from_kind(Kind::Closed, OpenFlags::READ_WRITE, "")
+    }
+}
+
+impl Drop for Description {
+    fn drop(&mut self) {
+        match &self.kind {
+            Kind::PipeReader(pipe) => pipe.close_reader(),
+            Kind::PipeWriter(pipe) => pipe.close_writer(),
+            Kind::PipeBoth(pipe) => {
+                pipe.close_reader();
+                pipe.close_writer();
+            }
+            _ => {}
+        }
     }
 }
 
 /// (read end, write end), 64 KiB between them. Dropping the last clone of an end closes it.
 pub fn pipe() -> (File, File) {
-    todo!()
+    numbered_pipe(0)
+}
+
+pub(super) fn numbered_pipe(id: u64) -> (File, File) {
+    let pipe = Rc::new(Pipe::new(id));
+    let reader = File::from_kind(Kind::PipeReader(pipe.clone()), OpenFlags::READ, "");
+    (reader, File::from_kind(Kind::PipeWriter(pipe), OpenFlags::WRITE, ""))
 }

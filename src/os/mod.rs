@@ -16,9 +16,12 @@ pub mod file;
 pub mod fs;
 pub mod namespace;
 pub mod net;
+mod pipe;
 pub mod process;
+mod procfs;
 pub mod signal;
 pub mod tty;
+mod wait;
 
 pub use errno::Errno;
 pub use file::{File, OpenFlags};

@@ -1,12 +1,39 @@
-//! Terminals: a pair of ends with a line discipline between them.
+//! Terminals: a pair of ends with a line discipline between them (Linux' N_TTY, as far as programs
+//! and people can tell).
 
-use std::rc::Rc;
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+};
 
-use super::{File, Pid};
+use super::{
+    Errno, File, OpenFlags, Pid, Signal,
+    file::Kind,
+    process::{Machine, MachineInner},
+    wait::WaitQueue,
+};
 
 /// A pseudo-terminal. The master end belongs to whoever shows it (the page, an exec session).
 #[derive(Clone)]
-pub struct Tty(Rc<()>);
+pub struct Tty(Rc<TtyInner>);
+
+struct TtyInner {
+    name: Rc<str>,
+    output: Box<dyn Fn(&[u8])>,
+    modes: Cell<Modes>,
+    size: Cell<(u16, u16)>,
+    foreground: Cell<Option<Pid>>,
+    /// The machine whose processes use it; known once one has it as its controlling terminal.
+    machine: RefCell<Weak<MachineInner>>,
+    /// Input ready to be read. In canonical mode one entry is one line; an empty one is ^D.
+    ready: RefCell<VecDeque<Vec<u8>>>,
+    /// The line being edited.
+    line: RefCell<Vec<u8>>,
+    hung_up: Cell<bool>,
+    readers: WaitQueue,
+}
 
 /// Line-discipline settings, as `stty` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,47 +50,266 @@ pub struct Modes {
 impl Modes {
     pub const COOKED: Modes = Modes { canonical: true, echo: true, signals: true, output_newlines: true };
     pub const RAW: Modes = Modes { canonical: false, echo: false, signals: false, output_newlines: false };
+
+    /// Enter (`\r`) is read as `\n` (ICRNL), but in raw mode.
+    fn enter_is_newline(self) -> bool {
+        self.canonical || self.signals
+    }
 }
+
+/// Unread input kept at most; more is dropped, as a terminal that nobody reads does.
+const INPUT_LIMIT: usize = 64 * 1024;
+
+const INTR: u8 = 0x03;
+const EOF: u8 = 0x04;
+const BACKSPACE: u8 = 0x08;
+const KILL_LINE: u8 = 0x15;
+const ERASE_WORD: u8 = 0x17;
+const SUSPEND: u8 = 0x1a;
+const QUIT: u8 = 0x1c;
+const DELETE: u8 = 0x7f;
 
 impl Tty {
     /// `name` as /dev shows it: `pts/0`. `output` is called with what the terminal must show.
     pub fn new(name: &str, output: impl Fn(&[u8]) + 'static) -> Tty {
-        todo!()
+        Tty(Rc::new(TtyInner {
+            name: name.into(),
+            output: Box::new(output),
+            modes: Cell::new(Modes::COOKED),
+            size: Cell::new((80, 24)),
+            foreground: Cell::new(None),
+            machine: RefCell::default(),
+            ready: RefCell::default(),
+            line: RefCell::default(),
+            hung_up: Cell::new(false),
+            readers: WaitQueue::default(),
+        }))
     }
+
     /// What a person typed.
     pub fn input(&self, bytes: &[u8]) {
-        todo!()
+        for &byte in bytes {
+            self.input_byte(byte);
+        }
+        self.0.readers.wake();
     }
+
+    fn input_byte(&self, byte: u8) {
+        let modes = self.modes();
+        let byte = if byte == b'\r' && modes.enter_is_newline() { b'\n' } else { byte };
+        if modes.signals {
+            let signal = match byte {
+                INTR => Some(Signal::INT),
+                QUIT => Some(Signal::QUIT),
+                SUSPEND => Some(Signal::TSTP),
+                _ => None,
+            };
+            if let Some(signal) = signal {
+                self.0.line.borrow_mut().clear();
+                self.0.ready.borrow_mut().clear();
+                self.echo(&[byte]);
+                self.signal_foreground(signal);
+                return;
+            }
+        }
+        if !modes.canonical {
+            let full = self.0.ready.borrow().iter().map(Vec::len).sum::<usize>() >= INPUT_LIMIT;
+            if !full {
+                self.0.ready.borrow_mut().push_back(vec![byte]);
+                self.echo(&[byte]);
+            }
+            return;
+        }
+        match byte {
+            BACKSPACE | DELETE => self.erase(1),
+            KILL_LINE => self.erase(usize::MAX),
+            ERASE_WORD => {
+                let n = {
+                    let line = self.0.line.borrow();
+                    let text = String::from_utf8_lossy(&line);
+                    let trimmed = text.trim_end_matches([' ', '\t']);
+                    let kept = trimmed.trim_end_matches(|c: char| c != ' ' && c != '\t');
+                    text.chars().count() - kept.chars().count()
+                };
+                self.erase(n);
+            }
+            EOF => {
+                let line = self.0.line.take();
+                self.0.ready.borrow_mut().push_back(line);
+            }
+            _ => {
+                if byte != b'\n' && self.0.line.borrow().len() >= 4095 {
+                    return;
+                }
+                self.echo(&[byte]);
+                self.0.line.borrow_mut().push(byte);
+                if byte == b'\n' {
+                    let line = self.0.line.take();
+                    self.0.ready.borrow_mut().push_back(line);
+                }
+            }
+        }
+    }
+
+    /// Takes the last `n` characters off the edited line and off the screen.
+    fn erase(&self, n: usize) {
+        let mut columns = 0;
+        {
+            let mut line = self.0.line.borrow_mut();
+            for _ in 0..n {
+                let Some(byte) = line.pop() else { break };
+                // A UTF-8 character goes as a whole.
+                if byte & 0xc0 == 0x80 {
+                    while line.last().is_some_and(|b| b & 0xc0 == 0x80) {
+                        line.pop();
+                    }
+                    line.pop();
+                }
+                columns += if byte < 0x20 && byte != b'\t' { 2 } else { 1 };
+            }
+        }
+        if self.modes().echo && columns > 0 {
+            self.show(&b"\x08 \x08".repeat(columns));
+        }
+    }
+
+    fn echo(&self, bytes: &[u8]) {
+        if !self.modes().echo {
+            return;
+        }
+        let mut shown = Vec::new();
+        for &byte in bytes {
+            match byte {
+                b'\n' | b'\t' => shown.push(byte),
+                0..0x20 => shown.extend([b'^', byte + 0x40]),
+                DELETE => shown.extend(b"^?"),
+                _ => shown.push(byte),
+            }
+        }
+        self.show(&shown);
+    }
+
+    /// Sends to the screen, with ONLCR.
+    fn show(&self, bytes: &[u8]) {
+        if !self.modes().output_newlines || !bytes.contains(&b'\n') {
+            (self.0.output)(bytes);
+            return;
+        }
+        let mut shown = Vec::with_capacity(bytes.len() + 8);
+        for &byte in bytes {
+            if byte == b'\n' {
+                shown.push(b'\r');
+            }
+            shown.push(byte);
+        }
+        (self.0.output)(&shown);
+    }
+
+    pub(super) fn write(&self, data: &[u8]) -> Result<(), Errno> {
+        if self.0.hung_up.get() {
+            return Err(Errno::EIO);
+        }
+        if !data.is_empty() {
+            self.show(data);
+        }
+        Ok(())
+    }
+
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Vec<u8>, Errno>> {
+        let canonical = self.modes().canonical;
+        let mut ready = self.0.ready.borrow_mut();
+        let mut data = Vec::new();
+        while data.len() < max
+            && let Some(mut chunk) = ready.pop_front()
+        {
+            if chunk.is_empty() && !canonical {
+                continue;
+            }
+            let rest = chunk.split_off(chunk.len().min(max - data.len()));
+            data.extend(chunk);
+            if !rest.is_empty() {
+                ready.push_front(rest);
+            }
+            if canonical {
+                return Poll::Ready(Ok(data));
+            }
+        }
+        if !data.is_empty() || self.0.hung_up.get() || max == 0 {
+            return Poll::Ready(Ok(data));
+        }
+        self.0.readers.register(cx);
+        Poll::Pending
+    }
+
     /// The person went away: SIGHUP to the foreground group, reads end.
     pub fn hang_up(&self) {
-        todo!()
+        if self.0.hung_up.replace(true) {
+            return;
+        }
+        self.signal_foreground(Signal::HUP);
+        self.signal_foreground(Signal::CONT);
+        self.0.readers.wake();
     }
+
     /// A descriptor on the slave end.
     pub fn file(&self) -> File {
-        todo!()
+        File::from_kind(Kind::Tty(self.clone()), OpenFlags::READ_WRITE, "")
     }
+
     pub fn modes(&self) -> Modes {
-        todo!()
+        self.0.modes.get()
     }
+
     pub fn set_modes(&self, modes: Modes) {
-        todo!()
+        let before = self.0.modes.replace(modes);
+        if before.canonical && !modes.canonical {
+            // A line half edited becomes readable at once.
+            let line = self.0.line.take();
+            if !line.is_empty() {
+                self.0.ready.borrow_mut().push_back(line);
+            }
+            self.0.readers.wake();
+        }
     }
+
     /// (columns, rows).
     pub fn size(&self) -> (u16, u16) {
-        todo!()
+        self.0.size.get()
     }
+
     /// Sets the size; the foreground group gets SIGWINCH.
     pub fn set_size(&self, columns: u16, rows: u16) {
-        todo!()
+        if self.0.size.replace((columns, rows)) != (columns, rows) {
+            self.signal_foreground(Signal::WINCH);
+        }
     }
+
     pub fn foreground(&self) -> Option<Pid> {
-        todo!()
+        self.0.foreground.get()
     }
-    /// tcsetpgrp: host pid of the group's leader.
+
+    /// tcsetpgrp: host pid of the group's leader. A shell uses [`super::Proc::set_foreground`],
+    /// which takes pids of its own namespace.
     pub fn set_foreground(&self, group: Option<Pid>) {
-        todo!()
+        self.0.foreground.set(group);
     }
+
     pub fn name(&self) -> String {
-        todo!()
+        self.0.name.to_string()
+    }
+
+    pub fn same(&self, other: &Tty) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn attach(&self, machine: &Machine) {
+        *self.0.machine.borrow_mut() = machine.downgrade();
+    }
+
+    pub(super) fn signal_foreground(&self, signal: Signal) {
+        let machine = self.0.machine.borrow().upgrade();
+        if let (Some(group), Some(machine)) = (self.foreground(), machine) {
+            Machine::from_inner(machine).signal_group(group, signal);
+        }
     }
 }

@@ -1,0 +1,722 @@
+//! One file system: inodes and names. Permissions, paths and mounts are the walk's business.
+
+use std::{
+    cell::{Cell, OnceCell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
+
+use super::{
+    Cred, Device, FileType, FsImage, Ino, ROOT, Stat, Step,
+    image::{ImageBody, ImageNode},
+    mount::MountNs,
+};
+use crate::{
+    os::{Errno, pipe::Pipe},
+    sim::{Sim, SimTime},
+};
+
+/// A mountable tree: image below, changes above. Clones are the same file system.
+#[derive(Clone)]
+pub struct Filesystem(Rc<FsInner>);
+
+struct FsInner {
+    kind: Rc<str>,
+    lower: Option<Rc<FsImage>>,
+    upper: RefCell<BTreeMap<Ino, Rc<Node>>>,
+    next: Cell<Ino>,
+    used: Rc<Cell<u64>>,
+    limit: Option<u64>,
+    revision: Cell<u64>,
+    clock: OnceCell<Sim>,
+}
+
+/// An inode that was made or changed here.
+pub(in crate::os) struct Node {
+    ino: Ino,
+    mode: Cell<u32>,
+    uid: Cell<u32>,
+    gid: Cell<u32>,
+    nlink: Cell<u32>,
+    mtime: Cell<SimTime>,
+    body: Body,
+    /// The file system's account, and what this file put on it.
+    used: Rc<Cell<u64>>,
+    charged: Cell<u64>,
+}
+
+pub(in crate::os) enum Body {
+    File(RefCell<Data>),
+    Directory(RefCell<BTreeMap<Rc<str>, Ino>>),
+    Symlink(Rc<str>),
+    Device(Device),
+    Fifo(Rc<Pipe>),
+}
+
+#[derive(Clone)]
+pub(in crate::os) enum Data {
+    Shared(Rc<[u8]>),
+    Own(Vec<u8>),
+    Program { name: Rc<str>, size: u64 },
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Data::Own(Vec::new())
+    }
+}
+
+impl Data {
+    fn len(&self) -> u64 {
+        match self {
+            Data::Shared(data) => data.len() as u64,
+            Data::Own(data) => data.len() as u64,
+            Data::Program { size, .. } => *size,
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Data::Shared(data) => data,
+            Data::Own(data) => data,
+            Data::Program { .. } => b"\x7fELF",
+        }
+    }
+
+    fn own(&mut self) -> &mut Vec<u8> {
+        if !matches!(self, Data::Own(_)) {
+            *self = Data::Own(self.bytes().to_vec());
+        }
+        match self {
+            Data::Own(data) => data,
+            _ => unreachable!("made so above"),
+        }
+    }
+}
+
+/// What execve finds in a file.
+pub(in crate::os) enum Executable {
+    Program(Rc<str>),
+    Bytes(Vec<u8>),
+}
+
+impl Node {
+    /// Corrects the account after the file's length changed.
+    fn account(&self) {
+        if let Body::File(data) = &self.body {
+            let len = match &*data.borrow() {
+                Data::Program { .. } => 0,
+                data => data.len(),
+            };
+            let before = self.charged.replace(len);
+            self.used.set((self.used.get() + len).saturating_sub(before));
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.used.set(self.used.get().saturating_sub(self.charged.get()));
+    }
+}
+
+impl Filesystem {
+    /// `kind` as /proc/mounts names it: overlay, tmpfs, ext4.
+    pub fn new(kind: &str, lower: Rc<FsImage>) -> Filesystem {
+        let next = lower.len() + 1;
+        Filesystem::make(kind, Some(lower), next, None)
+    }
+
+    /// An empty directory, `limit` bytes at most (ENOSPC beyond).
+    pub fn empty(kind: &str, limit: Option<u64>) -> Filesystem {
+        let fs = Filesystem::make(kind, None, ROOT, limit);
+        fs.insert(Body::Directory(RefCell::default()), 0o755, 0, 0);
+        fs
+    }
+
+    fn make(kind: &str, lower: Option<Rc<FsImage>>, next: Ino, limit: Option<u64>) -> Filesystem {
+        Filesystem(Rc::new(FsInner {
+            kind: kind.into(),
+            lower,
+            upper: RefCell::default(),
+            next: Cell::new(next),
+            used: Rc::default(),
+            limit,
+            revision: Cell::new(0),
+            clock: OnceCell::new(),
+        }))
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.0.kind
+    }
+
+    /// Bytes used by files written here.
+    pub fn used(&self) -> u64 {
+        self.0.used.get()
+    }
+
+    /// Bytes it can hold.
+    pub fn limit(&self) -> Option<u64> {
+        self.0.limit
+    }
+
+    /// Counts changes; lets a watcher (the editor's tabs) notice that something was written.
+    pub fn revision(&self) -> u64 {
+        self.0.revision.get()
+    }
+
+    pub fn same(&self, other: &Filesystem) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Where modification times come from. The kernel sets it when a process first sees the file
+    /// system; before that files are dated at the simulation's start.
+    pub fn set_clock(&self, sim: &Sim) {
+        // A second machine sharing it brings the same clock.
+        let _ = self.0.clock.set(sim.clone());
+    }
+
+    // Direct access from outside any process (volumes set up by the kubelet, the workspace).
+
+    /// Creates or replaces a file; its directory must exist.
+    pub fn write(&self, path: &str, data: &[u8], mode: u32) -> Result<(), Errno> {
+        let (dir, name, node) = self.find(path)?;
+        let ino = match node {
+            Some(ino) if self.file_type(ino) == FileType::Directory => return Err(Errno::EISDIR),
+            Some(ino) => ino,
+            None => self.create(dir, &name, Body::File(RefCell::default()), mode, 0, 0)?,
+        };
+        let node = self.open(ino);
+        node.truncate(0)?;
+        node.write(0, &mut &data[..]).1?;
+        self.up(ino).mode.set(mode);
+        Ok(())
+    }
+
+    pub fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
+        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        match self.file_type(ino) {
+            FileType::Directory => Err(Errno::EISDIR),
+            _ => Ok(self.open(ino).read(0, usize::MAX)),
+        }
+    }
+
+    /// Removes a file, a symlink, or a directory with all it holds.
+    pub fn remove(&self, path: &str) -> Result<(), Errno> {
+        let found = self.walk(path, false)?;
+        let (Step::Fs { ino: dir, .. }, Some(Step::Fs { ino, .. })) = (&found.parent, &found.node) else {
+            return Err(Errno::ENOENT);
+        };
+        if *ino == ROOT {
+            return Err(Errno::EBUSY);
+        }
+        self.remove_tree(*dir, &found.name, *ino);
+        Ok(())
+    }
+
+    fn remove_tree(&self, dir: Ino, name: &str, ino: Ino) {
+        if self.file_type(ino) == FileType::Directory {
+            for (name, child) in self.entries(ino) {
+                self.remove_tree(ino, &name, child);
+            }
+        }
+        self.unlink(dir, name);
+    }
+
+    pub fn mkdir_all(&self, path: &str, mode: u32) -> Result<(), Errno> {
+        let mut at = String::new();
+        for part in path.split('/').filter(|p| !p.is_empty()) {
+            at.push('/');
+            at.push_str(part);
+            let (dir, name, node) = self.find(&at)?;
+            match node {
+                Some(ino) if self.file_type(ino) == FileType::Directory => {}
+                Some(_) => return Err(Errno::ENOTDIR),
+                None => {
+                    self.create(dir, &name, Body::Directory(RefCell::default()), mode, 0, 0)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub fn symlink(&self, target: &str, path: &str) -> Result<(), Errno> {
+        let found = self.walk(path, false)?;
+        match (found.parent, found.node) {
+            (_, Some(_)) => Err(Errno::EEXIST),
+            (Step::Fs { ino, .. }, None) => {
+                self.create(ino, &found.name, Body::Symlink(target.into()), 0o777, 0, 0).map(drop)
+            }
+            _ => Err(Errno::ENOENT),
+        }
+    }
+
+    /// Replaces what was at `to`, as rename(2).
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
+        MountNs::alone(self).rename(&Cred::root(), from, to)
+    }
+
+    pub fn chmod(&self, path: &str, mode: u32) -> Result<(), Errno> {
+        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        self.set_mode(ino, mode);
+        Ok(())
+    }
+
+    pub fn chown(&self, path: &str, uid: Option<u32>, gid: Option<u32>) -> Result<(), Errno> {
+        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        self.set_owner(ino, uid, gid);
+        Ok(())
+    }
+
+    pub fn stat(&self, path: &str) -> Result<Stat, Errno> {
+        Ok(self.stat_ino(self.find(path)?.2.ok_or(Errno::ENOENT)?))
+    }
+
+    pub fn exists(&self, path: &str) -> bool {
+        matches!(self.find(path), Ok((_, _, Some(_))))
+    }
+
+    /// Every regular file, sorted: (absolute path, size).
+    pub fn files(&self) -> Vec<(String, u64)> {
+        let mut found = Vec::new();
+        let mut todo = vec![(String::new(), ROOT)];
+        while let Some((path, dir)) = todo.pop() {
+            for (name, ino) in self.entries(dir) {
+                let path = format!("{path}/{name}");
+                match self.file_type(ino) {
+                    FileType::Directory => todo.push((path, ino)),
+                    FileType::Regular => found.push((path, self.stat_ino(ino).size)),
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    fn walk(&self, path: &str, follow: bool) -> Result<super::Resolved, Errno> {
+        let absolute = format!("/{path}");
+        MountNs::alone(self).walk(&Cred::root(), None, &absolute, follow)
+    }
+
+    /// (directory, name, what is there), following symlinks.
+    fn find(&self, path: &str) -> Result<(Ino, Rc<str>, Option<Ino>), Errno> {
+        let found = self.walk(path, true)?;
+        match (found.parent, found.node) {
+            (Step::Fs { ino: dir, .. }, None) => Ok((dir, found.name, None)),
+            (Step::Fs { ino: dir, .. }, Some(Step::Fs { ino, .. })) => Ok((dir, found.name, Some(ino))),
+            _ => Err(Errno::ENOENT),
+        }
+    }
+
+    // By inode.
+
+    fn now(&self) -> SimTime {
+        self.0.clock.get().map_or(SimTime::ZERO, Sim::now)
+    }
+
+    fn changed(&self) {
+        self.0.revision.set(self.0.revision.get() + 1);
+    }
+
+    fn upper(&self, ino: Ino) -> Option<Rc<Node>> {
+        self.0.upper.borrow().get(&ino).cloned()
+    }
+
+    fn lower(&self, ino: Ino) -> Option<&ImageNode> {
+        self.0.lower.as_ref()?.node(ino)
+    }
+
+    fn insert(&self, body: Body, mode: u32, uid: u32, gid: u32) -> Rc<Node> {
+        let ino = self.0.next.get();
+        self.0.next.set(ino + 1);
+        self.insert_at(ino, body, mode, uid, gid, self.now())
+    }
+
+    fn insert_at(&self, ino: Ino, body: Body, mode: u32, uid: u32, gid: u32, mtime: SimTime) -> Rc<Node> {
+        let node = Rc::new(Node {
+            ino,
+            mode: Cell::new(mode & 0o7777),
+            uid: Cell::new(uid),
+            gid: Cell::new(gid),
+            nlink: Cell::new(1),
+            mtime: Cell::new(mtime),
+            body,
+            used: self.0.used.clone(),
+            charged: Cell::new(0),
+        });
+        node.account();
+        self.0.upper.borrow_mut().insert(ino, node.clone());
+        node
+    }
+
+    /// The inode as ours to change: copied from the image at the first change.
+    fn up(&self, ino: Ino) -> Rc<Node> {
+        if let Some(node) = self.upper(ino) {
+            return node;
+        }
+        let Some(lower) = self.lower(ino) else {
+            // Removed, yet still open.
+            return Rc::new(Node {
+                ino,
+                mode: Cell::new(0o644),
+                uid: Cell::new(0),
+                gid: Cell::new(0),
+                nlink: Cell::new(0),
+                mtime: Cell::new(self.now()),
+                body: Body::File(RefCell::default()),
+                used: self.0.used.clone(),
+                charged: Cell::new(0),
+            });
+        };
+        let body = match &lower.body {
+            ImageBody::Data(data) => Body::File(RefCell::new(Data::Shared(data.clone()))),
+            ImageBody::Program { name, size } => {
+                Body::File(RefCell::new(Data::Program { name: name.clone(), size: *size }))
+            }
+            ImageBody::Symlink(target) => Body::Symlink(target.clone()),
+            ImageBody::Directory(entries) => Body::Directory(RefCell::new(entries.clone())),
+            ImageBody::Device(device) => Body::Device(*device),
+        };
+        self.insert_at(ino, body, lower.mode, lower.uid, lower.uid, SimTime::ZERO)
+    }
+
+    pub(in crate::os) fn file_type(&self, ino: Ino) -> FileType {
+        if let Some(node) = self.upper(ino) {
+            return match node.body {
+                Body::File(_) => FileType::Regular,
+                Body::Directory(_) => FileType::Directory,
+                Body::Symlink(_) => FileType::Symlink,
+                Body::Device(_) => FileType::CharDevice,
+                Body::Fifo(_) => FileType::Fifo,
+            };
+        }
+        match self.lower(ino).map(|n| &n.body) {
+            Some(ImageBody::Directory(_)) => FileType::Directory,
+            Some(ImageBody::Symlink(_)) => FileType::Symlink,
+            Some(ImageBody::Device(_)) => FileType::CharDevice,
+            _ => FileType::Regular,
+        }
+    }
+
+    pub(in crate::os) fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
+        if let Some(node) = self.upper(dir) {
+            return match &node.body {
+                Body::Directory(entries) => entries.borrow().get(name).copied(),
+                _ => None,
+            };
+        }
+        match &self.lower(dir)?.body {
+            ImageBody::Directory(entries) => entries.get(name).copied(),
+            _ => None,
+        }
+    }
+
+    pub(in crate::os) fn entries(&self, dir: Ino) -> BTreeMap<Rc<str>, Ino> {
+        if let Some(node) = self.upper(dir) {
+            return match &node.body {
+                Body::Directory(entries) => entries.borrow().clone(),
+                _ => BTreeMap::new(),
+            };
+        }
+        match self.lower(dir).map(|n| &n.body) {
+            Some(ImageBody::Directory(entries)) => entries.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    pub(in crate::os) fn link_target(&self, ino: Ino) -> Option<Rc<str>> {
+        if let Some(node) = self.upper(ino) {
+            return match &node.body {
+                Body::Symlink(target) => Some(target.clone()),
+                _ => None,
+            };
+        }
+        match &self.lower(ino)?.body {
+            ImageBody::Symlink(target) => Some(target.clone()),
+            _ => None,
+        }
+    }
+
+    pub(in crate::os) fn device(&self, ino: Ino) -> Option<Device> {
+        if let Some(node) = self.upper(ino) {
+            return match node.body {
+                Body::Device(device) => Some(device),
+                _ => None,
+            };
+        }
+        match self.lower(ino)?.body {
+            ImageBody::Device(device) => Some(device),
+            _ => None,
+        }
+    }
+
+    pub(in crate::os) fn fifo(&self, ino: Ino) -> Option<Rc<Pipe>> {
+        match &self.upper(ino)?.body {
+            Body::Fifo(pipe) => Some(pipe.clone()),
+            _ => None,
+        }
+    }
+
+    pub(in crate::os) fn executable(&self, ino: Ino) -> Executable {
+        if let Some(node) = self.upper(ino)
+            && let Body::File(data) = &node.body
+        {
+            return match &*data.borrow() {
+                Data::Program { name, .. } => Executable::Program(name.clone()),
+                data => Executable::Bytes(data.bytes().iter().copied().take(256).collect()),
+            };
+        }
+        match self.lower(ino).map(|n| &n.body) {
+            Some(ImageBody::Program { name, .. }) => Executable::Program(name.clone()),
+            Some(ImageBody::Data(data)) => Executable::Bytes(data.iter().copied().take(256).collect()),
+            _ => Executable::Bytes(Vec::new()),
+        }
+    }
+
+    pub(in crate::os) fn stat_ino(&self, ino: Ino) -> Stat {
+        if let Some(node) = self.upper(ino) {
+            return self.stat_node(&node);
+        }
+        let file_type = self.file_type(ino);
+        let (mode, uid) = self.lower(ino).map_or((0, 0), |n| (n.mode, n.uid));
+        let size = match self.lower(ino).map(|n| &n.body) {
+            Some(ImageBody::Data(data)) => data.len() as u64,
+            Some(ImageBody::Program { size, .. }) => *size,
+            Some(ImageBody::Symlink(target)) => target.len() as u64,
+            Some(ImageBody::Directory(_)) => 4096,
+            _ => 0,
+        };
+        let nlink = if file_type == FileType::Directory { self.directory_links(ino) } else { 1 };
+        Stat { ino, file_type, mode: mode & 0o7777, uid, gid: uid, size, nlink, mtime: SimTime::ZERO }
+    }
+
+    fn stat_node(&self, node: &Node) -> Stat {
+        let (file_type, size) = match &node.body {
+            Body::File(data) => (FileType::Regular, data.borrow().len()),
+            Body::Directory(_) => (FileType::Directory, 4096),
+            Body::Symlink(target) => (FileType::Symlink, target.len() as u64),
+            Body::Device(_) => (FileType::CharDevice, 0),
+            Body::Fifo(_) => (FileType::Fifo, 0),
+        };
+        let nlink = if file_type == FileType::Directory { self.directory_links(node.ino) } else { node.nlink.get() };
+        Stat {
+            ino: node.ino,
+            file_type,
+            mode: node.mode.get(),
+            uid: node.uid.get(),
+            gid: node.gid.get(),
+            size,
+            nlink,
+            mtime: node.mtime.get(),
+        }
+    }
+
+    /// Itself, its name, and `..` of each directory in it.
+    fn directory_links(&self, ino: Ino) -> u32 {
+        let inside = self.entries(ino).values().filter(|i| self.file_type(**i) == FileType::Directory).count();
+        2 + inside as u32
+    }
+
+    /// Makes `name` in `dir`, which must not have it.
+    pub(in crate::os) fn create(
+        &self,
+        dir: Ino,
+        name: &str,
+        body: Body,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    ) -> Result<Ino, Errno> {
+        if self.file_type(dir) != FileType::Directory {
+            return Err(Errno::ENOTDIR);
+        }
+        if self.0.limit.is_some_and(|limit| self.used() >= limit && limit > 0) {
+            return Err(Errno::ENOSPC);
+        }
+        let parent = self.up(dir);
+        // A set-group-id directory hands its group down.
+        let (mode, gid) = match parent.mode.get() & 0o2000 {
+            0 => (mode, gid),
+            _ if matches!(body, Body::Directory(_)) => (mode | 0o2000, parent.gid.get()),
+            _ => (mode, parent.gid.get()),
+        };
+        let ino = self.insert(body, mode, uid, gid).ino;
+        self.enter(&parent, name, ino);
+        Ok(ino)
+    }
+
+    fn enter(&self, dir: &Node, name: &str, ino: Ino) {
+        if let Body::Directory(entries) = &dir.body {
+            entries.borrow_mut().insert(name.into(), ino);
+        }
+        dir.mtime.set(self.now());
+        self.changed();
+    }
+
+    fn leave(&self, dir: &Node, name: &str) -> Option<Ino> {
+        let Body::Directory(entries) = &dir.body else { return None };
+        let ino = entries.borrow_mut().remove(name);
+        dir.mtime.set(self.now());
+        self.changed();
+        ino
+    }
+
+    /// Takes `name` out of `dir`; the inode goes with its last name (open files keep its data).
+    pub(in crate::os) fn unlink(&self, dir: Ino, name: &str) {
+        if let Some(ino) = self.leave(&self.up(dir), name) {
+            self.drop_link(ino);
+        }
+    }
+
+    fn drop_link(&self, ino: Ino) {
+        if let Some(node) = self.upper(ino) {
+            node.nlink.set(node.nlink.get().saturating_sub(1));
+            if node.nlink.get() == 0 || matches!(node.body, Body::Directory(_)) {
+                let gone = self.0.upper.borrow_mut().remove(&ino);
+                drop(gone);
+            }
+        }
+    }
+
+    /// Moves a name; what was at the new one goes.
+    pub(in crate::os) fn rename_ino(&self, from: Ino, name: &str, to: Ino, new_name: &str) {
+        let Some(ino) = self.leave(&self.up(from), name) else { return };
+        if let Some(old) = self.child(to, new_name) {
+            self.leave(&self.up(to), new_name);
+            self.drop_link(old);
+        }
+        self.enter(&self.up(to), new_name, ino);
+    }
+
+    pub(in crate::os) fn link(&self, ino: Ino, dir: Ino, name: &str) {
+        let node = self.up(ino);
+        node.nlink.set(node.nlink.get() + 1);
+        self.enter(&self.up(dir), name, ino);
+    }
+
+    pub(in crate::os) fn set_mode(&self, ino: Ino, mode: u32) {
+        self.up(ino).mode.set(mode & 0o7777);
+        self.changed();
+    }
+
+    pub(in crate::os) fn set_owner(&self, ino: Ino, uid: Option<u32>, gid: Option<u32>) {
+        let node = self.up(ino);
+        node.uid.set(uid.unwrap_or(node.uid.get()));
+        node.gid.set(gid.unwrap_or(node.gid.get()));
+        self.changed();
+    }
+
+    pub(in crate::os) fn set_mtime(&self, ino: Ino, mtime: SimTime) {
+        self.up(ino).mtime.set(mtime);
+        self.changed();
+    }
+
+    pub(in crate::os) fn open(&self, ino: Ino) -> OpenNode {
+        OpenNode { fs: self.clone(), ino, node: RefCell::new(self.upper(ino)) }
+    }
+}
+
+/// A regular file as an open description holds it. The inode of an image is looked at in place;
+/// once somebody changed it, ours is the changed one.
+pub(in crate::os) struct OpenNode {
+    fs: Filesystem,
+    ino: Ino,
+    node: RefCell<Option<Rc<Node>>>,
+}
+
+impl OpenNode {
+    fn upper(&self) -> Option<Rc<Node>> {
+        let mut node = self.node.borrow_mut();
+        if node.is_none() {
+            *node = self.fs.upper(self.ino);
+        }
+        node.clone()
+    }
+
+    fn own(&self) -> Rc<Node> {
+        match self.upper() {
+            Some(node) => node,
+            None => {
+                let node = self.fs.up(self.ino);
+                *self.node.borrow_mut() = Some(node.clone());
+                node
+            }
+        }
+    }
+
+    pub(in crate::os) fn read(&self, offset: u64, max: usize) -> Vec<u8> {
+        let slice = |data: &[u8]| {
+            let start = data.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
+            data[start..start + max.min(data.len() - start)].to_vec()
+        };
+        match self.upper() {
+            Some(node) => match &node.body {
+                Body::File(data) => slice(data.borrow().bytes()),
+                _ => Vec::new(),
+            },
+            None => match self.fs.lower(self.ino).map(|n| &n.body) {
+                Some(ImageBody::Data(data)) => slice(data),
+                Some(ImageBody::Program { .. }) => slice(b"\x7fELF"),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    pub(in crate::os) fn size(&self) -> u64 {
+        self.stat().size
+    }
+
+    pub(in crate::os) fn stat(&self) -> Stat {
+        match self.upper() {
+            Some(node) => self.fs.stat_node(&node),
+            None => self.fs.stat_ino(self.ino),
+        }
+    }
+
+    /// Writes what fits from the front of `data`: how much, and ENOSPC if that wasn't all.
+    pub(in crate::os) fn write(&self, offset: u64, data: &mut &[u8]) -> (usize, Result<(), Errno>) {
+        let node = self.own();
+        let Body::File(content) = &node.body else { return (0, Err(Errno::EISDIR)) };
+        let Ok(start) = usize::try_from(offset) else { return (0, Err(Errno::EFBIG)) };
+        let before = content.borrow().len();
+        let room = self.fs.0.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.fs.used()));
+        let end = (offset + data.len() as u64).min(before.max(offset).saturating_add(room));
+        let n = usize::try_from(end.saturating_sub(offset)).unwrap_or(0).min(data.len());
+        if n > 0 {
+            let mut content = content.borrow_mut();
+            let bytes = content.own();
+            if bytes.len() < start + n {
+                bytes.resize(start + n, 0);
+            }
+            bytes[start..start + n].copy_from_slice(&data[..n]);
+        }
+        *data = &data[n..];
+        self.modified(&node);
+        (n, if data.is_empty() { Ok(()) } else { Err(Errno::ENOSPC) })
+    }
+
+    pub(in crate::os) fn truncate(&self, size: u64) -> Result<(), Errno> {
+        let node = self.own();
+        let Body::File(content) = &node.body else { return Err(Errno::EINVAL) };
+        let size = usize::try_from(size).map_err(|_| Errno::EFBIG)?;
+        let grows = (size as u64).saturating_sub(content.borrow().len());
+        if self.fs.0.limit.is_some_and(|limit| self.fs.used() + grows > limit && grows > 0) {
+            return Err(Errno::ENOSPC);
+        }
+        if size == 0 {
+            *content.borrow_mut() = Data::default();
+        } else {
+            content.borrow_mut().own().resize(size, 0);
+        }
+        self.modified(&node);
+        Ok(())
+    }
+
+    fn modified(&self, node: &Node) {
+        node.account();
+        node.mtime.set(self.fs.now());
+        self.fs.changed();
+    }
+}

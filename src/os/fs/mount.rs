@@ -1,0 +1,612 @@
+//! Mount namespaces: the walk along a path, and what can be done at its end.
+//!
+//! A mount hangs on a name in a directory of another mount, so a mount point needs no inode of its
+//! own and mounting changes no file system (but for missing directories above it).
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+};
+
+use super::{Body, DirEntry, FileType, Filesystem, FsImage, Ino, ROOT, Stat};
+use crate::{
+    os::{Errno, Proc, procfs},
+    sim::Sim,
+};
+
+/// A mount: a directory of `fs` (or a file, for subPath and /etc/hosts) seen at `target`.
+#[derive(Clone)]
+pub struct Mount {
+    pub target: String,
+    pub fs: Filesystem,
+    /// Path within `fs`; "/" for its root.
+    pub source: String,
+    pub read_only: bool,
+}
+
+/// A mount namespace: the mounts that a process sees. The kernel adds /proc and /dev itself.
+#[derive(Clone)]
+pub struct MountNs(Rc<Inner>);
+
+struct Inner {
+    mounts: RefCell<Vec<Mounted>>,
+    clock_set: Cell<bool>,
+}
+
+struct Mounted {
+    fs: Filesystem,
+    /// The inode of `fs` that is seen.
+    root: Ino,
+    /// Where it hangs: a name in a directory of an earlier mount.
+    parent: usize,
+    dir: Ino,
+    name: Rc<str>,
+    target: Rc<str>,
+    source: Rc<str>,
+    read_only: bool,
+    /// /proc: no file system behind it.
+    proc: bool,
+}
+
+/// Whose permissions count.
+#[derive(Clone)]
+pub(in crate::os) struct Cred {
+    pub(in crate::os) uid: u32,
+    pub(in crate::os) gid: u32,
+    pub(in crate::os) groups: Rc<[u32]>,
+}
+
+impl Cred {
+    pub(in crate::os) fn root() -> Cred {
+        Cred { uid: 0, gid: 0, groups: Rc::default() }
+    }
+
+    fn in_group(&self, gid: u32) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+
+    /// `mask`: 4 read, 2 write, 1 execute.
+    pub(in crate::os) fn may(&self, stat: &Stat, mask: u32) -> Result<(), Errno> {
+        if self.uid == 0 {
+            // Root may do all but execute what nobody may execute.
+            let executable = stat.mode & 0o111 != 0 || stat.file_type == FileType::Directory;
+            return if mask & 1 != 0 && !executable { Err(Errno::EACCES) } else { Ok(()) };
+        }
+        let bits = if self.uid == stat.uid {
+            stat.mode >> 6
+        } else if self.in_group(stat.gid) {
+            stat.mode >> 3
+        } else {
+            stat.mode
+        };
+        if bits & mask == mask { Ok(()) } else { Err(Errno::EACCES) }
+    }
+}
+
+/// Where a walk stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::os) enum Step {
+    Fs {
+        mount: usize,
+        ino: Ino,
+    },
+    /// A path below /proc, without a slash in front; empty for /proc itself.
+    Proc(Rc<str>),
+}
+
+/// The end of a walk.
+pub(in crate::os) struct Resolved {
+    pub(in crate::os) parent: Step,
+    pub(in crate::os) name: Rc<str>,
+    /// `None`: the name isn't there, but its directory is.
+    pub(in crate::os) node: Option<Step>,
+    /// The path without symlinks, `.` and `..`.
+    pub(in crate::os) path: String,
+    /// It was named with a slash at its end.
+    pub(in crate::os) must_be_dir: bool,
+}
+
+/// `path` without `.`, `..` and double slashes, by text alone.
+pub(in crate::os) fn clean_path(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+thread_local! {
+    /// /dev is the same everywhere and never changes: one table serves all.
+    static DEV: Rc<FsImage> = Rc::new(FsImage::dev());
+}
+
+const MAX_LINKS: u32 = 40;
+const MAX_NAME: usize = 255;
+const MAX_PATH: usize = 4096;
+
+impl MountNs {
+    pub fn new(root: Filesystem, root_read_only: bool) -> MountNs {
+        let ns = MountNs::alone(&root);
+        {
+            let mut mounts = ns.0.mounts.borrow_mut();
+            mounts[0].read_only = root_read_only;
+            let dev = Filesystem::new("tmpfs", DEV.with(Rc::clone));
+            for (fs, name, proc) in [(root, "proc", true), (dev, "dev", false)] {
+                mounts.push(Mounted {
+                    fs,
+                    root: ROOT,
+                    parent: 0,
+                    dir: ROOT,
+                    name: name.into(),
+                    target: format!("/{name}").into(),
+                    source: "/".into(),
+                    read_only: false,
+                    proc,
+                });
+            }
+        }
+        ns
+    }
+
+    /// `fs` with nothing mounted on it.
+    pub(super) fn alone(fs: &Filesystem) -> MountNs {
+        let root = Mounted {
+            fs: fs.clone(),
+            root: ROOT,
+            parent: 0,
+            dir: 0,
+            name: "".into(),
+            target: "/".into(),
+            source: "/".into(),
+            read_only: false,
+            proc: false,
+        };
+        MountNs(Rc::new(Inner { mounts: RefCell::new(vec![root]), clock_set: Cell::new(false) }))
+    }
+
+    pub fn same(&self, other: &MountNs) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// A new namespace with the same mounts (clone(2) with CLONE_NEWNS).
+    pub fn copy(&self) -> MountNs {
+        let mounts = self.0.mounts.borrow().iter().map(Mounted::copy).collect();
+        MountNs(Rc::new(Inner { mounts: RefCell::new(mounts), clock_set: Cell::new(self.0.clock_set.get()) }))
+    }
+
+    /// Mounts over `target`, making the directories above it if needed. ENOENT if the source isn't
+    /// there; ENOTDIR if one of source and target is a directory and the other isn't.
+    pub fn mount(&self, mount: Mount) -> Result<(), Errno> {
+        let source = mount.fs.walk_to(&mount.source)?;
+        let found = self.make_mount_point(&mount.target)?;
+        let Step::Fs { mount: parent, ino: dir } = found.parent else { return Err(Errno::ENOENT) };
+        if found.path == "/" {
+            return Err(Errno::EBUSY);
+        }
+        if let Some(Step::Fs { mount: at, ino }) = found.node {
+            let is_dir = self.fs(at).file_type(ino) == FileType::Directory;
+            if is_dir != (mount.fs.file_type(source) == FileType::Directory) {
+                return Err(Errno::ENOTDIR);
+            }
+        }
+        self.0.clock_set.set(false);
+        self.0.mounts.borrow_mut().push(Mounted {
+            fs: mount.fs,
+            root: source,
+            parent,
+            dir,
+            name: found.name,
+            target: found.path.into(),
+            source: mount.source.into(),
+            read_only: mount.read_only,
+            proc: false,
+        });
+        Ok(())
+    }
+
+    fn make_mount_point(&self, target: &str) -> Result<Resolved, Errno> {
+        let root = Cred::root();
+        let target = clean_path(target);
+        let mut end = 0;
+        while let Some(next) = target[end + 1..].find('/') {
+            end += 1 + next;
+            let found = self.walk(&root, None, &target[..end], true)?;
+            if let (Step::Fs { mount, ino }, None) = (&found.parent, &found.node) {
+                self.fs(*mount).create(*ino, &found.name, Body::Directory(RefCell::default()), 0o755, 0, 0)?;
+            }
+        }
+        self.walk(&root, None, &target, true)
+    }
+
+    pub fn mounts(&self) -> Vec<Mount> {
+        let mounts = self.0.mounts.borrow();
+        mounts
+            .iter()
+            .filter(|m| !m.proc)
+            .map(|m| Mount {
+                target: m.target.to_string(),
+                fs: m.fs.clone(),
+                source: m.source.to_string(),
+                read_only: m.read_only,
+            })
+            .collect()
+    }
+
+    /// The lines of /proc/mounts.
+    pub(in crate::os) fn table(&self) -> String {
+        let mut table = String::new();
+        for m in self.0.mounts.borrow().iter() {
+            let kind = if m.proc { "proc" } else { m.fs.kind() };
+            let access = if m.read_only { "ro" } else { "rw" };
+            let size = m.fs.limit().filter(|_| !m.proc).map(|n| format!(",size={}k", n / 1024)).unwrap_or_default();
+            let device = if kind == "ext4" { "/dev/vda1" } else { kind };
+            table.push_str(&format!("{device} {} {kind} {access},relatime{size} 0 0\n", m.target));
+        }
+        table
+    }
+
+    /// Gives every file system its clock. Costs nothing when it was done before.
+    pub(in crate::os) fn set_clock(&self, sim: &Sim) {
+        if !self.0.clock_set.replace(true) {
+            for mounted in self.0.mounts.borrow().iter() {
+                mounted.fs.set_clock(sim);
+            }
+        }
+    }
+
+    pub(in crate::os) fn fs(&self, mount: usize) -> Filesystem {
+        self.0.mounts.borrow()[mount].fs.clone()
+    }
+
+    fn read_only(&self, mount: usize) -> bool {
+        self.0.mounts.borrow()[mount].read_only
+    }
+
+    /// Follows an absolute path. `proc` is who asks, for what /proc shows of it.
+    pub(in crate::os) fn walk(
+        &self,
+        cred: &Cred,
+        proc: Option<&Proc>,
+        path: &str,
+        follow_last: bool,
+    ) -> Result<Resolved, Errno> {
+        if path.is_empty() {
+            return Err(Errno::ENOENT);
+        }
+        if path.len() >= MAX_PATH {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let mounts = self.0.mounts.borrow();
+        let ends_in_slash = |p: &str| p.ends_with('/') || p.ends_with("/.") || p.ends_with("/..");
+        let must_be_dir = ends_in_slash(path);
+        let empty: Rc<str> = "".into();
+        let mut stack: Vec<(Step, Rc<str>)> = vec![(Step::Fs { mount: 0, ino: mounts[0].root }, empty.clone())];
+        let mut todo: Vec<Rc<str>> = Vec::new();
+        let push = |todo: &mut Vec<Rc<str>>, path: &str| {
+            todo.extend(path.split('/').rev().filter(|p| !p.is_empty() && *p != ".").map(Rc::from));
+        };
+        push(&mut todo, path);
+        let mut links = 0;
+        while let Some(part) = todo.pop() {
+            let here = &stack[stack.len() - 1].0;
+            if is_dir(&mounts, proc, here)? {
+                if let Step::Fs { mount, ino } = here
+                    && cred.uid != 0
+                {
+                    cred.may(&mounts[*mount].fs.stat_ino(*ino), 1)?;
+                }
+            } else {
+                return Err(Errno::ENOTDIR);
+            }
+            if &*part == ".." {
+                if stack.len() > 1 {
+                    stack.pop();
+                }
+                continue;
+            }
+            if part.len() > MAX_NAME {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            let Some(next) = child(&mounts, proc, here, &part)? else {
+                if !todo.is_empty() {
+                    return Err(Errno::ENOENT);
+                }
+                let path = join(&stack, Some(&part));
+                return Ok(Resolved { parent: here.clone(), name: part, node: None, path, must_be_dir });
+            };
+            let last = todo.is_empty();
+            if (!last || follow_last || must_be_dir)
+                && let Some(target) = link_target(&mounts, proc, &next, last)?
+            {
+                links += 1;
+                if links > MAX_LINKS {
+                    return Err(Errno::ELOOP);
+                }
+                if target.is_empty() {
+                    return Err(Errno::ENOENT);
+                }
+                if target.starts_with('/') {
+                    stack.truncate(1);
+                }
+                push(&mut todo, &target);
+                continue;
+            }
+            stack.push((next, part));
+        }
+        let (node, name) = stack[stack.len() - 1].clone();
+        let parent = stack[stack.len().saturating_sub(2)].0.clone();
+        if must_be_dir && !is_dir(&mounts, proc, &node)? {
+            return Err(Errno::ENOTDIR);
+        }
+        Ok(Resolved { parent, name, node: Some(node), path: join(&stack, None), must_be_dir })
+    }
+
+    // What is at the end of a walk.
+
+    pub(in crate::os) fn stat(
+        &self,
+        cred: &Cred,
+        proc: Option<&Proc>,
+        path: &str,
+        follow: bool,
+    ) -> Result<Stat, Errno> {
+        match self.walk(cred, proc, path, follow)?.node.ok_or(Errno::ENOENT)? {
+            Step::Fs { mount, ino } => Ok(self.fs(mount).stat_ino(ino)),
+            Step::Proc(at) => procfs::stat(proc.ok_or(Errno::ENOENT)?, &at, follow),
+        }
+    }
+
+    pub(in crate::os) fn read_dir(&self, cred: &Cred, proc: Option<&Proc>, path: &str) -> Result<Vec<DirEntry>, Errno> {
+        let (mount, dir) = match self.walk(cred, proc, path, true)?.node.ok_or(Errno::ENOENT)? {
+            Step::Fs { mount, ino } => (mount, ino),
+            Step::Proc(at) => return procfs::read_dir(proc.ok_or(Errno::ENOENT)?, &at),
+        };
+        let fs = self.fs(mount);
+        if fs.file_type(dir) != FileType::Directory {
+            return Err(Errno::ENOTDIR);
+        }
+        cred.may(&fs.stat_ino(dir), 4)?;
+        let mut entries: BTreeMap<Rc<str>, (FileType, Ino)> =
+            fs.entries(dir).into_iter().map(|(name, ino)| (name, (fs.file_type(ino), ino))).collect();
+        for m in self.0.mounts.borrow().iter().skip(1).filter(|m| m.parent == mount && m.dir == dir) {
+            let file_type = if m.proc { FileType::Directory } else { m.fs.file_type(m.root) };
+            entries.insert(m.name.clone(), (file_type, m.root));
+        }
+        let entry = |(name, (file_type, ino)): (Rc<str>, _)| DirEntry { name: name.to_string(), file_type, ino };
+        Ok(entries.into_iter().map(entry).collect())
+    }
+
+    pub(in crate::os) fn read_link(&self, cred: &Cred, proc: Option<&Proc>, path: &str) -> Result<String, Errno> {
+        match self.walk(cred, proc, path, false)?.node.ok_or(Errno::ENOENT)? {
+            Step::Fs { mount, ino } => self.fs(mount).link_target(ino).map(|t| t.to_string()).ok_or(Errno::EINVAL),
+            Step::Proc(at) => procfs::link(proc.ok_or(Errno::ENOENT)?, &at)?.ok_or(Errno::EINVAL),
+        }
+    }
+
+    // Changes.
+
+    /// The directory in which a name may be made or taken away.
+    fn writable_parent(&self, cred: &Cred, found: &Resolved) -> Result<(Filesystem, usize, Ino), Errno> {
+        match found.parent {
+            Step::Fs { mount, ino } => {
+                if self.read_only(mount) {
+                    return Err(Errno::EROFS);
+                }
+                let fs = self.fs(mount);
+                cred.may(&fs.stat_ino(ino), 3)?;
+                Ok((fs, mount, ino))
+            }
+            Step::Proc(_) => Err(Errno::EPERM),
+        }
+    }
+
+    /// Makes `found.name`, which isn't there.
+    pub(in crate::os) fn create(&self, cred: &Cred, found: &Resolved, body: Body, mode: u32) -> Result<Step, Errno> {
+        if found.node.is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let (fs, mount, dir) = self.writable_parent(cred, found)?;
+        let ino = fs.create(dir, &found.name, body, mode, cred.uid, cred.gid)?;
+        Ok(Step::Fs { mount, ino })
+    }
+
+    /// An existing inode that may be changed, by its owner only if `owner_only`.
+    pub(in crate::os) fn writable(&self, step: &Step) -> Result<(Filesystem, Ino), Errno> {
+        match step {
+            Step::Fs { mount, .. } if self.read_only(*mount) => Err(Errno::EROFS),
+            Step::Fs { mount, ino } => Ok((self.fs(*mount), *ino)),
+            Step::Proc(_) => Err(Errno::EPERM),
+        }
+    }
+
+    /// Whether `name` in a directory is where something is mounted.
+    fn is_mount_point(&self, mount: usize, dir: Ino, name: &str) -> bool {
+        self.0.mounts.borrow().iter().skip(1).any(|m| m.parent == mount && m.dir == dir && *m.name == *name)
+    }
+
+    /// A name that may be taken out of its directory: (file system, mount, directory, inode).
+    fn removable(&self, cred: &Cred, found: &Resolved) -> Result<(Filesystem, usize, Ino, Ino), Errno> {
+        let Some(node) = &found.node else { return Err(Errno::ENOENT) };
+        if found.path == "/" {
+            return Err(Errno::EBUSY);
+        }
+        let (fs, mount, dir) = self.writable_parent(cred, found)?;
+        if self.is_mount_point(mount, dir, &found.name) {
+            return Err(Errno::EBUSY);
+        }
+        let Step::Fs { ino, .. } = *node else { return Err(Errno::EPERM) };
+        let parent = fs.stat_ino(dir);
+        let sticky = parent.mode & 0o1000 != 0;
+        if sticky && cred.uid != 0 && cred.uid != parent.uid && cred.uid != fs.stat_ino(ino).uid {
+            return Err(Errno::EPERM);
+        }
+        Ok((fs, mount, dir, ino))
+    }
+
+    pub(in crate::os) fn unlink(&self, cred: &Cred, proc: Option<&Proc>, path: &str) -> Result<(), Errno> {
+        let found = self.walk(cred, proc, path, false)?;
+        let (fs, _, dir, ino) = self.removable(cred, &found)?;
+        if fs.file_type(ino) == FileType::Directory {
+            return Err(Errno::EISDIR);
+        }
+        fs.unlink(dir, &found.name);
+        Ok(())
+    }
+
+    pub(in crate::os) fn rmdir(&self, cred: &Cred, proc: Option<&Proc>, path: &str) -> Result<(), Errno> {
+        if path.ends_with("/.") || path == "." {
+            return Err(Errno::EINVAL);
+        }
+        let found = self.walk(cred, proc, path, false)?;
+        let (fs, mount, dir, ino) = self.removable(cred, &found)?;
+        if fs.file_type(ino) != FileType::Directory {
+            return Err(Errno::ENOTDIR);
+        }
+        if !fs.entries(ino).is_empty() || self.0.mounts.borrow().iter().any(|m| m.parent == mount && m.dir == ino) {
+            return Err(Errno::ENOTEMPTY);
+        }
+        fs.unlink(dir, &found.name);
+        Ok(())
+    }
+
+    /// rename(2) of absolute paths.
+    pub(in crate::os) fn rename(&self, cred: &Cred, from: &str, to: &str) -> Result<(), Errno> {
+        let old = self.walk(cred, None, from, false)?;
+        let new = self.walk(cred, None, to, false)?;
+        let (fs, mount, dir, ino) = self.removable(cred, &old)?;
+        let (_, new_mount, new_dir) = match new.node {
+            Some(_) => {
+                let (fs, mount, dir, _) = self.removable(cred, &new)?;
+                (fs, mount, dir)
+            }
+            None => self.writable_parent(cred, &new)?,
+        };
+        if mount != new_mount {
+            return Err(Errno::EXDEV);
+        }
+        let is_dir = fs.file_type(ino) == FileType::Directory;
+        if new.node.is_none() && new.must_be_dir && !is_dir {
+            return Err(Errno::ENOTDIR);
+        }
+        if is_dir && new.path.strip_prefix(&old.path).is_some_and(|rest| rest.starts_with('/')) {
+            return Err(Errno::EINVAL);
+        }
+        if let Some(Step::Fs { ino: there, .. }) = new.node {
+            if there == ino {
+                return Ok(());
+            }
+            match (is_dir, fs.file_type(there) == FileType::Directory) {
+                (true, false) => return Err(Errno::ENOTDIR),
+                (false, true) => return Err(Errno::EISDIR),
+                (true, true) if !fs.entries(there).is_empty() => return Err(Errno::ENOTEMPTY),
+                _ => {}
+            }
+        }
+        fs.rename_ino(dir, &old.name, new_dir, &new.name);
+        Ok(())
+    }
+
+    pub(in crate::os) fn link(&self, cred: &Cred, existing: &str, path: &str) -> Result<(), Errno> {
+        let old = self.walk(cred, None, existing, false)?;
+        let new = self.walk(cred, None, path, false)?;
+        if new.node.is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let Step::Fs { mount, ino } = old.node.ok_or(Errno::ENOENT)? else { return Err(Errno::EXDEV) };
+        let (fs, new_mount, dir) = self.writable_parent(cred, &new)?;
+        if mount != new_mount {
+            return Err(Errno::EXDEV);
+        }
+        if fs.file_type(ino) == FileType::Directory {
+            return Err(Errno::EPERM);
+        }
+        fs.link(ino, dir, &new.name);
+        Ok(())
+    }
+}
+
+impl Mounted {
+    fn copy(&self) -> Mounted {
+        Mounted {
+            fs: self.fs.clone(),
+            name: self.name.clone(),
+            target: self.target.clone(),
+            source: self.source.clone(),
+            ..*self
+        }
+    }
+}
+
+fn is_dir(mounts: &[Mounted], proc: Option<&Proc>, step: &Step) -> Result<bool, Errno> {
+    match step {
+        Step::Fs { mount, ino } => Ok(mounts[*mount].fs.file_type(*ino) == FileType::Directory),
+        Step::Proc(at) => Ok(procfs::file_type(proc.ok_or(Errno::ENOENT)?, at)? == FileType::Directory),
+    }
+}
+
+fn child(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, name: &str) -> Result<Option<Step>, Errno> {
+    match step {
+        Step::Fs { mount, ino } => {
+            let on_top = mounts.iter().skip(1).rposition(|m| m.parent == *mount && m.dir == *ino && *m.name == *name);
+            Ok(match on_top.map(|i| i + 1) {
+                Some(i) if mounts[i].proc => Some(Step::Proc("".into())),
+                Some(i) => Some(Step::Fs { mount: i, ino: mounts[i].root }),
+                None => mounts[*mount].fs.child(*ino, name).map(|ino| Step::Fs { mount: *mount, ino }),
+            })
+        }
+        Step::Proc(at) => {
+            let path: Rc<str> = if at.is_empty() { name.into() } else { format!("{at}/{name}").into() };
+            let proc = proc.ok_or(Errno::ENOENT)?;
+            match procfs::file_type(proc, &path) {
+                Ok(_) => Ok(Some(Step::Proc(path))),
+                Err(Errno::ENOENT) => Ok(None),
+                Err(errno) => Err(errno),
+            }
+        }
+    }
+}
+
+/// Where a symlink leads. A descriptor under /proc, as the last part, is no path but the thing
+/// itself: opening it gives the descriptor.
+fn link_target(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, last: bool) -> Result<Option<Rc<str>>, Errno> {
+    match step {
+        Step::Fs { mount, ino } => Ok(mounts[*mount].fs.link_target(*ino)),
+        Step::Proc(at) => {
+            let proc = proc.ok_or(Errno::ENOENT)?;
+            if last && procfs::descriptor(proc, at).is_some() {
+                return Ok(None);
+            }
+            Ok(procfs::link(proc, at)?.map(Rc::from))
+        }
+    }
+}
+
+fn join(stack: &[(Step, Rc<str>)], last: Option<&str>) -> String {
+    let mut path = String::new();
+    for name in stack[1..].iter().map(|(_, name)| &**name).chain(last) {
+        path.push('/');
+        path.push_str(name);
+    }
+    if path.is_empty() {
+        path.push('/');
+    }
+    path
+}
+
+impl Filesystem {
+    /// The inode at a path of this file system.
+    fn walk_to(&self, path: &str) -> Result<Ino, Errno> {
+        let path = format!("/{path}");
+        match MountNs::alone(self).walk(&Cred::root(), None, &path, true)?.node {
+            Some(Step::Fs { ino, .. }) => Ok(ino),
+            _ => Err(Errno::ENOENT),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The fabric: who has which address, and the way from one namespace to another.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    rc::{Rc, Weak},
+};
+
+use super::{
+    NetEvent, NetNs,
+    namespace::{NsInner, in_prefix},
+};
+use crate::sim::Sim;
+
+/// The fabric that joins network namespaces: who has which address.
+#[derive(Clone)]
+pub struct Network(pub(super) Rc<Fabric>);
+
+type Tap = Rc<dyn Fn(&NetEvent)>;
+type Nat = Rc<dyn Fn(SocketAddr) -> Option<SocketAddr>>;
+
+pub(super) struct Fabric {
+    pub(super) sim: Sim,
+    addresses: RefCell<BTreeMap<IpAddr, Weak<NsInner>>>,
+    tap: RefCell<Option<Tap>>,
+    nat: RefCell<Option<Nat>>,
+    connections: Cell<u64>,
+}
+
+/// Where packets for an address go.
+pub(super) enum Route {
+    /// To this very namespace.
+    Here,
+    To(Rc<NsInner>),
+    /// On a network of ours, but nobody has it: ARP fails.
+    NoNeighbour,
+    /// Into the void.
+    Lost,
+}
+
+impl Network {
+    pub fn new(sim: &Sim) -> Network {
+        Network(Rc::new(Fabric {
+            sim: sim.clone(),
+            addresses: RefCell::default(),
+            tap: RefCell::default(),
+            nat: RefCell::default(),
+            connections: Cell::new(0),
+        }))
+    }
+
+    /// A namespace with `lo` only.
+    pub fn namespace(&self, name: &str) -> NetNs {
+        NetNs::new(self, name)
+    }
+
+    /// Calls `tap` with everything that happens on the network. For the picture and the timeline.
+    pub fn set_tap(&self, tap: impl Fn(&NetEvent) + 'static) {
+        *self.0.tap.borrow_mut() = Some(Rc::new(tap));
+    }
+
+    /// Translates destinations before they are routed: virtual addresses of services. The client goes
+    /// on seeing the address that it dialled.
+    pub fn set_nat(&self, nat: impl Fn(SocketAddr) -> Option<SocketAddr> + 'static) {
+        *self.0.nat.borrow_mut() = Some(Rc::new(nat));
+    }
+
+    /// Reports an application-level request (HTTP method, path, status) to the tap.
+    pub fn report(&self, event: NetEvent) {
+        let tap = self.0.tap.borrow().clone();
+        if let Some(tap) = tap {
+            tap(&event);
+        }
+    }
+
+    /// Whether somebody listens to events: without, nobody need make them up.
+    pub fn is_tapped(&self) -> bool {
+        self.0.tap.borrow().is_some()
+    }
+
+    pub(super) fn translate(&self, to: SocketAddr) -> SocketAddr {
+        let nat = self.0.nat.borrow().clone();
+        nat.and_then(|nat| nat(to)).unwrap_or(to)
+    }
+
+    pub(super) fn next_connection(&self) -> u64 {
+        let id = self.0.connections.get();
+        self.0.connections.set(id + 1);
+        id
+    }
+
+    /// Gives `addr` to `ns`; false if another has it.
+    pub(super) fn claim(&self, addr: IpAddr, ns: &Rc<NsInner>) -> bool {
+        let mut addresses = self.0.addresses.borrow_mut();
+        if addresses.get(&addr).is_some_and(|owner| owner.strong_count() > 0) {
+            return false;
+        }
+        addresses.insert(addr, Rc::downgrade(ns));
+        true
+    }
+
+    pub(super) fn release(&self, addr: IpAddr) {
+        self.0.addresses.borrow_mut().remove(&addr);
+    }
+
+    pub(super) fn route(&self, from: &NetNs, to: IpAddr) -> Route {
+        if from.has_address(to) {
+            return Route::Here;
+        }
+        if !from.is_connected() {
+            return Route::Lost;
+        }
+        let addresses = self.0.addresses.borrow();
+        if let Some(owner) = addresses.get(&to).and_then(Weak::upgrade) {
+            return if owner.connected.get() { Route::To(owner) } else { Route::Lost };
+        }
+        let on_link = addresses
+            .values()
+            .filter_map(Weak::upgrade)
+            .any(|ns| ns.connected.get() && ns.interfaces.borrow().iter().any(|i| in_prefix(to, i.addr, i.prefix)));
+        if on_link { Route::NoNeighbour } else { Route::Lost }
+    }
+}

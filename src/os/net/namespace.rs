@@ -1,0 +1,389 @@
+//! A network namespace: interfaces, ports, sockets.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use super::{
+    NetEvent, NetEventKind, Network, Owner, Pid, Proc, TcpListener, TcpStream,
+    fabric::Route,
+    tcp::{Endpoint, ListenerInner},
+};
+use crate::os::{Errno, wait::WaitQueue};
+
+/// A network namespace.
+#[derive(Clone)]
+pub struct NetNs(pub(super) Rc<NsInner>);
+
+pub(super) struct NsInner {
+    pub(super) network: Network,
+    pub(super) name: Rc<str>,
+    /// Besides `lo`.
+    pub(super) interfaces: RefCell<Vec<Interface>>,
+    gateway: Cell<Option<IpAddr>>,
+    pub(super) connected: Cell<bool>,
+    /// Woken when the namespace joins or leaves the network.
+    pub(super) link_changed: WaitQueue,
+    pub(super) listeners: RefCell<BTreeMap<u16, Vec<Rc<ListenerInner>>>>,
+    /// By connection and side.
+    pub(super) connections: RefCell<BTreeMap<(u64, usize), Weak<Endpoint>>>,
+    next_port: Cell<u16>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Interface {
+    pub index: u32,
+    pub name: String,
+    pub addr: IpAddr,
+    pub prefix: u8,
+    pub mac: Option<String>,
+}
+
+/// A line of `ss -tan`.
+#[derive(Clone, Debug)]
+pub struct SocketInfo {
+    pub state: &'static str,
+    pub local: SocketAddr,
+    pub peer: Option<SocketAddr>,
+    pub host_pid: Pid,
+    pub comm: String,
+}
+
+/// Socket options that matter for [`NetNs::listen_with`].
+#[derive(Clone, Copy, Debug)]
+pub struct ListenOptions {
+    /// IPV6_V6ONLY: `::` leaves IPv4 alone (nginx' `listen [::]:80`).
+    pub v6only: bool,
+    /// Connections that may wait to be accepted.
+    pub backlog: usize,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        ListenOptions { v6only: false, backlog: 511 }
+    }
+}
+
+const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+/// Time for a handshake within a namespace and between two.
+const LOCAL_LATENCY: Duration = Duration::from_micros(50);
+const REMOTE_LATENCY: Duration = Duration::from_micros(300);
+/// SYN retransmissions (tcp_syn_retries 6): 127 s in all.
+const SYN_WAITS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
+/// How long ARP tries.
+const ARP_TRIES: u64 = 3;
+
+pub(super) fn in_prefix(addr: IpAddr, net: IpAddr, prefix: u8) -> bool {
+    match (addr, net) {
+        (IpAddr::V4(a), IpAddr::V4(n)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0);
+            u32::from(a) & mask == u32::from(n) & mask
+        }
+        (IpAddr::V6(a), IpAddr::V6(n)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+            u128::from(a) & mask == u128::from(n) & mask
+        }
+        _ => false,
+    }
+}
+
+/// `::ffff:a.b.c.d` as a.b.c.d.
+fn canonical(addr: SocketAddr) -> SocketAddr {
+    SocketAddr::new(addr.ip().to_canonical(), addr.port())
+}
+
+impl NetNs {
+    pub(super) fn new(network: &Network, name: &str) -> NetNs {
+        NetNs(Rc::new(NsInner {
+            network: network.clone(),
+            name: name.into(),
+            interfaces: RefCell::default(),
+            gateway: Cell::new(None),
+            connected: Cell::new(true),
+            link_changed: WaitQueue::default(),
+            listeners: RefCell::default(),
+            connections: RefCell::default(),
+            next_port: Cell::new(*EPHEMERAL.start()),
+        }))
+    }
+
+    pub fn name(&self) -> String {
+        self.0.name.to_string()
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.0.network
+    }
+
+    pub fn same(&self, other: &NetNs) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Adds an interface and routes its address to here. EADDRINUSE if the address is taken.
+    pub fn add_interface(&self, name: &str, addr: IpAddr, prefix: u8, gateway: Option<IpAddr>) -> Result<(), Errno> {
+        if !self.0.network.claim(addr, &self.0) {
+            return Err(Errno::EADDRINUSE);
+        }
+        let mut interfaces = self.0.interfaces.borrow_mut();
+        let known = interfaces.iter().find(|i| i.name == name).map(|i| i.index);
+        let index = known.unwrap_or_else(|| interfaces.iter().map(|i| i.index).max().unwrap_or(1) + 1);
+        let mac = match addr {
+            IpAddr::V4(a) => {
+                let [a, b, c, d] = a.octets();
+                format!("0a:58:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
+            }
+            IpAddr::V6(a) => {
+                let o = a.octets();
+                format!("0a:58:{:02x}:{:02x}:{:02x}:{:02x}", o[12], o[13], o[14], o[15])
+            }
+        };
+        interfaces.push(Interface { index, name: name.to_owned(), addr, prefix, mac: Some(mac) });
+        if gateway.is_some() {
+            self.0.gateway.set(gateway);
+        }
+        Ok(())
+    }
+
+    /// Removes an interface: its addresses are free for others.
+    pub fn remove_interface(&self, name: &str) {
+        let mut interfaces = self.0.interfaces.borrow_mut();
+        for interface in interfaces.iter().filter(|i| i.name == name) {
+            self.0.network.release(interface.addr);
+        }
+        interfaces.retain(|i| i.name != name);
+    }
+
+    /// Leaves the network: its addresses route nowhere, open connections hang.
+    pub fn disconnect(&self) {
+        self.0.connected.set(false);
+        self.0.link_changed.wake();
+    }
+
+    pub fn reconnect(&self) {
+        self.0.connected.set(true);
+        self.0.link_changed.wake();
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.0.connected.get()
+    }
+
+    /// `lo` and the others, by index.
+    pub fn interfaces(&self) -> Vec<Interface> {
+        let lo = |addr, prefix| Interface { index: 1, name: "lo".to_owned(), addr, prefix, mac: None };
+        let mut all = vec![lo(Ipv4Addr::LOCALHOST.into(), 8), lo(Ipv6Addr::LOCALHOST.into(), 128)];
+        all.extend(self.0.interfaces.borrow().iter().cloned());
+        all
+    }
+
+    pub fn gateway(&self) -> Option<IpAddr> {
+        self.0.gateway.get()
+    }
+
+    /// The first address that isn't loopback.
+    pub fn primary(&self) -> Option<IpAddr> {
+        self.0.interfaces.borrow().first().map(|i| i.addr)
+    }
+
+    pub(super) fn has_address(&self, addr: IpAddr) -> bool {
+        addr.is_loopback() || self.0.interfaces.borrow().iter().any(|i| i.addr == addr)
+    }
+
+    /// socket + bind + listen. `0.0.0.0` and `::` (dual-stack) take every address. Port 0 picks one.
+    /// EADDRINUSE if taken, EADDRNOTAVAIL if the address isn't ours, EACCES for a port below 1024
+    /// without root.
+    pub fn listen(&self, owner: &Proc, addr: SocketAddr) -> Result<TcpListener, Errno> {
+        self.listen_with(owner, addr, ListenOptions::default())
+    }
+
+    /// [`NetNs::listen`] with options.
+    pub fn listen_with(&self, owner: &Proc, addr: SocketAddr, options: ListenOptions) -> Result<TcpListener, Errno> {
+        let mut addr = canonical(addr);
+        let ip = addr.ip();
+        if !ip.is_unspecified() && !self.has_address(ip) {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        let owner_info = Owner::of(Some(owner));
+        if addr.port() == 0 {
+            addr.set_port(self.free_port().ok_or(Errno::EADDRINUSE)?);
+        } else if addr.port() < 1024 && owner.uid() != 0 && !self.low_ports_open() {
+            return Err(Errno::EACCES);
+        }
+        let listener = ListenerInner::new(addr, options, owner_info.clone());
+        let taken = {
+            let listeners = self.0.listeners.borrow();
+            listeners.get(&addr.port()).is_some_and(|there| there.iter().any(|l| l.clashes_with(&listener)))
+        };
+        let kind = if taken { NetEventKind::Clash } else { NetEventKind::Listen };
+        if !taken {
+            self.0.listeners.borrow_mut().entry(addr.port()).or_default().push(listener.clone());
+        }
+        self.tell(kind, addr, addr, Some(self.0.name.to_string()), owner_info.pid());
+        if taken { Err(Errno::EADDRINUSE) } else { Ok(TcpListener::new(listener, self.clone())) }
+    }
+
+    /// Container runtimes set net.ipv4.ip_unprivileged_port_start to 0 in a container's namespace;
+    /// hosts keep 1024. A namespace with a gateway is a container's.
+    fn low_ports_open(&self) -> bool {
+        self.0.gateway.get().is_some()
+    }
+
+    fn free_port(&self) -> Option<u16> {
+        let listeners = self.0.listeners.borrow();
+        for _ in EPHEMERAL {
+            let port = self.0.next_port.get();
+            self.0.next_port.set(if port == *EPHEMERAL.end() { *EPHEMERAL.start() } else { port + 1 });
+            if !listeners.contains_key(&port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// ECONNREFUSED if nobody listens, EHOSTUNREACH (after 3 s) if nobody has an address of a
+    /// network at hand, ETIMEDOUT (after 127 s) if packets get lost, ENETUNREACH without a route.
+    pub async fn connect(&self, owner: Option<&Proc>, to: SocketAddr) -> Result<TcpStream, Errno> {
+        let owner = Owner::of(owner);
+        let dialled = match canonical(to) {
+            to if !to.ip().is_unspecified() => to,
+            to if to.is_ipv4() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), to.port()),
+            to => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), to.port()),
+        };
+        let to = self.0.network.translate(dialled);
+        let source = self.source_for(to.ip()).ok_or(Errno::ENETUNREACH)?;
+        let local = SocketAddr::new(source, self.free_port().ok_or(Errno::EADDRNOTAVAIL)?);
+        let sim = self.0.network.0.sim.clone();
+        let mut arp_tries = 0;
+        let mut syns = SYN_WAITS.iter();
+        loop {
+            let target = match self.0.network.route(self, to.ip()) {
+                Route::Here => Some(self.clone()),
+                Route::To(ns) => Some(NetNs(ns)),
+                Route::NoNeighbour if arp_tries == ARP_TRIES => {
+                    self.tell(NetEventKind::TimedOut, local, to, None, owner.pid());
+                    return Err(Errno::EHOSTUNREACH);
+                }
+                Route::NoNeighbour => {
+                    arp_tries += 1;
+                    sim.sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+                Route::Lost => None,
+            };
+            if let Some(target) = target {
+                sim.sleep(if target.same(self) { LOCAL_LATENCY } else { REMOTE_LATENCY }).await;
+                let name = || Some(target.0.name.to_string());
+                match target.find_listener(to) {
+                    None => {
+                        self.tell(NetEventKind::Refused, local, to, name(), owner.pid());
+                        return Err(Errno::ECONNREFUSED);
+                    }
+                    Some(listener) if listener.has_room() => {
+                        self.tell(NetEventKind::Connect, local, to, name(), owner.pid());
+                        return Ok(TcpStream::connect(self, local, dialled, owner, &target, to, &listener));
+                    }
+                    // The backlog is full: the SYN is dropped.
+                    Some(_) => {}
+                }
+            }
+            let Some(wait) = syns.next() else {
+                self.tell(NetEventKind::TimedOut, local, to, None, owner.pid());
+                return Err(Errno::ETIMEDOUT);
+            };
+            sim.sleep(Duration::from_secs(*wait)).await;
+        }
+    }
+
+    /// The address that packets to `to` come from.
+    fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
+        if to.is_loopback() {
+            return Some(if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        }
+        if self.has_address(to) {
+            return Some(to);
+        }
+        self.0.interfaces.borrow().iter().map(|i| i.addr).find(|a| a.is_ipv4() == to.is_ipv4())
+    }
+
+    fn find_listener(&self, to: SocketAddr) -> Option<Rc<ListenerInner>> {
+        let listeners = self.0.listeners.borrow();
+        let there = listeners.get(&to.port())?;
+        let exact = there.iter().find(|l| l.addr.ip() == to.ip());
+        exact.or_else(|| there.iter().find(|l| l.takes(to.ip()))).cloned()
+    }
+
+    /// Listening and connected sockets, listeners first, by port.
+    pub fn sockets(&self) -> Vec<SocketInfo> {
+        let listening = self.0.listeners.borrow();
+        let listening = listening.values().flatten().map(|l| SocketInfo {
+            state: "LISTEN",
+            local: l.addr,
+            peer: None,
+            host_pid: l.owner.host_pid,
+            comm: l.owner.comm.to_string(),
+        });
+        let connections = self.0.connections.borrow();
+        let mut connected: Vec<SocketInfo> =
+            connections.values().filter_map(Weak::upgrade).map(|end| end.info()).collect();
+        connected.sort_by_key(|s| (s.local.port(), s.peer));
+        listening.chain(connected).collect()
+    }
+
+    /// /proc/net/tcp, or tcp6.
+    pub(in crate::os) fn proc_table(&self, v6: bool) -> String {
+        let mut table = String::from(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n",
+        );
+        let hex = |addr: SocketAddr| match addr.ip() {
+            IpAddr::V4(ip) => format!("{:08X}:{:04X}", u32::from(ip).swap_bytes(), addr.port()),
+            IpAddr::V6(ip) => {
+                let words = ip.octets();
+                let words: String =
+                    words.chunks(4).map(|w| format!("{:02X}{:02X}{:02X}{:02X}", w[3], w[2], w[1], w[0])).collect();
+                format!("{words}:{:04X}", addr.port())
+            }
+        };
+        for (n, socket) in self.sockets().into_iter().filter(|s| s.local.is_ipv6() == v6).enumerate() {
+            let any: IpAddr = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+            let peer = socket.peer.unwrap_or(SocketAddr::new(any, 0));
+            let state = match socket.state {
+                "LISTEN" => "0A",
+                "CLOSE-WAIT" => "08",
+                "FIN-WAIT-2" => "05",
+                _ => "01",
+            };
+            let (local, peer) = (hex(socket.local), hex(peer));
+            table.push_str(&format!(
+                "{n:4}: {local} {peer} {state} 00000000:00000000 00:00000000 00000000     0        0 0\n"
+            ));
+        }
+        table
+    }
+
+    pub(super) fn tell(
+        &self,
+        kind: NetEventKind,
+        from: SocketAddr,
+        to: SocketAddr,
+        to_ns: Option<String>,
+        pid: Option<Pid>,
+    ) {
+        let network = &self.0.network;
+        if network.is_tapped() {
+            let at = network.0.sim.now();
+            network.report(NetEvent { at, kind, from, to, from_ns: self.name(), to_ns, pid });
+        }
+    }
+}
+
+impl Drop for NsInner {
+    fn drop(&mut self) {
+        for interface in self.interfaces.borrow().iter() {
+            self.network.release(interface.addr);
+        }
+    }
+}

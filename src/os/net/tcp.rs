@@ -1,0 +1,354 @@
+//! TCP sockets.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    future::poll_fn,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    rc::Rc,
+    task::{Context, Poll},
+};
+
+use super::{ListenOptions, NetEventKind, NetNs, Owner, SocketInfo};
+use crate::os::{Errno, wait::WaitQueue};
+
+/// A listening socket; dropping it closes it.
+pub struct TcpListener {
+    inner: Rc<ListenerInner>,
+    ns: NetNs,
+}
+
+pub(super) struct ListenerInner {
+    pub(super) addr: SocketAddr,
+    options: ListenOptions,
+    pub(super) owner: Owner,
+    queue: RefCell<VecDeque<TcpStream>>,
+    arrived: WaitQueue,
+}
+
+impl ListenerInner {
+    pub(super) fn new(addr: SocketAddr, options: ListenOptions, owner: Owner) -> Rc<ListenerInner> {
+        Rc::new(ListenerInner { addr, options, owner, queue: RefCell::default(), arrived: WaitQueue::default() })
+    }
+
+    /// Whether connections to `ip` come here.
+    pub(super) fn takes(&self, ip: IpAddr) -> bool {
+        match self.addr.ip() {
+            IpAddr::V4(any) if any.is_unspecified() => ip.is_ipv4(),
+            IpAddr::V6(any) if any.is_unspecified() => ip.is_ipv6() || !self.options.v6only,
+            own => own == ip,
+        }
+    }
+
+    fn is_wildcard(&self) -> bool {
+        self.addr.ip().is_unspecified()
+    }
+
+    /// Linux' rule for two listening sockets of one port, SO_REUSEADDR or not.
+    pub(super) fn clashes_with(&self, other: &ListenerInner) -> bool {
+        match (self.is_wildcard(), other.is_wildcard()) {
+            (false, false) => self.addr.ip() == other.addr.ip(),
+            (true, false) => self.takes(other.addr.ip()),
+            (false, true) => other.takes(self.addr.ip()),
+            (true, true) => {
+                let v4 = |l: &ListenerInner| l.addr.is_ipv4() || !l.options.v6only;
+                self.addr.is_ipv4() == other.addr.is_ipv4() || (v4(self) && v4(other))
+            }
+        }
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.borrow().len() <= self.options.backlog
+    }
+}
+
+impl TcpListener {
+    pub(super) fn new(inner: Rc<ListenerInner>, ns: NetNs) -> TcpListener {
+        TcpListener { inner, ns }
+    }
+
+    /// A connection and its peer. On a dual-stack (`::`) listener an IPv4 peer is `::ffff:a.b.c.d`.
+    pub async fn accept(&self) -> Result<TcpStream, Errno> {
+        poll_fn(|cx| {
+            let next = self.inner.queue.borrow_mut().pop_front();
+            match next {
+                Some(stream) => Poll::Ready(Ok(stream)),
+                None => {
+                    self.inner.arrived.register(cx);
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.inner.addr
+    }
+}
+
+impl Drop for TcpListener {
+    fn drop(&mut self) {
+        let (inner, port) = (&self.inner, self.inner.addr.port());
+        {
+            let mut listeners = self.ns.0.listeners.borrow_mut();
+            if let Some(there) = listeners.get_mut(&port) {
+                there.retain(|l| !Rc::ptr_eq(l, inner));
+                if there.is_empty() {
+                    listeners.remove(&port);
+                }
+            }
+        }
+        // Whoever was never accepted is reset.
+        for stream in inner.queue.take() {
+            stream.reset();
+        }
+        self.ns.tell(NetEventKind::Closed, inner.addr, inner.addr, Some(self.ns.name()), inner.owner.pid());
+    }
+}
+
+/// Bytes that may be under way in one direction.
+const WINDOW: usize = 64 * 1024;
+
+/// One end's receiving side.
+#[derive(Default)]
+struct Inbox {
+    data: RefCell<VecDeque<u8>>,
+    /// The peer sends no more.
+    finished: Cell<bool>,
+    /// The peer reset the connection.
+    reset: Cell<bool>,
+    /// The reset was reported: from now on it's the end of the stream.
+    reset_told: Cell<bool>,
+    /// This end is closed: data that arrives is answered by a reset.
+    closed: Cell<bool>,
+    changed: WaitQueue,
+    /// The peer's writers, waiting for room.
+    room: WaitQueue,
+}
+
+struct Connection {
+    inboxes: [Inbox; 2],
+    namespaces: [NetNs; 2],
+}
+
+impl Connection {
+    /// Whether packets pass; else whoever asks is woken when that may have changed.
+    fn passes(&self, cx: &Context<'_>) -> bool {
+        let [a, b] = &self.namespaces;
+        if a.same(b) || (a.is_connected() && b.is_connected()) {
+            return true;
+        }
+        a.0.link_changed.register(cx);
+        b.0.link_changed.register(cx);
+        false
+    }
+}
+
+/// A connection; dropping the last clone closes it.
+#[derive(Clone)]
+pub struct TcpStream(Rc<Endpoint>);
+
+/// One end of a connection.
+pub(super) struct Endpoint {
+    id: u64,
+    /// 0: the client's end, 1: the server's.
+    side: usize,
+    connection: Rc<Connection>,
+    local: SocketAddr,
+    peer: SocketAddr,
+    owner: Owner,
+}
+
+impl Endpoint {
+    fn inbox(&self) -> &Inbox {
+        &self.connection.inboxes[self.side]
+    }
+
+    fn peer_inbox(&self) -> &Inbox {
+        &self.connection.inboxes[1 - self.side]
+    }
+
+    fn ns(&self) -> &NetNs {
+        &self.connection.namespaces[self.side]
+    }
+
+    fn send_reset(&self) {
+        let peer = self.peer_inbox();
+        peer.reset.set(true);
+        peer.changed.wake();
+        self.inbox().room.wake();
+    }
+
+    pub(super) fn info(&self) -> SocketInfo {
+        let state = match (self.inbox().finished.get(), self.peer_inbox().finished.get()) {
+            (true, false) => "CLOSE-WAIT",
+            (false, true) => "FIN-WAIT-2",
+            (true, true) => "LAST-ACK",
+            (false, false) => "ESTAB",
+        };
+        SocketInfo {
+            state,
+            local: self.local,
+            peer: Some(self.peer),
+            host_pid: self.owner.host_pid,
+            comm: self.owner.comm.to_string(),
+        }
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        let inbox = self.inbox();
+        inbox.closed.set(true);
+        // Closing with data unread resets the connection.
+        if !inbox.data.borrow().is_empty() {
+            self.send_reset();
+        } else {
+            let peer = self.peer_inbox();
+            peer.finished.set(true);
+            peer.changed.wake();
+            inbox.room.wake();
+        }
+        inbox.data.take();
+        self.ns().0.connections.borrow_mut().remove(&(self.id, self.side));
+    }
+}
+
+impl TcpStream {
+    /// A connection between a client and a listener's queue; returns the client's end.
+    pub(super) fn connect(
+        client: &NetNs,
+        local: SocketAddr,
+        dialled: SocketAddr,
+        owner: Owner,
+        server: &NetNs,
+        to: SocketAddr,
+        listener: &Rc<ListenerInner>,
+    ) -> TcpStream {
+        let connection =
+            Rc::new(Connection { inboxes: Default::default(), namespaces: [client.clone(), server.clone()] });
+        let id = client.0.network.next_connection();
+        // A dual-stack socket sees IPv4 as mapped addresses.
+        let seen = |addr: SocketAddr| match (listener.addr.ip(), addr.ip()) {
+            (IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(ip)) => {
+                SocketAddr::new(ip.to_ipv6_mapped().into(), addr.port())
+            }
+            _ => addr,
+        };
+        let end = |side, local, peer, owner, ns: &NetNs| {
+            let end = Rc::new(Endpoint { id, side, connection: connection.clone(), local, peer, owner });
+            ns.0.connections.borrow_mut().insert((id, side), Rc::downgrade(&end));
+            TcpStream(end)
+        };
+        let server_end = end(1, seen(to), seen(local), listener.owner.clone(), server);
+        listener.queue.borrow_mut().push_back(server_end);
+        listener.arrived.wake();
+        end(0, local, dialled, owner, client)
+    }
+
+    /// Empty when the peer has finished sending; ECONNRESET if it went with data unread.
+    pub async fn read(&self, max: usize) -> Result<Vec<u8>, Errno> {
+        poll_fn(|cx| self.poll_read(cx, max)).await
+    }
+
+    pub fn poll_read(&self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Vec<u8>, Errno>> {
+        if !self.0.connection.passes(cx) {
+            return Poll::Pending;
+        }
+        let inbox = self.0.inbox();
+        let data: Vec<u8> = {
+            let mut data = inbox.data.borrow_mut();
+            let n = max.min(data.len());
+            data.drain(..n).collect()
+        };
+        if !data.is_empty() {
+            inbox.room.wake();
+            return Poll::Ready(Ok(data));
+        }
+        if inbox.reset.get() && !inbox.reset_told.replace(true) {
+            return Poll::Ready(Err(Errno::ECONNRESET));
+        }
+        if inbox.finished.get() || inbox.reset.get() || max == 0 {
+            return Poll::Ready(Ok(data));
+        }
+        inbox.changed.register(cx);
+        Poll::Pending
+    }
+
+    /// Everything until the peer has finished sending.
+    pub async fn read_to_end(&self) -> Result<Vec<u8>, Errno> {
+        let mut all = Vec::new();
+        loop {
+            let data = self.read(WINDOW).await?;
+            if data.is_empty() {
+                return Ok(all);
+            }
+            all.extend(data);
+        }
+    }
+
+    /// EPIPE if this side was shut down or the peer has reset the connection. A peer that is gone
+    /// answers the first write by a reset, so only the next one fails.
+    pub async fn write_all(&self, data: &[u8]) -> Result<(), Errno> {
+        let mut rest = data;
+        poll_fn(|cx| self.poll_write(cx, &mut rest)).await
+    }
+
+    fn poll_write(&self, cx: &mut Context<'_>, data: &mut &[u8]) -> Poll<Result<(), Errno>> {
+        let (inbox, peer) = (self.0.inbox(), self.0.peer_inbox());
+        if inbox.reset.get() {
+            let first = !inbox.reset_told.replace(true);
+            return Poll::Ready(Err(if first { Errno::ECONNRESET } else { Errno::EPIPE }));
+        }
+        if peer.finished.get() {
+            return Poll::Ready(Err(Errno::EPIPE));
+        }
+        if data.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        if peer.closed.get() {
+            inbox.reset.set(true);
+            inbox.reset_told.set(true);
+            inbox.changed.wake();
+            return Poll::Ready(Ok(()));
+        }
+        let wrote = {
+            let mut buffer = peer.data.borrow_mut();
+            let n = (WINDOW - buffer.len()).min(data.len());
+            buffer.extend(&data[..n]);
+            *data = &data[n..];
+            n
+        };
+        if wrote > 0 {
+            peer.changed.wake();
+        }
+        if data.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        peer.room.register(cx);
+        // A reset or a peer that closes must be heard too.
+        inbox.changed.register(cx);
+        Poll::Pending
+    }
+
+    /// Half-close: the peer reads the end of the stream.
+    pub fn shutdown(&self) {
+        let peer = self.0.peer_inbox();
+        peer.finished.set(true);
+        peer.changed.wake();
+    }
+
+    /// Resets the connection (close with SO_LINGER 0): the peer gets ECONNRESET.
+    pub fn reset(&self) {
+        self.0.send_reset();
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.0.local
+    }
+
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.0.peer
+    }
+}

@@ -1,0 +1,250 @@
+//! Machines and processes.
+//!
+//! A process owns itself: its task holds it, and after its end its parent does until it is waited
+//! for. The process table (the members of a pid namespace) holds it weakly, so dropping the
+//! simulation's tasks frees everything.
+
+mod exec;
+mod files;
+mod life;
+mod machine;
+mod proc;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    rc::{Rc, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{File, Namespaces, Signal, Tty, fs::Cred, wait::WaitQueue};
+use crate::sim::{SimTime, Task};
+
+pub use machine::Machine;
+pub(super) use machine::MachineInner;
+pub use proc::Proc;
+
+/// A process id. The same process has one in its own pid namespace and one in each above it.
+pub type Pid = u32;
+
+/// A program's `main`: gets its process, returns the exit code (0..=255).
+pub type Program = Rc<dyn Fn(Proc) -> LocalBoxFuture<'static, i32>>;
+
+/// Finds the code behind an executable file whose content is `Content::Program(name)`.
+pub trait ProgramTable {
+    fn get(&self, name: &str) -> Option<Program>;
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    Exited(i32),
+    Signaled(Signal),
+}
+
+impl ExitStatus {
+    /// What a shell and a container runtime report: the code, or 128 + the signal's number.
+    pub fn code(self) -> i32 {
+        match self {
+            ExitStatus::Exited(code) => code,
+            ExitStatus::Signaled(signal) => 128 + signal.number(),
+        }
+    }
+}
+
+/// What [`Proc::wait_event`] saw a child do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildEvent {
+    Ended(ExitStatus),
+    /// Stopped by a signal (^Z); it is still there.
+    Stopped(Signal),
+}
+
+/// How to start a process from outside (the kubelet's runtime, the lab).
+pub struct SpawnOptions {
+    /// `argv[0]` is looked up in PATH of `env` if it holds no slash.
+    pub argv: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub cwd: String,
+    pub uid: u32,
+    pub gid: u32,
+    pub namespaces: Namespaces,
+    pub stdin: File,
+    pub stdout: File,
+    pub stderr: File,
+    /// The controlling terminal, if the process leads a session on one.
+    pub tty: Option<Tty>,
+    /// Groups processes for accounting and for killing as one: the container's id, say. Inherited.
+    pub cgroup: String,
+}
+
+/// A line of `ps`.
+#[derive(Clone, Debug)]
+pub struct ProcInfo {
+    pub pid: Pid,
+    pub ppid: Pid,
+    pub host_pid: Pid,
+    pub uid: u32,
+    pub pgid: Pid,
+    /// Short name: `node`.
+    pub comm: String,
+    pub args: Vec<String>,
+    pub started: SimTime,
+    /// R, S, T or Z.
+    pub state: char,
+    pub tty: Option<String>,
+    pub cgroup: String,
+    pub cpu: Duration,
+}
+
+/// What a signal does to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    Default,
+    Ignore,
+    /// Queued for [`Proc::next_signal`].
+    Catch,
+}
+
+/// The process group of a new child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// The parent's.
+    Inherit,
+    /// A new one, led by the child.
+    New,
+    /// That of the process (or led by the group leader) with this pid here; the parent's if there
+    /// is no such group any more.
+    Join(Pid),
+}
+
+/// A set of signals, by number.
+#[derive(Clone, Copy, Default)]
+struct SignalSet(u64);
+
+impl SignalSet {
+    fn has(self, signal: Signal) -> bool {
+        self.0 & (1 << signal.number()) != 0
+    }
+
+    fn set(&mut self, signal: Signal, on: bool) {
+        let bit = 1 << signal.number();
+        self.0 = if on { self.0 | bit } else { self.0 & !bit };
+    }
+}
+
+/// A process' pids: in the root namespace first, in its own last. A process group is named by its
+/// leader's.
+type Pids = Rc<[Pid]>;
+
+/// The kernel's record of a process.
+pub(super) struct ProcInner {
+    pub(super) machine: Machine,
+    pub(super) namespaces: Namespaces,
+    pids: Pids,
+    parent: RefCell<Weak<ProcInner>>,
+    /// By host pid.
+    children: RefCell<BTreeMap<Pid, Rc<ProcInner>>>,
+    group: RefCell<Pids>,
+    session: RefCell<Pids>,
+    cred: RefCell<Cred>,
+    argv: RefCell<Rc<[String]>>,
+    /// What `ps` shows instead of argv.
+    title: RefCell<Option<Rc<str>>>,
+    comm: RefCell<Rc<str>>,
+    exe: RefCell<Rc<str>>,
+    env: RefCell<Rc<BTreeMap<String, String>>>,
+    cwd: RefCell<Rc<str>>,
+    umask: Cell<u32>,
+    fds: RefCell<BTreeMap<i32, File>>,
+    tty: RefCell<Option<Tty>>,
+    cgroup: Rc<str>,
+    started: SimTime,
+
+    ignored: Cell<SignalSet>,
+    caught: Cell<SignalSet>,
+    pending: RefCell<VecDeque<Signal>>,
+    signalled: WaitQueue,
+
+    status: Cell<Option<ExitStatus>>,
+    /// Stopped by this signal.
+    stopped: Cell<Option<Signal>>,
+    /// The stop has not been reported to a waiting parent yet.
+    stop_news: Cell<bool>,
+    continued: WaitQueue,
+    ended: WaitQueue,
+    child_changed: WaitQueue,
+
+    task: RefCell<Option<Task>>,
+    threads: RefCell<Vec<Task>>,
+    /// The program that execve put in place of the running one.
+    replacement: RefCell<Option<LocalBoxFuture<'static, i32>>>,
+    on_cpu: Cell<bool>,
+    cpu: Cell<Duration>,
+    debt: Cell<Duration>,
+}
+
+/// A process' main task.
+struct Running {
+    proc: Rc<ProcInner>,
+    main: LocalBoxFuture<'static, i32>,
+}
+
+impl Future for Running {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            if self.proc.status.get().is_some() {
+                return Poll::Ready(());
+            }
+            if self.proc.stopped.get().is_some() {
+                self.proc.continued.register(cx);
+                return Poll::Pending;
+            }
+            self.proc.on_cpu.set(true);
+            let polled = self.main.as_mut().poll(cx);
+            self.proc.on_cpu.set(false);
+            if let Some(program) = self.proc.replacement.take() {
+                // The old program goes with all it held.
+                self.main = program;
+                continue;
+            }
+            return match polled {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(code) => {
+                    self.proc.exit(ExitStatus::Exited(code & 0xff));
+                    Poll::Ready(())
+                }
+            };
+        }
+    }
+}
+
+/// A further task of a process.
+struct Thread {
+    proc: Rc<ProcInner>,
+    main: LocalBoxFuture<'static, ()>,
+}
+
+impl Future for Thread {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.proc.status.get().is_some() {
+            return Poll::Ready(());
+        }
+        if self.proc.stopped.get().is_some() {
+            self.proc.continued.register(cx);
+            return Poll::Pending;
+        }
+        self.main.as_mut().poll(cx)
+    }
+}

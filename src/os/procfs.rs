@@ -1,0 +1,247 @@
+//! /proc, made up when it is looked at. A file is named by its path below /proc.
+
+use std::rc::Rc;
+
+use super::{
+    Errno, File, OpenFlags, Proc,
+    file::Kind,
+    fs::{DirEntry, FileType, Stat},
+    process::ProcInfo,
+};
+
+/// The files of /proc itself and of each process.
+const TOP: [&str; 7] = ["cpuinfo", "loadavg", "meminfo", "mounts", "stat", "uptime", "version"];
+const PROCESS: [(&str, FileType); 12] = [
+    ("cgroup", FileType::Regular),
+    ("cmdline", FileType::Regular),
+    ("comm", FileType::Regular),
+    ("cwd", FileType::Symlink),
+    ("environ", FileType::Regular),
+    ("exe", FileType::Symlink),
+    ("fd", FileType::Directory),
+    ("mounts", FileType::Regular),
+    ("net", FileType::Directory),
+    ("root", FileType::Symlink),
+    ("stat", FileType::Regular),
+    ("status", FileType::Regular),
+];
+const MEMORY_KB: u64 = 8 * 1024 * 1024;
+
+/// A path below /proc, taken apart.
+enum Entry<'a> {
+    Top,
+    SelfLink,
+    MountsLink,
+    NetLink,
+    File(&'a str),
+    Sys(usize),
+    Hostname,
+    Process,
+    Of(Proc, &'a str),
+    Descriptor(File),
+    NetTable(Proc, bool),
+}
+
+fn parse<'a>(asker: &Proc, at: &'a str) -> Result<Entry<'a>, Errno> {
+    let mut parts = at.split('/').filter(|p| !p.is_empty());
+    let Some(first) = parts.next() else { return Ok(Entry::Top) };
+    let rest: Vec<&str> = parts.collect();
+    match (first, rest.as_slice()) {
+        ("self", []) => return Ok(Entry::SelfLink),
+        ("mounts", []) => return Ok(Entry::MountsLink),
+        ("net", []) => return Ok(Entry::NetLink),
+        ("sys", []) => return Ok(Entry::Sys(0)),
+        ("sys", ["kernel"]) => return Ok(Entry::Sys(1)),
+        ("sys", ["kernel", "hostname"]) => return Ok(Entry::Hostname),
+        (name, []) if TOP.contains(&name) => return Ok(Entry::File(name)),
+        _ => {}
+    }
+    let pid = first.parse().map_err(|_| Errno::ENOENT)?;
+    let proc = Proc(asker.namespaces().pid.member(pid).ok_or(Errno::ENOENT)?);
+    match rest.as_slice() {
+        [] => Ok(Entry::Process),
+        [name] if PROCESS.iter().any(|(n, _)| n == name) => Ok(Entry::Of(proc, name)),
+        ["fd", n] => {
+            let n = n.parse().map_err(|_| Errno::ENOENT)?;
+            proc.fd(n).map(Entry::Descriptor).ok_or(Errno::ENOENT)
+        }
+        ["net", "tcp"] => Ok(Entry::NetTable(proc, false)),
+        ["net", "tcp6"] => Ok(Entry::NetTable(proc, true)),
+        _ => Err(Errno::ENOENT),
+    }
+}
+
+pub(super) fn file_type(asker: &Proc, at: &str) -> Result<FileType, Errno> {
+    Ok(match parse(asker, at)? {
+        Entry::Top | Entry::Sys(_) | Entry::Process => FileType::Directory,
+        Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Descriptor(_) => FileType::Symlink,
+        Entry::File(_) | Entry::Hostname | Entry::NetTable(..) => FileType::Regular,
+        Entry::Of(_, name) => {
+            PROCESS.iter().find(|(n, _)| *n == name).map_or(FileType::Regular, |(_, file_type)| *file_type)
+        }
+    })
+}
+
+pub(super) fn stat(asker: &Proc, at: &str, follow: bool) -> Result<Stat, Errno> {
+    let file_type = match (parse(asker, at)?, follow) {
+        (Entry::Descriptor(file), true) => return file.stat(),
+        _ => file_type(asker, at)?,
+    };
+    let mode = match file_type {
+        FileType::Directory => 0o555,
+        FileType::Symlink => 0o777,
+        _ => 0o444,
+    };
+    let mtime = asker.machine().booted();
+    Ok(Stat { ino: 0, file_type, mode, uid: 0, gid: 0, size: 0, nlink: 1, mtime })
+}
+
+pub(super) fn read_dir(asker: &Proc, at: &str) -> Result<Vec<DirEntry>, Errno> {
+    let entry = |name: &str, file_type| DirEntry { name: name.to_owned(), file_type, ino: 0 };
+    let mut entries: Vec<DirEntry> = match parse(asker, at)? {
+        Entry::Top => {
+            let pids = asker.processes();
+            let pids = pids.iter().map(|p| entry(&p.pid.to_string(), FileType::Directory));
+            let files =
+                TOP.iter().map(|name| (*name, if *name == "mounts" { FileType::Symlink } else { FileType::Regular }));
+            let rest = [("net", FileType::Symlink), ("self", FileType::Symlink), ("sys", FileType::Directory)];
+            pids.chain(files.chain(rest).map(|(name, file_type)| entry(name, file_type))).collect()
+        }
+        Entry::Sys(0) => vec![entry("kernel", FileType::Directory)],
+        Entry::Sys(_) => vec![entry("hostname", FileType::Regular)],
+        Entry::Process => PROCESS.iter().map(|(name, kind)| entry(name, *kind)).collect(),
+        Entry::Of(proc, "fd") => proc.fds().iter().map(|(n, _)| entry(&n.to_string(), FileType::Symlink)).collect(),
+        Entry::Of(_, "net") => vec![entry("tcp", FileType::Regular), entry("tcp6", FileType::Regular)],
+        _ => return Err(Errno::ENOTDIR),
+    };
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+/// Where a symlink leads; `None` if it is none.
+pub(super) fn link(asker: &Proc, at: &str) -> Result<Option<String>, Errno> {
+    Ok(match parse(asker, at)? {
+        Entry::SelfLink => Some(asker.pid().to_string()),
+        Entry::MountsLink => Some("self/mounts".to_owned()),
+        Entry::NetLink => Some("self/net".to_owned()),
+        Entry::Of(proc, "cwd") => Some(proc.cwd()),
+        Entry::Of(proc, "exe") => Some(proc.exe().to_string()),
+        Entry::Of(_, "root") => Some("/".to_owned()),
+        Entry::Descriptor(file) => Some(file.describe()),
+        _ => None,
+    })
+}
+
+/// The descriptor that a path of /proc stands for.
+pub(super) fn descriptor(asker: &Proc, at: &str) -> Option<File> {
+    match parse(asker, at) {
+        Ok(Entry::Descriptor(file)) => Some(file),
+        _ => None,
+    }
+}
+
+pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Errno> {
+    let text = match parse(asker, at)? {
+        Entry::Descriptor(file) => return Ok(file),
+        Entry::Top | Entry::Sys(_) | Entry::Process if flags.write => return Err(Errno::EISDIR),
+        Entry::Top | Entry::Sys(_) | Entry::Process | Entry::Of(_, "fd" | "net") => {
+            return Ok(File::from_kind(Kind::Directory, flags, &format!("/proc/{at}")));
+        }
+        _ if flags.write => return Err(Errno::EACCES),
+        Entry::File(name) => top_file(asker, name),
+        Entry::Hostname => format!("{}\n", asker.hostname()),
+        Entry::Of(proc, name) => process_file(asker, &proc, name)?,
+        Entry::NetTable(proc, v6) => proc.net().proc_table(v6),
+        Entry::SelfLink | Entry::MountsLink | Entry::NetLink => return Err(Errno::ELOOP),
+    };
+    Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, &format!("/proc/{at}")))
+}
+
+fn top_file(asker: &Proc, name: &str) -> String {
+    let up = asker.sim().now().since(asker.machine().booted()).as_secs_f64();
+    match name {
+        "cpuinfo" => (0..2)
+            .map(|n| {
+                format!(
+                    "processor\t: {n}\nvendor_id\t: GenuineIntel\nmodel name\t: Virtual CPU\ncpu MHz\t\t: 2400.000\n\n"
+                )
+            })
+            .collect(),
+        "loadavg" => {
+            let all = asker.machine().processes();
+            let running = all.iter().filter(|p| p.state == 'R').count();
+            let last = all.last().map_or(0, |p| p.pid);
+            format!("0.00 0.00 0.00 {running}/{} {last}\n", all.len())
+        }
+        "meminfo" => format!(
+            "MemTotal:       {MEMORY_KB:>8} kB\nMemFree:        {:>8} kB\nMemAvailable:   {:>8} kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n",
+            MEMORY_KB / 2,
+            MEMORY_KB * 3 / 4
+        ),
+        "stat" => format!(
+            "cpu  0 0 0 {} 0 0 0 0 0 0\nbtime {}\n",
+            (up * 200.0) as u64,
+            asker.sim().wall_at(asker.machine().booted()).as_second()
+        ),
+        "uptime" => format!("{up:.2} {:.2}\n", up * 2.0),
+        "version" => "Linux version 6.12.0-podarium (podarium@sim) #1 SMP PREEMPT_DYNAMIC\n".to_owned(),
+        _ => String::new(),
+    }
+}
+
+fn process_file(asker: &Proc, proc: &Proc, name: &str) -> Result<String, Errno> {
+    let info = proc.0.info(&asker.namespaces().pid);
+    let zombie = info.state == 'Z';
+    Ok(match name {
+        "cgroup" => format!("0::/{}\n", info.cgroup.trim_start_matches('/')),
+        "cmdline" if zombie => String::new(),
+        "cmdline" => info.args.iter().map(|arg| format!("{arg}\0")).collect(),
+        "comm" => format!("{}\n", info.comm),
+        "environ" => {
+            if asker.uid() != 0 && asker.uid() != info.uid {
+                return Err(Errno::EACCES);
+            }
+            proc.environ().iter().map(|(key, value)| format!("{key}={value}\0")).collect()
+        }
+        "mounts" => proc.namespaces().mnt.table(),
+        "stat" => stat_line(asker, &info, proc),
+        "status" => status(&info, proc),
+        _ => String::new(),
+    })
+}
+
+fn stat_line(asker: &Proc, info: &ProcInfo, proc: &Proc) -> String {
+    let start = info.started.since(asker.machine().booted()).as_millis() / 10;
+    let cpu = info.cpu.as_millis() / 10;
+    format!(
+        "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} 0 0\n",
+        info.pid,
+        info.comm,
+        info.state,
+        info.ppid,
+        info.pgid,
+        proc.sid()
+    )
+}
+
+fn status(info: &ProcInfo, proc: &Proc) -> String {
+    let state = match info.state {
+        'R' => "R (running)",
+        'T' => "T (stopped)",
+        'Z' => "Z (zombie)",
+        _ => "S (sleeping)",
+    };
+    let (uid, gid) = (info.uid, proc.gid());
+    let groups: String = proc.groups().iter().map(|g| format!("{g} ")).collect();
+    let (ignored, caught) = proc.signal_masks();
+    format!(
+        "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n\
+         Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n\
+         Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n",
+        info.comm,
+        proc.umask(),
+        info.pid,
+        info.pid,
+        info.ppid,
+    )
+}
