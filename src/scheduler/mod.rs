@@ -1,1 +1,475 @@
-//! scheduler
+//! The scheduler: takes pods without a node from its queue, one at a time, and binds each to the
+//! node that suits it best, or says why there is none.
+//!
+//! Invariants:
+//! - It speaks to the cluster through [`ApiClient`] alone and keeps sums of what it sees there.
+//! - A pod is assumed to be on its node from the decision on, before the binding is written.
+//! - A cycle costs as much as it looks at nodes, whatever the number of pods.
+
+mod cache;
+mod cycle;
+pub mod plugins;
+mod queue;
+mod resources;
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    rc::Rc,
+    task::Poll,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
+
+use self::{
+    cache::{Cache, NodeInfo, PodInfo},
+    plugins::{scheduling_gates, tolerates},
+    queue::{Entry, Queue},
+};
+pub use self::{
+    cycle::{Diagnosis, Verdict},
+    plugins::PLUGINS,
+    resources::{Resources, requests},
+};
+use crate::{
+    api::{
+        ApiClient, Error, Kind, Object, Resource,
+        client::{self, ListOptions, Watch, WatchEvent},
+    },
+    apiserver::{
+        events::{EventType, SeriesRecorder, pod_reference},
+        set_condition, whole_seconds,
+    },
+    sim::{Either, Rng, Sim, SimTime, race},
+};
+
+const NAME: &str = "default-scheduler";
+/// Decisions remembered for the picture.
+const DECISIONS: usize = 1000;
+/// Events' messages are cut to this length.
+const NOTE_LIMIT: usize = 1024;
+
+/// Time that a cycle takes, and that the request after it takes.
+const CYCLE: Duration = Duration::from_micros(900);
+const REQUEST: Duration = Duration::from_micros(3200);
+
+/// Why a pod is where it is, or nowhere.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub time: SimTime,
+    /// The node, or why there is none.
+    pub result: Result<Rc<str>, String>,
+    /// Some nodes of a large cluster, all of a small one.
+    pub nodes: Vec<Verdict>,
+    /// How many nodes were looked at, of how many.
+    pub examined: usize,
+    pub total: usize,
+}
+
+/// The running scheduler, to be asked about its decisions.
+pub struct Scheduler {
+    sim: Sim,
+    client: Rc<dyn ApiClient>,
+    recorder: SeriesRecorder,
+    state: RefCell<State>,
+}
+
+struct State {
+    cache: Cache,
+    queue: Queue,
+    /// Where the next cycle starts to look.
+    start: usize,
+    rng: Rng,
+    decisions: BTreeMap<String, Rc<Decision>>,
+    order: VecDeque<String>,
+    /// Bindings under way, by uid: what to try again if one fails.
+    binding: BTreeMap<String, Entry>,
+}
+
+/// Starts the scheduler. `host` names the machine that it runs on.
+pub fn start(sim: &Sim, client: Rc<dyn ApiClient>, host: &str) -> Rc<Scheduler> {
+    let scheduler = Rc::new(Scheduler {
+        sim: sim.clone(),
+        recorder: SeriesRecorder::new(sim, client.clone(), NAME, &format!("{NAME}-{host}")),
+        client,
+        state: RefCell::new(State {
+            cache: Cache::default(),
+            queue: Queue::default(),
+            start: 0,
+            rng: sim.rng("scheduler"),
+            decisions: BTreeMap::new(),
+            order: VecDeque::new(),
+            binding: BTreeMap::new(),
+        }),
+    });
+    sim.spawn(scheduler.clone().run());
+    scheduler
+}
+
+impl Scheduler {
+    /// The last decision on a pod, if it is remembered.
+    pub fn decision(&self, uid: &str) -> Option<Rc<Decision>> {
+        self.state.borrow().decisions.get(uid).cloned()
+    }
+
+    async fn run(self: Rc<Self>) {
+        loop {
+            let nodes = self.client.watch(Kind::Node, "", ListOptions::default()).await;
+            let pods = self.client.watch(Kind::Pod, "", ListOptions::default()).await;
+            let (Ok(mut nodes), Ok(mut pods)) = (nodes, pods) else {
+                self.sim.sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            self.watch_and_schedule(&mut nodes, &mut pods).await;
+            // A watch ended: begin anew with what there is now.
+            let mut state = self.state.borrow_mut();
+            state.cache = Cache::default();
+            state.queue = Queue::default();
+        }
+    }
+
+    async fn watch_and_schedule(self: &Rc<Self>, nodes: &mut Watch, pods: &mut Watch) {
+        loop {
+            // Nodes before pods: a pod that comes with its node must find it.
+            while let Some(event) = nodes.try_recv() {
+                if !self.node_event(event) {
+                    return;
+                }
+            }
+            while let Some(event) = pods.try_recv() {
+                if !self.pod_event(event) {
+                    return;
+                }
+            }
+            let entry = self.state.borrow_mut().queue.pop(self.sim.now());
+            if let Some(entry) = entry {
+                self.schedule(entry).await;
+                continue;
+            }
+            let due = self.state.borrow().queue.next_time();
+            let heard = poll_fn(|cx| {
+                if let Poll::Ready(event) = nodes.poll_recv(cx) {
+                    return Poll::Ready(event.is_some_and(|event| self.node_event(event)));
+                }
+                pods.poll_recv(cx).map(|event| event.is_some_and(|event| self.pod_event(event)))
+            });
+            let open = match due {
+                None => heard.await,
+                Some(due) => match race(heard, self.sim.sleep_until(due)).await {
+                    Either::Left(open) => open,
+                    Either::Right(()) => {
+                        self.state.borrow_mut().queue.flush(self.sim.now());
+                        true
+                    }
+                },
+            };
+            if !open {
+                return;
+            }
+        }
+    }
+
+    /// False if the watch ended.
+    fn node_event(&self, event: WatchEvent) -> bool {
+        let now = self.sim.now();
+        let State { cache, queue, .. } = &mut *self.state.borrow_mut();
+        match event {
+            WatchEvent::Added(Object::Node(node)) | WatchEvent::Modified(Object::Node(node)) => {
+                let name = node.metadata.name.clone().unwrap_or_default();
+                let old = cache.node(&name).map(|info| info.node.clone());
+                cache.set_node(node);
+                if queue.is_anyone_waiting()
+                    && let Some(new) = cache.node(&name)
+                    && old.as_ref().is_none_or(|old| matters(old, &new.node))
+                {
+                    let change = NodeChange { old: old.map(NodeInfo::new), new };
+                    queue.wake(now, |entry| change.helps(entry));
+                }
+            }
+            WatchEvent::Deleted(object) => cache.remove_node(object.name()),
+            WatchEvent::Error(_) => return false,
+            WatchEvent::Added(_) | WatchEvent::Modified(_) => {}
+        }
+        true
+    }
+
+    /// False if the watch ended.
+    fn pod_event(&self, event: WatchEvent) -> bool {
+        let now = self.sim.now();
+        let State { cache, queue, .. } = &mut *self.state.borrow_mut();
+        let (pod, deleted) = match event {
+            WatchEvent::Added(Object::Pod(pod)) | WatchEvent::Modified(Object::Pod(pod)) => (pod, false),
+            WatchEvent::Deleted(Object::Pod(pod)) => (pod, true),
+            WatchEvent::Error(_) => return false,
+            _ => return true,
+        };
+        let uid = pod.metadata.uid.clone().unwrap_or_default();
+        let spec = pod.spec.as_ref();
+        let node = spec.and_then(|s| s.node_name.as_deref()).filter(|node| !node.is_empty()).map(str::to_string);
+        if deleted || is_terminal(&pod) {
+            queue.remove(&uid);
+            if let Some(gone) = cache.remove_pod(&uid) {
+                queue.wake(now, |entry| freed(entry, &gone));
+            }
+        } else if let Some(node) = node {
+            queue.remove(&uid);
+            let old = cache.pod(&uid);
+            if old.is_some_and(|old| old.pod.spec == pod.spec && !resizing(&old.pod, &pod)) {
+                return true;
+            }
+            let new = Rc::new(PodInfo::new(pod));
+            let shrunk = old.is_some_and(|old| old.requests != new.requests);
+            cache.put_pod(&node, new.clone());
+            if shrunk {
+                queue.wake(now, |entry| freed(entry, &new));
+            }
+        } else if spec.and_then(|s| s.scheduler_name.as_deref()).unwrap_or(NAME) != NAME {
+            // Another scheduler's.
+        } else if !scheduling_gates::gates(&pod).is_empty() {
+            queue.remove(&uid);
+        } else if let Some(old) = queue.get(&uid) {
+            let matters = old.pod.spec != pod.spec || old.pod.metadata.labels != pod.metadata.labels;
+            queue.update(Rc::new(PodInfo::new(pod)), matters, now);
+        } else if cache.node_of(&uid).is_none() {
+            queue.add(Rc::new(PodInfo::new(pod)), now);
+        }
+        true
+    }
+
+    async fn schedule(self: &Rc<Self>, entry: Entry) {
+        let pod = entry.pod.pod.clone();
+        if pod.metadata.deletion_timestamp.is_some() {
+            let (namespace, name) = names(&pod);
+            let note = format!("skip schedule deleting pod: {namespace}/{name}");
+            self.recorder.event(pod_reference(&pod, None), EventType::Warning, "FailedScheduling", "Scheduling", note);
+            return;
+        }
+        let request = {
+            let state = &mut *self.state.borrow_mut();
+            let cycle = cycle::run(&state.cache, &entry.pod, &mut state.start, &mut state.rng);
+            let total = state.cache.nodes().len();
+            let message = cycle.result.as_ref().map(Rc::clone).map_err(|diagnosis| match total {
+                0 => "no nodes available to schedule pods".to_string(),
+                _ => diagnosis.to_string(),
+            });
+            let decision = decision(&pod, self.sim.now(), message.clone(), cycle.verdicts, cycle.examined, total);
+            state.remember(decision);
+            match (cycle.result, message) {
+                (Ok(node), _) => {
+                    state.cache.put_pod(&node, entry.pod.clone());
+                    state.binding.insert(entry.pod.uid().to_string(), entry);
+                    Ok(node)
+                }
+                (Err(diagnosis), message) => {
+                    state.queue.put_back(entry, diagnosis.refused_by, self.sim.now());
+                    Err(message.err().unwrap_or_default())
+                }
+            }
+        };
+        let scheduler = self.clone();
+        let after = self.sim.now() + CYCLE + REQUEST + jitter(&mut self.state.borrow_mut().rng);
+        self.sim.spawn(async move {
+            scheduler.sim.sleep_until(after).await;
+            match request {
+                Ok(node) => scheduler.bind(&pod, &node).await,
+                Err(message) => scheduler.report(&pod, &message).await,
+            }
+        });
+        self.sim.sleep(CYCLE).await;
+    }
+
+    async fn bind(&self, pod: &Pod, node: &str) {
+        let (namespace, name) = names(pod);
+        let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+        let bound = self.client.bind(namespace, name, uid, node).await;
+        let entry = self.state.borrow_mut().binding.remove(uid);
+        match bound {
+            Ok(()) => {
+                let note = format!("Successfully assigned {namespace}/{name} to {node}");
+                self.recorder.event(pod_reference(pod, None), EventType::Normal, "Scheduled", "Binding", note);
+            }
+            Err(error) => {
+                let gone = self.state.borrow_mut().cache.remove_pod(uid);
+                if let Some(gone) = gone {
+                    let mut state = self.state.borrow_mut();
+                    state.queue.wake(self.sim.now(), |entry| freed(entry, &gone));
+                }
+                if error.is_not_found() {
+                    return;
+                }
+                if let Some(entry) = entry {
+                    self.state.borrow_mut().queue.put_back_after_error(entry, self.sim.now());
+                }
+                let message = format!("running Bind plugin \"DefaultBinder\": {error}");
+                self.write_failure(pod, "SchedulerError", &message).await;
+            }
+        }
+    }
+
+    async fn report(&self, pod: &Pod, message: &str) {
+        self.write_failure(pod, "Unschedulable", message).await;
+    }
+
+    /// Says in an event and in the pod's status that it found no node.
+    async fn write_failure(&self, pod: &Pod, reason: &str, message: &str) {
+        let about = pod_reference(pod, None);
+        self.recorder.event(about, EventType::Warning, "FailedScheduling", "Scheduling", cut(message));
+        // Another writer may be quicker; then it is done again on what that one wrote.
+        while let Err(error) = self.write_condition(pod, reason, message).await {
+            if !error.is_conflict() {
+                break;
+            }
+        }
+    }
+
+    async fn write_condition(&self, pod: &Pod, reason: &str, message: &str) -> Result<(), Error> {
+        let (namespace, name) = names(pod);
+        let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
+        let bound = current.spec.as_ref().is_some_and(|s| s.node_name.as_deref().is_some_and(|n| !n.is_empty()));
+        if current.uid() != pod.uid() || bound {
+            return Ok(());
+        }
+        let mut changed = Pod::clone(&current);
+        let condition = PodCondition {
+            type_: "PodScheduled".into(),
+            status: "False".into(),
+            reason: Some(reason.into()),
+            message: Some(message.into()),
+            observed_generation: current.metadata.generation,
+            last_transition_time: Some(whole_seconds(self.sim.wall())),
+            ..PodCondition::default()
+        };
+        set_condition(changed.status.get_or_insert_default().conditions.get_or_insert_default(), condition);
+        client::update_status(&*self.client, changed).await.map(drop)
+    }
+}
+
+impl State {
+    fn remember(&mut self, decision: Decision) {
+        let uid = decision.uid.clone();
+        if self.decisions.insert(uid.clone(), Rc::new(decision)).is_none() {
+            self.order.push_back(uid);
+        }
+        while self.order.len() > DECISIONS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.decisions.remove(&oldest);
+        }
+    }
+}
+
+/// What a change of a node means for waiting pods (the plugins' queueing hints).
+struct NodeChange<'a> {
+    old: Option<NodeInfo>,
+    new: &'a NodeInfo,
+}
+
+/// Whether a change of a node can matter to any pod; heartbeats don't.
+fn matters(old: &Node, new: &Node) -> bool {
+    let allocatable = |node: &Node| node.status.as_ref().and_then(|s| s.allocatable.clone());
+    old.spec != new.spec || old.metadata.labels != new.metadata.labels || allocatable(old) != allocatable(new)
+}
+
+impl NodeChange<'_> {
+    /// Whether one of the plugins that refused the pod would say something else now.
+    fn helps(&self, entry: &Entry) -> bool {
+        let pod = &entry.pod;
+        let old = self.old.as_ref();
+        let was = |fits: &dyn Fn(&NodeInfo) -> bool| old.is_some_and(fits);
+        let hint = |plugin: &str| {
+            let fits: &dyn Fn(&NodeInfo) -> bool = match plugin {
+                "NodeUnschedulable" => &|node| node.node.spec.as_ref().and_then(|s| s.unschedulable) != Some(true),
+                "TaintToleration" => &|node| tolerated(pod, &node.node),
+                "NodeAffinity" => &|node| {
+                    let cache = Cache::default();
+                    let affinity = PLUGINS.iter().find(|p| p.name() == "NodeAffinity");
+                    match affinity.map(|plugin| plugin.filter(pod, &cache)) {
+                        Some(plugins::Filter::Check { check, .. }) => check(node).is_ok(),
+                        _ => true,
+                    }
+                },
+                "NodeResourcesFit" => {
+                    let more = old.is_none_or(|old| old.allocatable != self.new.allocatable);
+                    return more && plugins::insufficient(pod, self.new).is_none();
+                }
+                _ => return old.is_none(),
+            };
+            fits(self.new) && !was(fits)
+        };
+        entry.refused_by.is_empty() || entry.refused_by.iter().any(|plugin| hint(plugin))
+    }
+}
+
+fn tolerated(pod: &PodInfo, node: &Node) -> bool {
+    let tolerations = pod.spec().tolerations.as_deref().unwrap_or_default();
+    let mut taints =
+        node.spec.iter().flat_map(|s| s.taints.iter().flatten()).filter(|t| t.effect != "PreferNoSchedule");
+    taints.all(|taint| tolerations.iter().any(|t| tolerates(t, taint)))
+}
+
+/// Whether a pod that went may have made room for a waiting one.
+fn freed(entry: &Entry, gone: &PodInfo) -> bool {
+    entry.refused_by.iter().any(|plugin| match *plugin {
+        "NodeResourcesFit" => true,
+        "NodePorts" => entry.pod.host_ports.iter().any(|wanted| gone.host_ports.iter().any(|p| p.clashes(wanted))),
+        _ => false,
+    })
+}
+
+/// Whether the kubelet reports other resources than before.
+fn resizing(old: &Pod, new: &Pod) -> bool {
+    let allocated = |pod: &Pod| -> Vec<_> {
+        let statuses = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten());
+        statuses.map(|s| s.allocated_resources.clone()).collect()
+    };
+    let any = |pod: &Pod| {
+        let mut statuses = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten());
+        statuses.any(|s| s.allocated_resources.is_some())
+    };
+    (any(old) || any(new)) && allocated(old) != allocated(new)
+}
+
+fn is_terminal(pod: &Pod) -> bool {
+    matches!(pod.status.as_ref().and_then(|s| s.phase.as_deref()), Some("Succeeded" | "Failed"))
+}
+
+fn names(pod: &Pod) -> (&str, &str) {
+    let meta = &pod.metadata;
+    (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default())
+}
+
+fn decision(
+    pod: &Pod,
+    time: SimTime,
+    result: Result<Rc<str>, String>,
+    nodes: Vec<Verdict>,
+    examined: usize,
+    total: usize,
+) -> Decision {
+    let (namespace, name) = names(pod);
+    let uid = pod.metadata.uid.clone().unwrap_or_default();
+    Decision { namespace: namespace.into(), name: name.into(), uid, time, result, nodes, examined, total }
+}
+
+/// Up to 2 ms, as requests vary.
+fn jitter(rng: &mut Rng) -> Duration {
+    Duration::from_micros(rng.below(2000))
+}
+
+/// A message cut to what an event takes.
+fn cut(message: &str) -> String {
+    const SUFFIX: &str = " ...";
+    if message.len() <= NOTE_LIMIT {
+        return message.into();
+    }
+    let mut end = NOTE_LIMIT - SUFFIX.len();
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{SUFFIX}", &message[..end])
+}

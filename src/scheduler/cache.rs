@@ -1,0 +1,251 @@
+//! What the scheduler knows of the cluster: nodes with the sums of what runs on them.
+//!
+//! Invariant: sums are kept as pods come and go, so that a cycle never walks over pods.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
+
+use super::resources::{self, Resources};
+
+/// A pod with what the plugins need of it, worked out once.
+#[derive(Debug)]
+pub struct PodInfo {
+    pub pod: Rc<Pod>,
+    pub requests: Resources,
+    /// Milli-CPU and bytes, with defaults.
+    pub nonzero: (i64, i64),
+    pub host_ports: Vec<HostPort>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    pub protocol: String,
+    pub ip: String,
+    pub port: i32,
+}
+
+impl HostPort {
+    /// Whether both can't be bound on one node: 0.0.0.0 clashes with every address.
+    pub fn clashes(&self, other: &HostPort) -> bool {
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (self.ip == other.ip || self.ip == "0.0.0.0" || other.ip == "0.0.0.0")
+    }
+}
+
+static EMPTY_SPEC: std::sync::LazyLock<PodSpec> = std::sync::LazyLock::new(PodSpec::default);
+
+impl PodInfo {
+    pub fn new(pod: Rc<Pod>) -> PodInfo {
+        PodInfo {
+            requests: resources::requests(&pod),
+            nonzero: resources::nonzero_requests(&pod),
+            host_ports: host_ports(&pod),
+            pod,
+        }
+    }
+
+    pub fn spec(&self) -> &PodSpec {
+        self.pod.spec.as_ref().unwrap_or(&EMPTY_SPEC)
+    }
+
+    pub fn uid(&self) -> &str {
+        self.pod.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    pub fn priority(&self) -> i32 {
+        self.spec().priority.unwrap_or(0)
+    }
+}
+
+fn host_ports(pod: &Pod) -> Vec<HostPort> {
+    let Some(spec) = &pod.spec else { return Vec::new() };
+    let sidecars = spec.init_containers.iter().flatten().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.containers.iter().chain(sidecars).flat_map(|c| c.ports.iter().flatten());
+    ports
+        .filter_map(|port| {
+            let number = port.host_port.filter(|number| *number > 0)?;
+            let or = |text: &Option<String>, default: &str| match text.as_deref() {
+                None | Some("") => default.to_string(),
+                Some(text) => text.to_string(),
+            };
+            Some(HostPort { protocol: or(&port.protocol, "TCP"), ip: or(&port.host_ip, "0.0.0.0"), port: number })
+        })
+        .collect()
+}
+
+/// A node and the sums over its pods.
+#[derive(Debug)]
+pub struct NodeInfo {
+    pub name: Rc<str>,
+    pub node: Rc<Node>,
+    pub allocatable: Resources,
+    pub requested: Resources,
+    /// Milli-CPU and bytes, with defaults for containers without requests.
+    pub nonzero: (i64, i64),
+    pub host_ports: Vec<HostPort>,
+    pub pods: BTreeMap<String, Rc<PodInfo>>,
+    /// Bytes by image name.
+    pub images: BTreeMap<String, i64>,
+}
+
+impl NodeInfo {
+    pub fn new(node: Rc<Node>) -> NodeInfo {
+        let mut info = NodeInfo {
+            name: node.metadata.name.as_deref().unwrap_or_default().into(),
+            node: Rc::default(),
+            allocatable: Resources::default(),
+            requested: Resources::default(),
+            nonzero: (0, 0),
+            host_ports: Vec::new(),
+            pods: BTreeMap::new(),
+            images: BTreeMap::new(),
+        };
+        info.set_node(node);
+        info
+    }
+
+    fn set_node(&mut self, node: Rc<Node>) {
+        let status = node.status.as_ref();
+        self.allocatable = Resources::of(status.and_then(|s| s.allocatable.as_ref()));
+        self.images = status
+            .iter()
+            .flat_map(|s| s.images.iter().flatten())
+            .flat_map(|image| {
+                let size = image.size_bytes.unwrap_or(0);
+                image.names.iter().flatten().map(move |name| (name.clone(), size))
+            })
+            .collect();
+        self.node = node;
+    }
+
+    pub fn add(&mut self, pod: Rc<PodInfo>) {
+        self.requested.add(&pod.requests);
+        self.nonzero.0 += pod.nonzero.0;
+        self.nonzero.1 += pod.nonzero.1;
+        self.host_ports.extend(pod.host_ports.iter().cloned());
+        self.pods.insert(pod.uid().to_string(), pod);
+    }
+
+    pub fn remove(&mut self, uid: &str) -> Option<Rc<PodInfo>> {
+        let pod = self.pods.remove(uid)?;
+        self.requested.subtract(&pod.requests);
+        self.nonzero.0 -= pod.nonzero.0;
+        self.nonzero.1 -= pod.nonzero.1;
+        for port in &pod.host_ports {
+            if let Some(at) = self.host_ports.iter().position(|p| p == port) {
+                self.host_ports.swap_remove(at);
+            }
+        }
+        Some(pod)
+    }
+}
+
+/// All nodes, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Cache {
+    nodes: Vec<NodeInfo>,
+    index: BTreeMap<Rc<str>, usize>,
+    /// Where each pod is, and what is held for it.
+    pods: BTreeMap<String, String>,
+    /// Pods on nodes that aren't known (yet), by node.
+    homeless: BTreeMap<String, BTreeMap<String, Rc<PodInfo>>>,
+    /// How many nodes have an image.
+    images: BTreeMap<String, usize>,
+}
+
+impl Cache {
+    pub fn nodes(&self) -> &[NodeInfo] {
+        &self.nodes
+    }
+
+    pub fn node(&self, name: &str) -> Option<&NodeInfo> {
+        self.nodes.get(*self.index.get(name)?)
+    }
+
+    /// How many nodes have the image.
+    pub fn nodes_with(&self, image: &str) -> usize {
+        self.images.get(image).copied().unwrap_or(0)
+    }
+
+    pub fn set_node(&mut self, node: Rc<Node>) {
+        let name = node.metadata.name.as_deref().unwrap_or_default();
+        if let Some(&at) = self.index.get(name) {
+            self.count_images(at, false);
+            self.nodes[at].set_node(node);
+            self.count_images(at, true);
+            return;
+        }
+        let mut info = NodeInfo::new(node);
+        for (_, pod) in self.homeless.remove(&*info.name).into_iter().flatten() {
+            info.add(pod);
+        }
+        self.index.insert(info.name.clone(), self.nodes.len());
+        self.nodes.push(info);
+        self.count_images(self.nodes.len() - 1, true);
+    }
+
+    pub fn remove_node(&mut self, name: &str) {
+        let Some(at) = self.index.remove(name) else { return };
+        self.count_images(at, false);
+        let info = self.nodes.remove(at);
+        if !info.pods.is_empty() {
+            self.homeless.insert(name.into(), info.pods);
+        }
+        for index in self.index.values_mut().filter(|index| **index > at) {
+            *index -= 1;
+        }
+    }
+
+    fn count_images(&mut self, at: usize, there: bool) {
+        for name in self.nodes[at].images.keys() {
+            match (self.images.get_mut(name), there) {
+                (Some(count), true) => *count += 1,
+                (Some(1), false) => drop(self.images.remove(name)),
+                (Some(count), false) => *count -= 1,
+                (None, true) => drop(self.images.insert(name.clone(), 1)),
+                (None, false) => {}
+            }
+        }
+    }
+
+    /// Where a pod is held to run.
+    pub fn node_of(&self, uid: &str) -> Option<&str> {
+        self.pods.get(uid).map(String::as_str)
+    }
+
+    /// What is held for a pod.
+    pub fn pod(&self, uid: &str) -> Option<&Rc<PodInfo>> {
+        let node = self.pods.get(uid)?;
+        match self.index.get(node.as_str()) {
+            Some(&at) => self.nodes[at].pods.get(uid),
+            None => self.homeless.get(node)?.get(uid),
+        }
+    }
+
+    /// Holds what `pod` asks for on `node`, instead of what was held for it before.
+    pub fn put_pod(&mut self, node: &str, pod: Rc<PodInfo>) {
+        self.remove_pod(pod.uid());
+        self.pods.insert(pod.uid().to_string(), node.into());
+        match self.index.get(node) {
+            Some(&at) => self.nodes[at].add(pod),
+            None => {
+                self.homeless.entry(node.into()).or_default().insert(pod.uid().to_string(), pod);
+            }
+        }
+    }
+
+    pub fn remove_pod(&mut self, uid: &str) -> Option<Rc<PodInfo>> {
+        let node = self.pods.remove(uid)?;
+        if let Some(&at) = self.index.get(node.as_str()) {
+            return self.nodes[at].remove(uid);
+        }
+        let pods = self.homeless.get_mut(&node)?;
+        let pod = pods.remove(uid);
+        if pods.is_empty() {
+            self.homeless.remove(&node);
+        }
+        pod
+    }
+}

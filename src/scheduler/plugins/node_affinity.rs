@@ -1,0 +1,118 @@
+//! nodeSelector and node affinity.
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{NodeAffinity as Affinity, NodeSelectorRequirement, NodeSelectorTerm};
+
+use super::{Filter, Normalize, Plugin, Refusal, Score};
+use crate::scheduler::cache::{Cache, NodeInfo, PodInfo};
+
+pub struct NodeAffinity;
+
+impl Plugin for NodeAffinity {
+    fn name(&self) -> &'static str {
+        "NodeAffinity"
+    }
+
+    fn weight(&self) -> i64 {
+        2
+    }
+
+    fn filter<'a>(&self, pod: &'a PodInfo, _: &'a Cache) -> Filter<'a> {
+        let selector = pod.spec().node_selector.as_ref().filter(|selector| !selector.is_empty());
+        let required = affinity(pod).and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
+        if selector.is_none() && required.is_none() {
+            return Filter::Skip;
+        }
+        let terms = required.map(|required| &required.node_selector_terms[..]);
+        let only = terms.and_then(named_nodes);
+        if only.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Filter::Reject("pod affinity terms conflict");
+        }
+        let check = move |node: &NodeInfo| {
+            let label = |key: &str| label(node, key);
+            let selected = selector.into_iter().flatten().all(|(key, value)| label(key) == Some(value));
+            if selected && terms.is_none_or(|terms| terms.iter().any(|term| matches(term, node))) {
+                return Ok(());
+            }
+            Err(Refusal::unresolvable("node(s) didn't match Pod's node affinity/selector"))
+        };
+        Filter::Check { check: Box::new(check), only }
+    }
+
+    fn score<'a>(&self, pod: &'a PodInfo, _: &'a Cache) -> Option<Score<'a>> {
+        let preferred = affinity(pod)?.preferred_during_scheduling_ignored_during_execution.as_ref()?;
+        let score = |node: &NodeInfo| {
+            let wanted = preferred.iter().filter(|term| term.weight != 0 && matches(&term.preference, node));
+            wanted.map(|term| i64::from(term.weight)).sum()
+        };
+        Some(Score { score: Box::new(score), normalize: Normalize::Highest })
+    }
+}
+
+fn affinity(pod: &PodInfo) -> Option<&Affinity> {
+    pod.spec().affinity.as_ref()?.node_affinity.as_ref()
+}
+
+fn label<'a>(node: &'a NodeInfo, key: &str) -> Option<&'a String> {
+    node.node.metadata.labels.as_ref()?.get(key)
+}
+
+/// The nodes that terms name by `metadata.name`, if each of them does. Terms are alternatives, the
+/// fields within one must all hold.
+fn named_nodes(terms: &[NodeSelectorTerm]) -> Option<BTreeSet<&str>> {
+    let mut all = BTreeSet::new();
+    for term in terms {
+        let mut named: Option<BTreeSet<&str>> = None;
+        for field in term.match_fields.iter().flatten() {
+            if field.key == "metadata.name" && field.operator == "In" {
+                let names: BTreeSet<&str> = field.values.iter().flatten().map(String::as_str).collect();
+                named = Some(match named {
+                    Some(named) => named.intersection(&names).copied().collect(),
+                    None => names,
+                });
+            }
+        }
+        all.extend(named?);
+    }
+    (!terms.is_empty()).then_some(all)
+}
+
+/// Whether a node meets a term. A term without requirements, or with one that is wrong, matches
+/// nothing.
+pub fn matches(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
+    let expressions = term.match_expressions.as_deref().unwrap_or_default();
+    let fields = term.match_fields.as_deref().unwrap_or_default();
+    if expressions.is_empty() && fields.is_empty() {
+        return false;
+    }
+    expressions.iter().all(|e| holds(e, label(node, &e.key).map(String::as_str)))
+        && fields.iter().all(|f| {
+            let one = f.values.as_ref().is_some_and(|values| values.len() == 1);
+            f.key == "metadata.name"
+                && one
+                && matches!(f.operator.as_str(), "In" | "NotIn")
+                && holds(f, Some(&node.name))
+        })
+}
+
+fn holds(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
+    let values = requirement.values.as_deref().unwrap_or_default();
+    let among = |value: &str| values.iter().any(|v| v == value);
+    let compare = |with: fn(&i64, &i64) -> bool| {
+        let (Some(value), [bound]) = (value, values) else { return false };
+        match (value.parse::<i64>(), bound.parse::<i64>()) {
+            (Ok(value), Ok(bound)) => with(&value, &bound),
+            _ => false,
+        }
+    };
+    match requirement.operator.as_str() {
+        "In" => value.is_some_and(among),
+        "NotIn" => !values.is_empty() && !value.is_some_and(among),
+        "Exists" => value.is_some() && values.is_empty(),
+        "DoesNotExist" => value.is_none() && values.is_empty(),
+        "Gt" => compare(i64::gt),
+        "Lt" => compare(i64::lt),
+        _ => false,
+    }
+}
