@@ -20,6 +20,8 @@ mod pipe;
 pub mod process;
 mod procfs;
 pub mod signal;
+#[cfg(test)]
+mod testing;
 pub mod tty;
 mod wait;
 

@@ -8,6 +8,8 @@
 mod filesystem;
 mod image;
 mod mount;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 

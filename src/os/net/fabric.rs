@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     rc::{Rc, Weak},
+    time::Duration,
 };
 
 use super::{
@@ -26,6 +27,8 @@ pub(super) struct Fabric {
     tap: RefCell<Option<Tap>>,
     nat: RefCell<Option<Nat>>,
     connections: Cell<u64>,
+    /// Addresses of the world outside, and how far away they are.
+    outside: RefCell<BTreeMap<IpAddr, Duration>>,
 }
 
 /// Where packets for an address go.
@@ -35,6 +38,8 @@ pub(super) enum Route {
     To(Rc<NsInner>),
     /// On a network of ours, but nobody has it: ARP fails.
     NoNeighbour,
+    /// To an address beyond the network that only answers pings.
+    Outside(Duration),
     /// Into the void.
     Lost,
 }
@@ -47,12 +52,18 @@ impl Network {
             tap: RefCell::default(),
             nat: RefCell::default(),
             connections: Cell::new(0),
+            outside: RefCell::default(),
         }))
     }
 
     /// A namespace with `lo` only.
     pub fn namespace(&self, name: &str) -> NetNs {
         NetNs::new(self, name)
+    }
+
+    /// An address of the world outside (1.1.1.1): it answers pings after `latency`, and nothing else.
+    pub fn add_remote(&self, addr: IpAddr, latency: Duration) {
+        self.0.outside.borrow_mut().insert(addr, latency);
     }
 
     /// Calls `tap` with everything that happens on the network. For the picture and the timeline.
@@ -113,12 +124,14 @@ impl Network {
         }
         let addresses = self.0.addresses.borrow();
         if let Some(owner) = addresses.get(&to).and_then(Weak::upgrade) {
-            return if owner.connected.get() { Route::To(owner) } else { Route::Lost };
+            return if owner.link.connected.get() { Route::To(owner) } else { Route::Lost };
         }
-        let on_link = addresses
-            .values()
-            .filter_map(Weak::upgrade)
-            .any(|ns| ns.connected.get() && ns.interfaces.borrow().iter().any(|i| in_prefix(to, i.addr, i.prefix)));
+        if let Some(latency) = self.0.outside.borrow().get(&to) {
+            return Route::Outside(*latency);
+        }
+        let on_link = addresses.values().filter_map(Weak::upgrade).any(|ns| {
+            ns.link.connected.get() && ns.interfaces.borrow().iter().any(|i| in_prefix(to, i.addr, i.prefix))
+        });
         if on_link { Route::NoNeighbour } else { Route::Lost }
     }
 }

@@ -25,13 +25,25 @@ pub(super) struct NsInner {
     /// Besides `lo`.
     pub(super) interfaces: RefCell<Vec<Interface>>,
     gateway: Cell<Option<IpAddr>>,
-    pub(super) connected: Cell<bool>,
-    /// Woken when the namespace joins or leaves the network.
-    pub(super) link_changed: WaitQueue,
+    pub(super) link: Rc<Link>,
     pub(super) listeners: RefCell<BTreeMap<u16, Vec<Rc<ListenerInner>>>>,
     /// By connection and side.
     pub(super) connections: RefCell<BTreeMap<(u64, usize), Weak<Endpoint>>>,
     next_port: Cell<u16>,
+}
+
+/// A namespace's cable. Connections hold this, not the namespace: an idle connection doesn't keep
+/// a dead pod's address taken.
+pub(super) struct Link {
+    pub(super) connected: Cell<bool>,
+    pub(super) changed: WaitQueue,
+}
+
+impl Link {
+    fn set(&self, connected: bool) {
+        self.connected.set(connected);
+        self.changed.wake();
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -103,8 +115,7 @@ impl NetNs {
             name: name.into(),
             interfaces: RefCell::default(),
             gateway: Cell::new(None),
-            connected: Cell::new(true),
-            link_changed: WaitQueue::default(),
+            link: Rc::new(Link { connected: Cell::new(true), changed: WaitQueue::default() }),
             listeners: RefCell::default(),
             connections: RefCell::default(),
             next_port: Cell::new(*EPHEMERAL.start()),
@@ -159,17 +170,15 @@ impl NetNs {
 
     /// Leaves the network: its addresses route nowhere, open connections hang.
     pub fn disconnect(&self) {
-        self.0.connected.set(false);
-        self.0.link_changed.wake();
+        self.0.link.set(false);
     }
 
     pub fn reconnect(&self) {
-        self.0.connected.set(true);
-        self.0.link_changed.wake();
+        self.0.link.set(true);
     }
 
     pub fn is_connected(&self) -> bool {
-        self.0.connected.get()
+        self.0.link.connected.get()
     }
 
     /// `lo` and the others, by index.
@@ -272,7 +281,7 @@ impl NetNs {
                     sim.sleep(Duration::from_secs(1)).await;
                     continue;
                 }
-                Route::Lost => None,
+                Route::Outside(_) | Route::Lost => None,
             };
             if let Some(target) = target {
                 sim.sleep(if target.same(self) { LOCAL_LATENCY } else { REMOTE_LATENCY }).await;
@@ -296,6 +305,30 @@ impl NetNs {
             };
             sim.sleep(Duration::from_secs(*wait)).await;
         }
+    }
+
+    /// One ICMP echo: the round-trip time. ENETUNREACH without a route, EHOSTUNREACH after 3 s if
+    /// nobody has an address of a network at hand; waits for ever if packets get lost.
+    pub async fn ping(&self, to: IpAddr) -> Result<Duration, Errno> {
+        let to = to.to_canonical();
+        let network = &self.0.network;
+        self.source_for(to).ok_or(Errno::ENETUNREACH)?;
+        let sim = network.0.sim.clone();
+        let start = sim.now();
+        for _ in 0..ARP_TRIES {
+            match network.route(self, to) {
+                Route::Here => sim.sleep(LOCAL_LATENCY).await,
+                Route::To(_) => sim.sleep(REMOTE_LATENCY).await,
+                Route::Outside(latency) => sim.sleep(latency).await,
+                Route::Lost => std::future::pending().await,
+                Route::NoNeighbour => {
+                    sim.sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            }
+            return Ok(sim.now().since(start));
+        }
+        Err(Errno::EHOSTUNREACH)
     }
 
     /// The address that packets to `to` come from.
@@ -385,5 +418,6 @@ impl Drop for NsInner {
         for interface in self.interfaces.borrow().iter() {
             self.network.release(interface.addr);
         }
+        self.link.set(false);
     }
 }

@@ -5,11 +5,14 @@ use std::{
     collections::VecDeque,
     future::poll_fn,
     net::{IpAddr, Ipv6Addr, SocketAddr},
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
 };
 
-use super::{ListenOptions, NetEventKind, NetNs, Owner, SocketInfo};
+use super::{
+    ListenOptions, NetEventKind, NetNs, Owner, SocketInfo,
+    namespace::{Link, NsInner},
+};
 use crate::os::{Errno, wait::WaitQueue};
 
 /// A listening socket; dropping it closes it.
@@ -129,18 +132,18 @@ struct Inbox {
 
 struct Connection {
     inboxes: [Inbox; 2],
-    namespaces: [NetNs; 2],
+    links: [Rc<Link>; 2],
 }
 
 impl Connection {
     /// Whether packets pass; else whoever asks is woken when that may have changed.
     fn passes(&self, cx: &Context<'_>) -> bool {
-        let [a, b] = &self.namespaces;
-        if a.same(b) || (a.is_connected() && b.is_connected()) {
+        let [a, b] = &self.links;
+        if Rc::ptr_eq(a, b) || (a.connected.get() && b.connected.get()) {
             return true;
         }
-        a.0.link_changed.register(cx);
-        b.0.link_changed.register(cx);
+        a.changed.register(cx);
+        b.changed.register(cx);
         false
     }
 }
@@ -155,6 +158,7 @@ pub(super) struct Endpoint {
     /// 0: the client's end, 1: the server's.
     side: usize,
     connection: Rc<Connection>,
+    ns: Weak<NsInner>,
     local: SocketAddr,
     peer: SocketAddr,
     owner: Owner,
@@ -167,10 +171,6 @@ impl Endpoint {
 
     fn peer_inbox(&self) -> &Inbox {
         &self.connection.inboxes[1 - self.side]
-    }
-
-    fn ns(&self) -> &NetNs {
-        &self.connection.namespaces[self.side]
     }
 
     fn send_reset(&self) {
@@ -211,7 +211,9 @@ impl Drop for Endpoint {
             inbox.room.wake();
         }
         inbox.data.take();
-        self.ns().0.connections.borrow_mut().remove(&(self.id, self.side));
+        if let Some(ns) = self.ns.upgrade() {
+            ns.connections.borrow_mut().remove(&(self.id, self.side));
+        }
     }
 }
 
@@ -227,7 +229,7 @@ impl TcpStream {
         listener: &Rc<ListenerInner>,
     ) -> TcpStream {
         let connection =
-            Rc::new(Connection { inboxes: Default::default(), namespaces: [client.clone(), server.clone()] });
+            Rc::new(Connection { inboxes: Default::default(), links: [client.0.link.clone(), server.0.link.clone()] });
         let id = client.0.network.next_connection();
         // A dual-stack socket sees IPv4 as mapped addresses.
         let seen = |addr: SocketAddr| match (listener.addr.ip(), addr.ip()) {
@@ -237,7 +239,8 @@ impl TcpStream {
             _ => addr,
         };
         let end = |side, local, peer, owner, ns: &NetNs| {
-            let end = Rc::new(Endpoint { id, side, connection: connection.clone(), local, peer, owner });
+            let (connection, of) = (connection.clone(), Rc::downgrade(&ns.0));
+            let end = Rc::new(Endpoint { id, side, connection, ns: of, local, peer, owner });
             ns.0.connections.borrow_mut().insert((id, side), Rc::downgrade(&end));
             TcpStream(end)
         };

@@ -87,7 +87,7 @@ impl Machine {
             tty: None,
             cgroup: "/init.scope".to_owned(),
         };
-        let init = self.create(options, "/sbin/init".into(), None);
+        let init = self.create(options, "init".into(), None);
         init.set_disposition(Signal::CHLD, Disposition::Ignore);
         init.start(Box::pin(pending()));
     }
