@@ -1,0 +1,181 @@
+//! The syntax tree of a script. What a forked child runs is behind an `Rc`, so forking copies no tree.
+
+use std::{cell::OnceCell, rc::Rc};
+
+/// Commands joined by `;`, `&` or newlines.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct List(pub Vec<Item>);
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub and_or: Rc<AndOr>,
+    pub background: bool,
+    /// As written, for `jobs`; only of background commands.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct AndOr {
+    pub first: Pipeline,
+    pub rest: Vec<(Connector, Pipeline)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connector {
+    And,
+    Or,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    pub negated: bool,
+    /// `time`; with `-p` in the POSIX format.
+    pub timed: Option<TimeFormat>,
+    pub commands: Vec<Rc<Command>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeFormat {
+    Bash,
+    Posix,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Command {
+    pub kind: CommandKind,
+    pub redirects: Vec<Redirect>,
+    /// Line of the script, from 1.
+    pub line: u32,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum CommandKind {
+    Simple { assigns: Vec<Assign>, words: Vec<Word> },
+    Subshell(Rc<List>),
+    Group(List),
+    If { arms: Vec<(List, List)>, otherwise: Option<List> },
+    For { name: String, words: Option<Vec<Word>>, body: List },
+    ArithFor { init: Word, condition: Word, step: Word, body: List },
+    While { until: bool, condition: List, body: List },
+    Case { word: Word, arms: Vec<CaseArm> },
+    Function { name: String, body: Rc<Command> },
+    /// `[[ … ]]`
+    Test(TestExpr),
+    /// `(( … ))`
+    Arith(Word),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseArm {
+    pub patterns: Vec<Word>,
+    pub body: List,
+    /// `;&`: go on with the next arm's body.
+    pub falls_through: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assign {
+    pub name: String,
+    pub append: bool,
+    pub value: Word,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum TestExpr {
+    Unary(char, Word),
+    Binary(String, Word, Word),
+    NonEmpty(Word),
+    Not(Box<TestExpr>),
+    And(Box<TestExpr>, Box<TestExpr>),
+    Or(Box<TestExpr>, Box<TestExpr>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Redirect {
+    pub fd: i32,
+    pub target: Target,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    Read(Word),
+    Write(Word),
+    Append(Word),
+    ReadWrite(Word),
+    /// `&>` and `>&file`: stdout and stderr.
+    Both { file: Word, append: bool },
+    /// `>&n`, `<&n`, `>&-`
+    Duplicate(Word),
+    /// The body is filled in once its lines have been read.
+    HereDoc(Rc<OnceCell<Word>>),
+    HereString(Word),
+}
+
+/// A word before expansion.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Word {
+    pub parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// Unquoted text: subject to tilde, brace and pathname expansion.
+    Literal(String),
+    /// `'…'`, `\x`, `$'…'`
+    Quoted(String),
+    /// `"…"`
+    Double(Vec<Part>),
+    Param(Box<Param>),
+    Command(Rc<List>),
+    Arith(Vec<Part>),
+    /// `${…}` that makes no sense: an error when it is expanded.
+    Bad(String),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// A name, digits, or one of `@*#?-$!0`.
+    pub name: String,
+    pub op: ParamOp,
+    /// As written, for messages.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ParamOp {
+    Value,
+    Length,
+    /// `${!x}`
+    Indirect,
+    /// `-`, `=`, `+` or `?`; with `colon` an empty value counts as unset.
+    Default { colon: bool, op: char, word: Word },
+    Trim { suffix: bool, longest: bool, pattern: Word },
+    Replace { at: ReplaceAt, pattern: Word, with: Word },
+    Substring { offset: Word, length: Option<Word> },
+    Case { upper: bool, all: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplaceAt {
+    First,
+    All,
+    Start,
+    End,
+}
+
+impl Word {
+    /// The text of a word made of unquoted text only.
+    pub fn literal(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Literal(text)] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Whether `name` can name a variable.
+pub fn is_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,177 @@
+//! Background jobs and the terminal's foreground group.
+
+use super::{Dialect, state::Shell};
+use crate::{
+    os::{Errno, ExitStatus, Pid, Signal},
+    programs::util,
+};
+
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub id: usize,
+    pub pid: Pid,
+    pub text: String,
+    /// It leads a process group of its own.
+    pub in_group: bool,
+    pub ended: Option<ExitStatus>,
+}
+
+pub struct Spawned {
+    pub pid: Pid,
+    pub text: String,
+    pub in_group: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Jobs(pub Vec<Job>);
+
+impl Jobs {
+    /// Ended jobs that nobody asked about; more are forgotten.
+    const REMEMBERED: usize = 1000;
+
+    pub fn add(&mut self, job: Spawned) -> usize {
+        if self.0.len() > Jobs::REMEMBERED
+            && let Some(oldest) = self.0.iter().position(|job| job.ended.is_some())
+        {
+            self.0.remove(oldest);
+        }
+        let running = self.0.iter().filter(|job| job.ended.is_none());
+        let id = running.map(|job| job.id).max().unwrap_or(0) + 1;
+        let Spawned { pid, text, in_group } = job;
+        self.0.push(Job { id, pid, text, in_group, ended: None });
+        id
+    }
+
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn remove(&mut self, pid: Pid) {
+        self.0.retain(|job| job.pid != pid);
+    }
+
+    /// The job that `%1`, `%+`, `%%`, `%-`, `%name` or `%?text` names.
+    pub fn find(&self, spec: &str) -> Option<&Job> {
+        let spec = spec.strip_prefix('%').unwrap_or(spec);
+        match spec {
+            "" | "%" | "+" => self.0.last(),
+            "-" => self.0.iter().rev().nth(1).or(self.0.last()),
+            _ => match (spec.parse::<usize>(), spec.strip_prefix('?')) {
+                (Ok(id), _) => self.0.iter().rev().find(|job| job.id == id),
+                (_, Some(text)) => self.0.iter().find(|job| job.text.contains(text)),
+                _ => self.0.iter().find(|job| job.text.starts_with(spec)),
+            },
+        }
+    }
+}
+
+/// What shells call a death by signal.
+pub fn signal_text(signal: Signal) -> String {
+    match signal {
+        Signal::HUP => "Hangup".to_string(),
+        Signal::INT => "Interrupt".to_string(),
+        Signal::QUIT => "Quit".to_string(),
+        Signal::ILL => "Illegal instruction".to_string(),
+        Signal::TRAP => "Trace/breakpoint trap".to_string(),
+        Signal::ABRT => "Aborted".to_string(),
+        Signal::BUS => "Bus error".to_string(),
+        Signal::FPE => "Floating point exception".to_string(),
+        Signal::KILL => "Killed".to_string(),
+        Signal::USR1 => "User defined signal 1".to_string(),
+        Signal::SEGV => "Segmentation fault".to_string(),
+        Signal::USR2 => "User defined signal 2".to_string(),
+        Signal::PIPE => "Broken pipe".to_string(),
+        Signal::ALRM => "Alarm clock".to_string(),
+        Signal::TERM => "Terminated".to_string(),
+        other => format!("{other}"),
+    }
+}
+
+impl Shell {
+    /// Whether foreground jobs get the terminal as a group of their own.
+    pub fn controls_jobs(&self) -> bool {
+        self.interactive && self.options.monitor && self.proc.tty().is_some()
+    }
+
+    fn host_pid(&self, pid: Pid) -> Option<Pid> {
+        self.proc.processes().into_iter().find(|process| process.pid == pid).map(|process| process.host_pid)
+    }
+
+    /// Makes the group of `pid` the terminal's foreground group.
+    pub fn give_terminal(&self, pid: Pid) {
+        if let Some(tty) = self.proc.tty()
+            && let Some(host_pid) = self.host_pid(pid)
+        {
+            tty.set_foreground(Some(host_pid));
+        }
+    }
+
+    /// Makes the shell's own group the foreground group.
+    pub fn take_terminal(&self) {
+        if self.controls_jobs() {
+            self.give_terminal(self.proc.pgid());
+        }
+    }
+
+    /// Notes which jobs have ended.
+    pub fn poll_jobs(&mut self) {
+        for job in self.jobs.0.iter_mut().filter(|job| job.ended.is_none()) {
+            match self.proc.try_wait(job.pid) {
+                Ok(Some(status)) => job.ended = Some(status),
+                Ok(None) => {}
+                // Reaped by someone else.
+                Err(_) => job.ended = Some(ExitStatus::Exited(0)),
+            }
+        }
+    }
+
+    pub fn job_line(&self, job: &Job, with_pid: bool) -> String {
+        let last = self.jobs.0.last().map(|job| job.pid);
+        let before = self.jobs.0.iter().rev().nth(1).map(|job| job.pid);
+        let mark = match Some(job.pid) {
+            pid if pid == last => '+',
+            pid if pid == before => '-',
+            _ => ' ',
+        };
+        let state = match job.ended {
+            None => "Running".to_string(),
+            Some(ExitStatus::Exited(0)) => "Done".to_string(),
+            Some(ExitStatus::Exited(code)) if self.dialect.is_bash() => format!("Exit {code}"),
+            Some(ExitStatus::Exited(code)) => format!("Done({code})"),
+            Some(ExitStatus::Signaled(signal)) => signal_text(signal),
+        };
+        let (id, text) = (job.id, &job.text);
+        let pid = if with_pid { format!("{} ", job.pid) } else { String::new() };
+        match self.dialect {
+            Dialect::Bash => {
+                let and = if job.ended.is_none() { " &" } else { "" };
+                format!("[{id}]{mark}  {pid}{state:<24}{text}{and}\n")
+            }
+            Dialect::Dash => format!("[{id}] {mark} {pid}{state:<27}{text}\n"),
+            Dialect::Ash => format!("[{id}]{mark}  {pid}{state:<27}{text}\n"),
+        }
+    }
+
+    /// Before a prompt: says which jobs ended, and forgets them.
+    pub async fn report_jobs(&mut self) {
+        self.poll_jobs();
+        let ended: Vec<Job> = self.jobs.0.iter().filter(|job| job.ended.is_some()).cloned().collect();
+        for job in ended {
+            util::ignore(self.proc.eprint(&self.job_line(&job, false)).await);
+            self.jobs.remove(job.pid);
+        }
+    }
+
+    /// Waits for a job or another child. 127 if it is none of ours.
+    pub async fn wait_job(&mut self, pid: Pid) -> Result<i32, Errno> {
+        if let Some(job) = self.jobs.0.iter().find(|job| job.pid == pid)
+            && let Some(status) = job.ended
+        {
+            self.jobs.remove(pid);
+            return Ok(status.code());
+        }
+        let status = self.proc.wait(pid).await?;
+        self.jobs.remove(pid);
+        Ok(status.code())
+    }
+}

@@ -1,0 +1,961 @@
+//! Tokens to syntax trees. It never panics, and nesting and size are bounded; every error knows its
+//! line and whether more input could mend it (so that a terminal asks for another line).
+
+use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
+
+use super::{
+    Dialect,
+    ast::{
+        AndOr, Assign, CaseArm, Command, CommandKind, Connector, Item, List, Part, Pipeline, Redirect, Target,
+        TestExpr, TimeFormat, Word, is_name,
+    },
+    lexer::{PendingHereDoc, Token},
+};
+
+/// Deeper nesting than this is refused: each level costs stack here and in the interpreter.
+const MAX_DEPTH: u32 = 80;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyntaxError {
+    pub kind: ErrorKind,
+    pub line: u32,
+    /// The line of the script, for bash.
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ErrorKind {
+    /// `found` as written; `quote` unless it is a word or a newline.
+    Unexpected { found: String, sort: Found, expecting: Option<&'static str> },
+    Eof { expecting: Option<&'static str> },
+    Unterminated(char),
+    MissingBrace,
+    Backquote,
+    BadFor,
+    BadFunctionName,
+    TooDeep,
+    TooLong,
+    /// Internal: `$((` turned out not to begin arithmetic.
+    NotArith,
+    /// A here-document goes on; lines up to this delimiter belong to it.
+    HereDoc { delimiter: String, strip_tabs: bool },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    Token,
+    Word,
+    Newline,
+    Redirection,
+}
+
+impl SyntaxError {
+    /// Whether more input could complete the command.
+    pub fn is_incomplete(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Eof { .. }
+                | ErrorKind::Unterminated(_)
+                | ErrorKind::MissingBrace
+                | ErrorKind::Backquote
+                | ErrorKind::HereDoc { .. }
+        )
+    }
+
+    /// The message in the dialect's words, without the prefix that names the shell. Bash says the
+    /// line itself and may add a second message.
+    pub fn messages(&self, dialect: Dialect) -> Vec<String> {
+        if dialect == Dialect::Bash {
+            return match &self.kind {
+                ErrorKind::Unexpected { found, .. } => {
+                    vec![format!("syntax error near unexpected token `{found}'"), format!("`{}'", self.text)]
+                }
+                ErrorKind::Eof { .. } | ErrorKind::HereDoc { .. } => {
+                    vec!["syntax error: unexpected end of file".to_string()]
+                }
+                ErrorKind::Unterminated(quote) => {
+                    vec![format!("unexpected EOF while looking for matching `{quote}'")]
+                }
+                ErrorKind::MissingBrace => vec!["unexpected EOF while looking for matching `}'".to_string()],
+                ErrorKind::Backquote => vec!["unexpected EOF while looking for matching ``'".to_string()],
+                ErrorKind::BadFor => {
+                    vec!["syntax error near unexpected token `newline'".to_string(), format!("`{}'", self.text)]
+                }
+                ErrorKind::BadFunctionName => vec!["syntax error: bad function name".to_string()],
+                ErrorKind::TooDeep => vec!["syntax error: nested too deeply".to_string()],
+                ErrorKind::TooLong => vec!["syntax error: command too long".to_string()],
+                ErrorKind::NotArith => vec!["syntax error in arithmetic expression".to_string()],
+            };
+        }
+        let ash = dialect == Dialect::Ash;
+        let expected = |expecting: &Option<&str>| match expecting {
+            Some(token) => format!(" (expecting \"{token}\")"),
+            None => String::new(),
+        };
+        let text = match &self.kind {
+            ErrorKind::Unexpected { found, sort, expecting } => {
+                let what = match sort {
+                    Found::Token => format!("\"{found}\""),
+                    Found::Word => "word".to_string(),
+                    Found::Newline => "newline".to_string(),
+                    Found::Redirection => "redirection".to_string(),
+                };
+                match ash {
+                    true => format!("unexpected {what}{}", expected(expecting)),
+                    false => format!("{what} unexpected{}", expected(expecting)),
+                }
+            }
+            ErrorKind::Eof { expecting } if ash => format!("unexpected end of file{}", expected(expecting)),
+            ErrorKind::Eof { expecting } => format!("end of file unexpected{}", expected(expecting)),
+            ErrorKind::HereDoc { .. } => "end of file unexpected".to_string(),
+            ErrorKind::Unterminated(_) if ash => "unterminated quoted string".to_string(),
+            ErrorKind::Unterminated(_) => "Unterminated quoted string".to_string(),
+            ErrorKind::MissingBrace if ash => "missing '}'".to_string(),
+            ErrorKind::MissingBrace => "Missing '}'".to_string(),
+            ErrorKind::Backquote => "EOF in backquote substitution".to_string(),
+            ErrorKind::BadFor if ash => "bad for loop variable".to_string(),
+            ErrorKind::BadFor => "Bad for loop variable".to_string(),
+            ErrorKind::BadFunctionName if ash => "bad function name".to_string(),
+            ErrorKind::BadFunctionName => "Bad function name".to_string(),
+            ErrorKind::TooDeep => "nested too deeply".to_string(),
+            ErrorKind::TooLong => "command too long".to_string(),
+            ErrorKind::NotArith if ash => "missing '))'".to_string(),
+            ErrorKind::NotArith => "Missing '))'".to_string(),
+        };
+        vec![format!("{} error: {text}", if ash { "syntax" } else { "Syntax" })]
+    }
+}
+
+pub type Aliases = BTreeMap<String, String>;
+
+pub struct Parser {
+    pub(super) chars: Vec<char>,
+    pub(super) pos: usize,
+    pub(super) line: u32,
+    pub(super) dialect: Dialect,
+    pub(super) depth: u32,
+    pub(super) token_start: usize,
+    pub(super) token_line: u32,
+    token: Option<Token>,
+    pending: Vec<PendingHereDoc>,
+    aliases: Option<Rc<Aliases>>,
+    /// Aliases being expanded, with the number of characters left when their text ends.
+    alias_guard: Vec<(String, usize)>,
+    alias_budget: u32,
+    /// At the end of the input, take a here-document without its delimiter as complete.
+    pub at_end: bool,
+}
+
+const RESERVED: &[&str] = &[
+    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!",
+];
+
+impl Parser {
+    pub fn new(text: &str, dialect: Dialect, aliases: Option<Rc<Aliases>>) -> Parser {
+        Parser {
+            chars: text.chars().collect(),
+            pos: 0,
+            line: 1,
+            dialect,
+            depth: 0,
+            token_start: 0,
+            token_line: 1,
+            token: None,
+            pending: Vec::new(),
+            aliases: aliases.filter(|aliases| !aliases.is_empty()),
+            alias_guard: Vec::new(),
+            alias_budget: 1000,
+            at_end: true,
+        }
+    }
+
+    pub fn at_line(mut self, line: u32) -> Parser {
+        self.line = line;
+        self
+    }
+
+    /// The line the next command begins on.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    pub fn set_aliases(&mut self, aliases: Option<Rc<Aliases>>) {
+        self.aliases = aliases.filter(|aliases| !aliases.is_empty());
+    }
+
+    /// Whether only blank space is left.
+    pub fn at_end_of_input(&self) -> bool {
+        self.token.as_ref().is_none_or(|token| *token == Token::Eof)
+            && self.chars[self.pos.min(self.chars.len())..].iter().all(|c| c.is_whitespace())
+    }
+
+    /// Everything up to the end of the input.
+    pub fn whole(&mut self) -> Result<List, SyntaxError> {
+        let list = self.list(&[])?;
+        match self.peek()? {
+            Token::Eof => Ok(list),
+            _ => Err(self.unexpected(None)),
+        }
+    }
+
+    /// The next complete command: a list up to the end of its line. `None` at the end of the input.
+    pub fn next_command(&mut self) -> Result<Option<List>, SyntaxError> {
+        while *self.peek()? == Token::Newline {
+            self.advance();
+        }
+        if *self.peek()? == Token::Eof {
+            return Ok(None);
+        }
+        let mut items = Vec::new();
+        loop {
+            self.peek()?;
+            let start = self.token_start;
+            let and_or = Rc::new(self.and_or()?);
+            let (more, background) = match self.peek()? {
+                Token::Op("&") => (true, true),
+                Token::Op(";") => (true, false),
+                _ => (false, false),
+            };
+            let text = if background { self.written(start) } else { String::new() };
+            items.push(Item { and_or, background, text });
+            if more {
+                self.advance();
+            }
+            match self.peek()? {
+                Token::Newline => {
+                    self.advance();
+                    return Ok(Some(List(items)));
+                }
+                Token::Eof => return Ok(Some(List(items))),
+                _ if more => {}
+                _ => return Err(self.unexpected(None)),
+            }
+        }
+    }
+
+    /// Parses a piece of text (backquotes) with this parser's limits.
+    pub(super) fn sub_parser<T>(
+        &mut self,
+        text: &str,
+        line: u32,
+        parse: impl FnOnce(&mut Parser) -> Result<T, SyntaxError>,
+    ) -> Result<T, SyntaxError> {
+        self.deeper()?;
+        let mut parser = Parser::new(text, self.dialect, None).at_line(line);
+        parser.depth = self.depth;
+        let result = parse(&mut parser);
+        self.depth -= 1;
+        result
+    }
+
+    pub(super) fn deeper(&mut self) -> Result<(), SyntaxError> {
+        if self.depth >= MAX_DEPTH {
+            return Err(self.error(ErrorKind::TooDeep));
+        }
+        self.depth += 1;
+        Ok(())
+    }
+
+    pub(super) fn error(&self, kind: ErrorKind) -> SyntaxError {
+        self.error_at(kind, self.line)
+    }
+
+    pub(super) fn error_at(&self, kind: ErrorKind, line: u32) -> SyntaxError {
+        let at = self.token_start.min(self.chars.len());
+        let start = self.chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |i| i + 1);
+        let text = self.chars[start..].iter().take_while(|c| **c != '\n').take(500).collect();
+        SyntaxError { kind, line, text }
+    }
+
+    fn unexpected(&mut self, expecting: Option<&'static str>) -> SyntaxError {
+        let (found, sort) = match &self.token {
+            None | Some(Token::Eof) => return self.error(ErrorKind::Eof { expecting }),
+            Some(Token::Newline) => ("newline".to_string(), Found::Newline),
+            Some(Token::Op(op)) if op.contains(['<', '>']) => (op.to_string(), Found::Redirection),
+            Some(Token::Op(op)) => (op.to_string(), Found::Token),
+            Some(Token::Fd(n)) => (n.to_string(), Found::Redirection),
+            Some(Token::Word(word)) => match word.literal() {
+                Some(text) if RESERVED.contains(&text) => (text.to_string(), Found::Token),
+                _ => (self.chars[self.token_start..self.pos].iter().collect(), Found::Word),
+            },
+        };
+        self.error_at(ErrorKind::Unexpected { found, sort, expecting }, self.token_line)
+    }
+
+    fn peek(&mut self) -> Result<&Token, SyntaxError> {
+        let token = match self.token.take() {
+            Some(token) => token,
+            None => self.lex()?,
+        };
+        Ok(self.token.insert(token))
+    }
+
+    fn advance(&mut self) {
+        self.token = None;
+    }
+
+    fn next(&mut self) -> Result<Token, SyntaxError> {
+        self.peek()?;
+        Ok(self.token.take().unwrap_or(Token::Eof))
+    }
+
+    /// The source from `start` up to the token just peeked at.
+    fn written(&self, start: usize) -> String {
+        let end = self.token_start.clamp(start, self.chars.len()).min(start + 500);
+        self.chars[start..end].iter().collect::<String>().trim().to_string()
+    }
+
+    fn skip_newlines(&mut self) -> Result<(), SyntaxError> {
+        while *self.peek()? == Token::Newline {
+            self.advance();
+        }
+        Ok(())
+    }
+
+    fn is_word(&mut self, text: &str) -> Result<bool, SyntaxError> {
+        Ok(matches!(self.peek()?, Token::Word(word) if word.literal() == Some(text)))
+    }
+
+    fn expect_word(&mut self, text: &'static str) -> Result<(), SyntaxError> {
+        if self.is_word(text)? {
+            self.advance();
+            return Ok(());
+        }
+        Err(self.unexpected(Some(text)))
+    }
+
+    fn expect_op(&mut self, op: &'static str) -> Result<(), SyntaxError> {
+        if *self.peek()? == Token::Op(op) {
+            self.advance();
+            return Ok(());
+        }
+        Err(self.unexpected(Some(op)))
+    }
+
+    /// Commands up to one of the reserved words `ends`, or a closing operator, or the end.
+    fn list(&mut self, ends: &[&str]) -> Result<List, SyntaxError> {
+        let mut items = Vec::new();
+        loop {
+            self.skip_newlines()?;
+            match self.peek()? {
+                Token::Eof | Token::Op(")" | ";;" | ";&" | ";;&") => break,
+                Token::Word(word) if word.literal().is_some_and(|text| ends.contains(&text)) => break,
+                _ => {}
+            }
+            self.peek()?;
+            let start = self.token_start;
+            let and_or = Rc::new(self.and_or()?);
+            let (more, background) = match self.peek()? {
+                Token::Op("&") => (true, true),
+                Token::Op(";") | Token::Newline => (true, false),
+                _ => (false, false),
+            };
+            let text = if background { self.written(start) } else { String::new() };
+            items.push(Item { and_or, background, text });
+            if !more {
+                break;
+            }
+            self.advance();
+        }
+        Ok(List(items))
+    }
+
+    /// A list that must hold a command, and its end.
+    fn body(&mut self, ends: &[&str], expecting: &'static str) -> Result<List, SyntaxError> {
+        self.deeper()?;
+        let list = self.list(ends)?;
+        self.depth -= 1;
+        if list.0.is_empty() {
+            let at_end = *self.peek()? == Token::Eof;
+            return Err(self.unexpected(at_end.then_some(expecting)));
+        }
+        Ok(list)
+    }
+
+    /// After `$(` or `(`: the list and its closing parenthesis. The token after it is not read, so the
+    /// caller can go on with the characters.
+    pub(super) fn nested_list(&mut self, close: &'static str) -> Result<List, SyntaxError> {
+        self.deeper()?;
+        // The lookahead belongs to the level outside, which is in the middle of a word here.
+        let outer = self.token.take();
+        let (start, line) = (self.token_start, self.token_line);
+        let pending = std::mem::take(&mut self.pending);
+        let list = self.list(&[])?;
+        self.expect_op(close)?;
+        self.token = outer;
+        self.token_start = start;
+        self.token_line = line;
+        let inner = std::mem::replace(&mut self.pending, pending);
+        self.pending.extend(inner);
+        self.depth -= 1;
+        Ok(list)
+    }
+
+    fn and_or(&mut self) -> Result<AndOr, SyntaxError> {
+        let first = self.pipeline()?;
+        let mut rest = Vec::new();
+        loop {
+            let connector = match self.peek()? {
+                Token::Op("&&") => Connector::And,
+                Token::Op("||") => Connector::Or,
+                _ => return Ok(AndOr { first, rest }),
+            };
+            self.advance();
+            self.skip_newlines()?;
+            rest.push((connector, self.pipeline()?));
+        }
+    }
+
+    fn pipeline(&mut self) -> Result<Pipeline, SyntaxError> {
+        let mut negated = false;
+        let mut timed = None;
+        loop {
+            if self.is_word("!")? {
+                self.advance();
+                negated = !negated;
+            } else if self.dialect.is_bash() && self.is_word("time")? {
+                self.advance();
+                timed = Some(TimeFormat::Bash);
+                if self.is_word("-p")? {
+                    self.advance();
+                    timed = Some(TimeFormat::Posix);
+                }
+                if matches!(self.peek()?, Token::Newline | Token::Eof | Token::Op(";")) {
+                    return Ok(Pipeline { negated, timed, commands: Vec::new() });
+                }
+            } else {
+                break;
+            }
+        }
+        let mut commands = vec![Rc::new(self.command()?)];
+        while *self.peek()? == Token::Op("|") {
+            self.advance();
+            self.skip_newlines()?;
+            commands.push(Rc::new(self.command()?));
+        }
+        Ok(Pipeline { negated, timed, commands })
+    }
+
+    fn command(&mut self) -> Result<Command, SyntaxError> {
+        self.deeper()?;
+        let command = self.command_at_depth();
+        self.depth -= 1;
+        command
+    }
+
+    fn command_at_depth(&mut self) -> Result<Command, SyntaxError> {
+        self.expand_alias()?;
+        self.peek()?;
+        let line = self.token_line;
+        let keyword = match self.peek()? {
+            Token::Op("(") => "(".to_string(),
+            Token::Word(word) => word.literal().unwrap_or("").to_string(),
+            Token::Fd(_) => String::new(),
+            Token::Op(op) if op.contains(['<', '>']) => String::new(),
+            _ => return Err(self.unexpected(None)),
+        };
+        let extended = self.dialect.has_bash_syntax();
+        let kind = match keyword.as_str() {
+            "(" => {
+                if self.dialect.is_bash() && self.peek_char(0) == Some('(') {
+                    let (pos, at) = (self.pos, self.line);
+                    self.pos += 1;
+                    match self.arith_word() {
+                        Ok(word) => {
+                            self.pos += 2;
+                            self.advance();
+                            return self.with_redirects(CommandKind::Arith(word), line);
+                        }
+                        Err(error) if error.kind == ErrorKind::NotArith => {
+                            self.pos = pos;
+                            self.line = at;
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                self.advance();
+                let list = self.body(&[], ")")?;
+                self.expect_op(")")?;
+                CommandKind::Subshell(Rc::new(list))
+            }
+            "{" => {
+                self.advance();
+                let list = self.body(&["}"], "}")?;
+                self.expect_word("}")?;
+                CommandKind::Group(list)
+            }
+            "if" => self.if_command()?,
+            "while" | "until" => {
+                self.advance();
+                let condition = self.body(&["do"], "do")?;
+                self.expect_word("do")?;
+                let body = self.body(&["done"], "done")?;
+                self.expect_word("done")?;
+                CommandKind::While { until: keyword == "until", condition, body }
+            }
+            "for" => self.for_command()?,
+            "case" => self.case_command()?,
+            "[[" if extended => {
+                self.advance();
+                let test = self.test_or()?;
+                self.expect_word("]]")?;
+                CommandKind::Test(test)
+            }
+            "function" if extended => {
+                self.advance();
+                let Token::Word(word) = self.next()? else { return Err(self.unexpected(None)) };
+                let name = word.literal().unwrap_or("").to_string();
+                if *self.peek()? == Token::Op("(") {
+                    self.advance();
+                    self.expect_op(")")?;
+                }
+                return self.function(name, line);
+            }
+            "then" | "else" | "elif" | "fi" | "do" | "done" | "esac" | "}" => return Err(self.unexpected(None)),
+            _ => return self.simple(line),
+        };
+        self.with_redirects(kind, line)
+    }
+
+    fn with_redirects(&mut self, kind: CommandKind, line: u32) -> Result<Command, SyntaxError> {
+        let mut redirects = Vec::new();
+        while let Some(redirect) = self.redirect()? {
+            redirects.push(redirect);
+        }
+        Ok(Command { kind, redirects, line })
+    }
+
+    fn if_command(&mut self) -> Result<CommandKind, SyntaxError> {
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        loop {
+            self.advance();
+            let condition = self.body(&["then"], "then")?;
+            self.expect_word("then")?;
+            let body = self.body(&["elif", "else", "fi"], "fi")?;
+            arms.push((condition, body));
+            if self.is_word("elif")? {
+                continue;
+            }
+            if self.is_word("else")? {
+                self.advance();
+                otherwise = Some(self.body(&["fi"], "fi")?);
+            }
+            self.expect_word("fi")?;
+            return Ok(CommandKind::If { arms, otherwise });
+        }
+    }
+
+    fn do_body(&mut self) -> Result<List, SyntaxError> {
+        if self.dialect.is_bash() && self.is_word("{")? {
+            self.advance();
+            let body = self.body(&["}"], "}")?;
+            self.expect_word("}")?;
+            return Ok(body);
+        }
+        self.expect_word("do")?;
+        let body = self.body(&["done"], "done")?;
+        self.expect_word("done")?;
+        Ok(body)
+    }
+
+    fn for_command(&mut self) -> Result<CommandKind, SyntaxError> {
+        self.advance();
+        if *self.peek()? == Token::Op("(") && self.dialect.is_bash() && self.peek_char(0) == Some('(') {
+            self.pos += 1;
+            let mut words = Vec::new();
+            for i in 0..3 {
+                words.push(self.arith_for_word()?);
+                if i < 2 && self.peek_char(0) == Some(';') {
+                    self.pos += 1;
+                } else if i < 2 {
+                    return Err(self.error(ErrorKind::Eof { expecting: Some(";") }));
+                }
+            }
+            if !self.looking_at("))") {
+                return Err(self.error(ErrorKind::NotArith));
+            }
+            self.pos += 2;
+            self.advance();
+            if *self.peek()? == Token::Op(";") {
+                self.advance();
+            }
+            self.skip_newlines()?;
+            let body = self.do_body()?;
+            let mut words = words.into_iter();
+            let mut word = || words.next().unwrap_or_default();
+            return Ok(CommandKind::ArithFor { init: word(), condition: word(), step: word(), body });
+        }
+        let name = match self.peek()? {
+            Token::Word(word) if word.literal().is_some_and(is_name) => word.literal().unwrap_or("").to_string(),
+            _ => return Err(self.error(ErrorKind::BadFor)),
+        };
+        self.advance();
+        let newline_before_in = *self.peek()? == Token::Newline;
+        self.skip_newlines()?;
+        let mut words = None;
+        if self.is_word("in")? {
+            self.advance();
+            let mut list = Vec::new();
+            while let Token::Word(word) = self.peek()? {
+                list.push(word.clone());
+                self.advance();
+            }
+            words = Some(list);
+            match self.peek()? {
+                Token::Op(";") | Token::Newline => self.advance(),
+                _ => return Err(self.unexpected(None)),
+            }
+        } else if *self.peek()? == Token::Op(";") && !newline_before_in {
+            self.advance();
+        }
+        self.skip_newlines()?;
+        let body = self.do_body()?;
+        Ok(CommandKind::For { name, words, body })
+    }
+
+    fn case_command(&mut self) -> Result<CommandKind, SyntaxError> {
+        self.advance();
+        let word = match self.next()? {
+            Token::Word(word) => word,
+            token => {
+                self.token = Some(token);
+                return Err(self.unexpected(None));
+            }
+        };
+        self.skip_newlines()?;
+        self.expect_word("in")?;
+        let mut arms = Vec::new();
+        loop {
+            self.skip_newlines()?;
+            if self.is_word("esac")? {
+                self.advance();
+                return Ok(CommandKind::Case { word, arms });
+            }
+            if *self.peek()? == Token::Op("(") {
+                self.advance();
+            }
+            let mut patterns = Vec::new();
+            loop {
+                match self.next()? {
+                    Token::Word(word) => patterns.push(word),
+                    token => {
+                        self.token = Some(token);
+                        return Err(self.unexpected(Some(")")));
+                    }
+                }
+                if *self.peek()? != Token::Op("|") {
+                    break;
+                }
+                self.advance();
+            }
+            self.expect_op(")")?;
+            self.deeper()?;
+            let body = self.list(&["esac"])?;
+            self.depth -= 1;
+            let falls_through = *self.peek()? == Token::Op(";&");
+            match self.peek()? {
+                Token::Op(";;" | ";&" | ";;&") => self.advance(),
+                Token::Word(word) if word.literal() == Some("esac") => {}
+                _ => return Err(self.unexpected(Some(";;"))),
+            }
+            arms.push(CaseArm { patterns, body, falls_through });
+        }
+    }
+
+    fn function(&mut self, name: String, line: u32) -> Result<Command, SyntaxError> {
+        self.skip_newlines()?;
+        let body = Rc::new(self.command()?);
+        Ok(Command { kind: CommandKind::Function { name, body }, redirects: Vec::new(), line })
+    }
+
+    fn simple(&mut self, line: u32) -> Result<Command, SyntaxError> {
+        let mut assigns = Vec::new();
+        let mut words: Vec<Word> = Vec::new();
+        let mut redirects = Vec::new();
+        loop {
+            if let Some(redirect) = self.redirect()? {
+                redirects.push(redirect);
+                continue;
+            }
+            if words.is_empty() && !(assigns.is_empty() && redirects.is_empty()) {
+                self.expand_alias()?;
+            }
+            match self.peek()? {
+                Token::Word(word) => {
+                    let word = word.clone();
+                    self.advance();
+                    if words.is_empty()
+                        && let Some(assign) = assignment(&word, self.dialect)
+                    {
+                        assigns.push(assign);
+                    } else {
+                        words.push(word);
+                    }
+                }
+                Token::Op("(") if words.len() == 1 && assigns.is_empty() && redirects.is_empty() => {
+                    let Some(name) = words[0].literal().map(str::to_string) else { return Err(self.unexpected(None)) };
+                    self.advance();
+                    self.expect_op(")")?;
+                    if !self.dialect.is_bash() && !is_name(&name) {
+                        return Err(self.error(ErrorKind::BadFunctionName));
+                    }
+                    return self.function(name, line);
+                }
+                Token::Op("(") => return Err(self.unexpected(None)),
+                _ => break,
+            }
+        }
+        Ok(Command { kind: CommandKind::Simple { assigns, words }, redirects, line })
+    }
+
+    fn redirect(&mut self) -> Result<Option<Redirect>, SyntaxError> {
+        let fd = match self.peek()? {
+            Token::Fd(n) => {
+                let n = *n;
+                self.advance();
+                Some(n)
+            }
+            _ => None,
+        };
+        let op = match self.peek()? {
+            Token::Op(op) if op.contains(['<', '>']) => *op,
+            _ => return Ok(None),
+        };
+        self.advance();
+        let word = match self.peek()? {
+            Token::Word(word) => word.clone(),
+            _ => return Err(self.unexpected(None)),
+        };
+        self.advance();
+        let default = i32::from(op.starts_with('>'));
+        let target = match op {
+            "<" => Target::Read(word),
+            ">" | ">|" => Target::Write(word),
+            ">>" => Target::Append(word),
+            "<>" => Target::ReadWrite(word),
+            "&>" => Target::Both { file: word, append: false },
+            "&>>" => Target::Both { file: word, append: true },
+            "<<<" => Target::HereString(word),
+            "<&" | ">&" => {
+                let number = word.literal().is_some_and(|text| text == "-" || text.parse::<u16>().is_ok());
+                let expands = word.literal().is_none();
+                if op == ">&" && fd.is_none() && !number && !expands && self.dialect.has_bash_syntax() {
+                    Target::Both { file: word, append: false }
+                } else {
+                    Target::Duplicate(word)
+                }
+            }
+            _ => {
+                let (delimiter, quoted) = delimiter_of(&word);
+                let body = Rc::new(OnceCell::new());
+                self.pending.push(PendingHereDoc {
+                    delimiter,
+                    expand: !quoted,
+                    strip_tabs: op == "<<-",
+                    body: body.clone(),
+                });
+                // `cat <<EOF` at the very end of the line: the newline is still unread, as it must be.
+                Target::HereDoc(body)
+            }
+        };
+        Ok(Some(Redirect { fd: fd.unwrap_or(default), target }))
+    }
+
+    /// At the start of a line: reads the bodies of the here-documents announced on the line before.
+    pub(super) fn read_here_docs(&mut self) -> Result<(), SyntaxError> {
+        for doc in std::mem::take(&mut self.pending) {
+            let first_line = self.line;
+            let mut text = String::new();
+            let mut ended = false;
+            while self.pos < self.chars.len() {
+                let rest = &self.chars[self.pos..];
+                let length = rest.iter().position(|c| *c == '\n');
+                let line = &rest[..length.unwrap_or(rest.len())];
+                let skip = if doc.strip_tabs { line.iter().take_while(|c| **c == '\t').count() } else { 0 };
+                let line: String = line[skip..].iter().collect();
+                self.pos += length.map_or(rest.len(), |n| n + 1);
+                self.line += 1;
+                if line.strip_suffix('\r').unwrap_or(&line) == doc.delimiter {
+                    ended = true;
+                    break;
+                }
+                text.push_str(&line);
+                if length.is_some() {
+                    text.push('\n');
+                }
+            }
+            if !ended && !self.at_end {
+                let kind = ErrorKind::HereDoc { delimiter: doc.delimiter, strip_tabs: doc.strip_tabs };
+                return Err(self.error(kind));
+            }
+            let word = match doc.expand {
+                true => self.sub_parser(&text, first_line, |parser| parser.here_doc_word())?,
+                false => Word { parts: vec![Part::Quoted(text)] },
+            };
+            // Set once only: each here-document is read once.
+            let _ = doc.body.set(word);
+        }
+        Ok(())
+    }
+
+    /// Replaces an alias at the start of a command by its text.
+    fn expand_alias(&mut self) -> Result<(), SyntaxError> {
+        let Some(aliases) = self.aliases.clone() else { return Ok(()) };
+        loop {
+            let name = match self.peek()? {
+                Token::Word(word) => word.literal().unwrap_or("").to_string(),
+                _ => return Ok(()),
+            };
+            let left = self.chars.len() - self.pos;
+            self.alias_guard.retain(|(_, end)| left >= *end);
+            let Some(text) = aliases.get(&name) else { return Ok(()) };
+            if self.alias_budget == 0 || self.alias_guard.iter().any(|(guarded, _)| *guarded == name) {
+                return Ok(());
+            }
+            self.alias_budget -= 1;
+            self.alias_guard.push((name, left));
+            let start = self.token_start;
+            self.chars.splice(start..self.pos, text.chars());
+            self.pos = start;
+            self.line = self.token_line;
+            self.token = None;
+        }
+    }
+
+    fn test_or(&mut self) -> Result<TestExpr, SyntaxError> {
+        self.deeper()?;
+        let mut left = self.test_and()?;
+        while *self.peek()? == Token::Op("||") {
+            self.advance();
+            left = TestExpr::Or(Box::new(left), Box::new(self.test_and()?));
+        }
+        self.depth -= 1;
+        Ok(left)
+    }
+
+    fn test_and(&mut self) -> Result<TestExpr, SyntaxError> {
+        let mut left = self.test_not()?;
+        while *self.peek()? == Token::Op("&&") {
+            self.advance();
+            left = TestExpr::And(Box::new(left), Box::new(self.test_not()?));
+        }
+        Ok(left)
+    }
+
+    fn test_not(&mut self) -> Result<TestExpr, SyntaxError> {
+        self.skip_newlines()?;
+        let mut negated = false;
+        while self.is_word("!")? {
+            self.advance();
+            negated = !negated;
+        }
+        let test = self.test_primary()?;
+        self.skip_newlines()?;
+        Ok(if negated { TestExpr::Not(Box::new(test)) } else { test })
+    }
+
+    fn test_primary(&mut self) -> Result<TestExpr, SyntaxError> {
+        if *self.peek()? == Token::Op("(") {
+            self.advance();
+            let test = self.test_or()?;
+            self.expect_op(")")?;
+            return Ok(test);
+        }
+        let word = self.test_word()?;
+        if let Some(op) = word.literal().and_then(|text| text.strip_prefix('-'))
+            && let [op] = op.chars().collect::<Vec<_>>()[..]
+            && "abcdefghknoprstuvwxzGLNOS".contains(op)
+            && matches!(self.peek()?, Token::Word(word) if word.literal() != Some("]]"))
+        {
+            return Ok(TestExpr::Unary(op, self.test_word()?));
+        }
+        let op = match self.peek()? {
+            Token::Op(op @ ("<" | ">")) => op.to_string(),
+            Token::Word(op) => match op.literal() {
+                Some(
+                    op @ ("=" | "==" | "!=" | "=~" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot"
+                    | "-ef"),
+                ) => op.to_string(),
+                _ => return Ok(TestExpr::NonEmpty(word)),
+            },
+            _ => return Ok(TestExpr::NonEmpty(word)),
+        };
+        self.advance();
+        let right = if op == "=~" { self.regex_word()? } else { self.test_word()? };
+        Ok(TestExpr::Binary(op, word, right))
+    }
+
+    fn test_word(&mut self) -> Result<Word, SyntaxError> {
+        match self.next()? {
+            Token::Word(word) if word.literal() != Some("]]") => Ok(word),
+            token => {
+                self.token = Some(token);
+                Err(self.unexpected(None))
+            }
+        }
+    }
+
+    /// The right side of `=~`: parentheses and bars are part of it.
+    fn regex_word(&mut self) -> Result<Word, SyntaxError> {
+        let mut word = Word::default();
+        loop {
+            match self.next()? {
+                Token::Word(next) if next.literal() != Some("]]") => word.parts.extend(next.parts),
+                Token::Op(op @ ("(" | ")" | "|" | "<" | ">")) => word.parts.push(Part::Literal(op.to_string())),
+                Token::Fd(n) => word.parts.push(Part::Literal(n.to_string())),
+                token => {
+                    self.token = Some(token);
+                    return Err(self.unexpected(None));
+                }
+            }
+            if self.peek_char(0).is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | ';' | '&')) {
+                return Ok(word);
+            }
+        }
+    }
+}
+
+/// `name=value`, `name+=value`
+fn assignment(word: &Word, dialect: Dialect) -> Option<Assign> {
+    let Some(Part::Literal(text)) = word.parts.first() else { return None };
+    let (name, value) = text.split_once('=')?;
+    let (name, append) = match name.strip_suffix('+') {
+        Some(name) if dialect.has_bash_syntax() => (name, true),
+        _ => (name, false),
+    };
+    if !is_name(name) {
+        return None;
+    }
+    let mut parts = word.parts.clone();
+    parts[0] = Part::Literal(value.to_string());
+    if value.is_empty() {
+        parts.remove(0);
+    }
+    Some(Assign { name: name.to_string(), append, value: Word { parts } })
+}
+
+/// A here-document's delimiter, and whether any of it was quoted.
+fn delimiter_of(word: &Word) -> (String, bool) {
+    fn collect(parts: &[Part], text: &mut String, quoted: &mut bool) {
+        for part in parts {
+            match part {
+                Part::Literal(s) => text.push_str(s),
+                Part::Quoted(s) => {
+                    text.push_str(s);
+                    *quoted = true;
+                }
+                Part::Double(inner) => {
+                    *quoted = true;
+                    collect(inner, text, quoted);
+                }
+                Part::Param(param) => text.push_str(&param.text),
+                Part::Bad(s) => text.push_str(s),
+                Part::Command(_) | Part::Arith(_) => {}
+            }
+        }
+    }
+    let (mut text, mut quoted) = (String::new(), false);
+    collect(&word.parts, &mut text, &mut quoted);
+    (text, quoted)
+}
