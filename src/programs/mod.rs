@@ -54,6 +54,8 @@ pub mod net;
 pub mod procutils;
 pub mod servers;
 pub mod sh;
+#[cfg(test)]
+pub mod testing;
 pub mod util;
 
 /// Completes the arguments of one program in the interactive shell.

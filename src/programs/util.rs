@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::Flavour;
-use crate::os::{Errno, File, OpenFlags, Proc, Signal};
+use crate::os::{Errno, File, OpenFlags, Proc};
 
 /// The part of a path after the last slash.
 pub fn file_name(path: &str) -> &str {
@@ -39,13 +39,7 @@ pub async fn write_to(proc: &Proc, file: &File, data: &[u8]) -> Result<(), Errno
     if data.is_empty() {
         return Ok(());
     }
-    let result = file.write_all(data).await;
-    if result == Err(Errno::EPIPE) {
-        // Nothing to do if even that fails: the caller gets the error.
-        let _ = proc.kill(i64::from(proc.pid()), Some(Signal::PIPE));
-        proc.sim().yield_now().await;
-    }
-    result
+    proc.write(file, data).await
 }
 
 /// Output collected and written in chunks.

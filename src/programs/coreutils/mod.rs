@@ -1,5 +1,11 @@
-//! programs::coreutils
+//! Small programs on text and files.
 
-use super::Entry;
+mod text;
 
-pub const TABLE: &[Entry] = &[];
+use super::{Entry, entry};
+
+pub const TABLE: &[Entry] = &[
+    entry!("cat", ctx text::cat, "print files"),
+    entry!("echo", ctx text::echo, "print arguments"),
+    entry!("printf", ctx text::printf, "print by a format"),
+];

@@ -1189,12 +1189,12 @@ impl Shell {
     async fn umask(&mut self, args: &[String]) -> Outcome {
         match args.first() {
             None => {
-                let text = format!("{:04o}\n", self.umask);
+                let text = format!("{:04o}\n", self.proc.umask());
                 self.output(text.as_bytes(), "umask").await
             }
             Some(arg) if arg == "-S" => {
                 let bits = |shift: u32| {
-                    let mode = !self.umask >> shift;
+                    let mode = !self.proc.umask() >> shift;
                     [(4, 'r'), (2, 'w'), (1, 'x')].into_iter().filter(|(b, _)| mode & b != 0).map(|(_, c)| c).collect::<String>()
                 };
                 let text = format!("u={},g={},o={}\n", bits(6), bits(3), bits(0));
@@ -1202,7 +1202,7 @@ impl Shell {
             }
             Some(arg) => match u32::from_str_radix(arg, 8) {
                 Ok(mask) if mask <= 0o777 => {
-                    self.umask = mask;
+                    self.proc.set_umask(mask);
                     Ok(0)
                 }
                 _ => {

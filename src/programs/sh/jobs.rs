@@ -93,17 +93,10 @@ impl Shell {
         self.interactive && self.options.monitor && self.proc.tty().is_some()
     }
 
-    fn host_pid(&self, pid: Pid) -> Option<Pid> {
-        self.proc.processes().into_iter().find(|process| process.pid == pid).map(|process| process.host_pid)
-    }
-
     /// Makes the group of `pid` the terminal's foreground group.
     pub fn give_terminal(&self, pid: Pid) {
-        if let Some(tty) = self.proc.tty()
-            && let Some(host_pid) = self.host_pid(pid)
-        {
-            tty.set_foreground(Some(host_pid));
-        }
+        // Without a terminal there is nothing to give.
+        let _ = self.proc.set_foreground(pid);
     }
 
     /// Makes the shell's own group the foreground group.

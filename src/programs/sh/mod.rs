@@ -32,7 +32,7 @@ pub mod test;
 mod tests;
 mod traps;
 
-use super::{Context, Entry, Flavour, entry, util};
+use super::{Context, Entry, Flavour, util};
 use crate::os::{File, Proc};
 use parser::Parser;
 use state::{Flow, Shell};

@@ -34,7 +34,6 @@ pub enum ErrorKind {
     BadFor,
     BadFunctionName,
     TooDeep,
-    TooLong,
     /// Internal: `$((` turned out not to begin arithmetic.
     NotArith,
     /// A here-document goes on; lines up to this delimiter belong to it.
@@ -83,7 +82,6 @@ impl SyntaxError {
                 }
                 ErrorKind::BadFunctionName => vec!["syntax error: bad function name".to_string()],
                 ErrorKind::TooDeep => vec!["syntax error: nested too deeply".to_string()],
-                ErrorKind::TooLong => vec!["syntax error: command too long".to_string()],
                 ErrorKind::NotArith => vec!["syntax error in arithmetic expression".to_string()],
             };
         }
@@ -118,7 +116,6 @@ impl SyntaxError {
             ErrorKind::BadFunctionName if ash => "bad function name".to_string(),
             ErrorKind::BadFunctionName => "Bad function name".to_string(),
             ErrorKind::TooDeep => "nested too deeply".to_string(),
-            ErrorKind::TooLong => "command too long".to_string(),
             ErrorKind::NotArith if ash => "missing '))'".to_string(),
             ErrorKind::NotArith => "Missing '))'".to_string(),
         };
@@ -172,11 +169,6 @@ impl Parser {
     pub fn at_line(mut self, line: u32) -> Parser {
         self.line = line;
         self
-    }
-
-    /// The line the next command begins on.
-    pub fn line(&self) -> u32 {
-        self.line
     }
 
     pub fn set_aliases(&mut self, aliases: Option<Rc<Aliases>>) {

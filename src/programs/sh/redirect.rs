@@ -4,7 +4,7 @@ use super::{
     Dialect,
     ast::{Redirect, Target, Word},
     interpret::Work,
-    state::{Flow, Outcome, Shell},
+    state::{Outcome, Shell},
 };
 use crate::{
     os::{Errno, File, OpenFlags, fs::FileType},
@@ -133,7 +133,7 @@ impl Shell {
             Ok(stat) if noclobber && stat.file_type == FileType::Regular => Err(Errno::EEXIST),
             _ if path.is_empty() => Err(Errno::ENOENT),
             Ok(stat) if flags.write && stat.file_type == FileType::Directory => Err(Errno::EISDIR),
-            _ => self.proc.open(&path, flags, 0o666 & !self.umask),
+            _ => self.proc.open(&path, flags, 0o666),
         };
         let error = match result {
             Ok(file) => return Ok(file),
@@ -157,13 +157,5 @@ impl Shell {
             (Dialect::Ash, false) => format!("can't open {path}: {reason}"),
         };
         Err(self.redirect_error(&message).await)
-    }
-
-    /// Turns a failed redirection into the end of a script, for commands that demand it.
-    pub fn fatal(outcome: Outcome) -> Flow {
-        match outcome {
-            Ok(code) => Flow::Error(code),
-            Err(flow) => flow,
-        }
     }
 }

@@ -182,7 +182,6 @@ pub struct Shell {
     pub getopts_at: (i64, usize),
     pub history: Rc<Vec<String>>,
     pub line_numbers: bool,
-    pub umask: u32,
     pub random: Rng,
 }
 
@@ -220,7 +219,6 @@ impl Shell {
             getopts_at: (1, 0),
             history: Rc::default(),
             line_numbers: true,
-            umask: 0o022,
             random,
             proc,
         }
