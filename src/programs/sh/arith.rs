@@ -39,7 +39,9 @@ fn tokens(text: &str) -> Result<Vec<(Tok, usize)>, ArithError> {
         if c.is_whitespace() {
             at += c.len_utf8();
         } else if c.is_ascii_alphanumeric() || c == '_' {
-            let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#' || c == '@')).unwrap_or(rest.len());
+            let length = rest
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#' || c == '@'))
+                .unwrap_or(rest.len());
             let word = &rest[..length];
             out.push(match c.is_ascii_digit() {
                 true => (Tok::Num(number(word).ok_or_else(|| ArithError::BadNumber(word.to_string()))?), at),
@@ -105,16 +107,8 @@ struct Eval<'a> {
 const MAX_DEPTH: u32 = 60;
 
 /// Binary operators by rising precedence.
-const LEVELS: &[&[&str]] = &[
-    &["|"],
-    &["^"],
-    &["&"],
-    &["==", "!="],
-    &["<", "<=", ">", ">="],
-    &["<<", ">>"],
-    &["+", "-"],
-    &["*", "/", "%"],
-];
+const LEVELS: &[&[&str]] =
+    &[&["|"], &["^"], &["&"], &["==", "!="], &["<", "<=", ">", ">="], &["<<", ">>"], &["+", "-"], &["*", "/", "%"]];
 
 impl Eval<'_> {
     fn op(&self) -> Option<&'static str> {

@@ -50,15 +50,40 @@ pub struct Command {
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum CommandKind {
-    Simple { assigns: Vec<Assign>, words: Vec<Word> },
+    Simple {
+        assigns: Vec<Assign>,
+        words: Vec<Word>,
+    },
     Subshell(Rc<List>),
     Group(List),
-    If { arms: Vec<(List, List)>, otherwise: Option<List> },
-    For { name: String, words: Option<Vec<Word>>, body: List },
-    ArithFor { init: Word, condition: Word, step: Word, body: List },
-    While { until: bool, condition: List, body: List },
-    Case { word: Word, arms: Vec<CaseArm> },
-    Function { name: String, body: Rc<Command> },
+    If {
+        arms: Vec<(List, List)>,
+        otherwise: Option<List>,
+    },
+    For {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
+    ArithFor {
+        init: Word,
+        condition: Word,
+        step: Word,
+        body: List,
+    },
+    While {
+        until: bool,
+        condition: List,
+        body: List,
+    },
+    Case {
+        word: Word,
+        arms: Vec<CaseArm>,
+    },
+    Function {
+        name: String,
+        body: Rc<Command>,
+    },
     /// `[[ … ]]`
     Test(TestExpr),
     /// `(( … ))`
@@ -103,7 +128,10 @@ pub enum Target {
     Append(Word),
     ReadWrite(Word),
     /// `&>` and `>&file`: stdout and stderr.
-    Both { file: Word, append: bool },
+    Both {
+        file: Word,
+        append: bool,
+    },
     /// `>&n`, `<&n`, `>&-`
     Duplicate(Word),
     /// The body is filled in once its lines have been read.
@@ -148,11 +176,29 @@ pub enum ParamOp {
     /// `${!x}`
     Indirect,
     /// `-`, `=`, `+` or `?`; with `colon` an empty value counts as unset.
-    Default { colon: bool, op: char, word: Word },
-    Trim { suffix: bool, longest: bool, pattern: Word },
-    Replace { at: ReplaceAt, pattern: Word, with: Word },
-    Substring { offset: Word, length: Option<Word> },
-    Case { upper: bool, all: bool },
+    Default {
+        colon: bool,
+        op: char,
+        word: Word,
+    },
+    Trim {
+        suffix: bool,
+        longest: bool,
+        pattern: Word,
+    },
+    Replace {
+        at: ReplaceAt,
+        pattern: Word,
+        with: Word,
+    },
+    Substring {
+        offset: Word,
+        length: Option<Word>,
+    },
+    Case {
+        upper: bool,
+        all: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

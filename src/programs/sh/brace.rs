@@ -101,7 +101,8 @@ fn alternatives(pieces: &[Piece], budget: &mut usize, depth: u32) -> Option<Vec<
 
 /// `1..5`, `a..e`, `1..9..2`, `01..10`
 fn sequence(pieces: &[Piece]) -> Option<Vec<Vec<Piece>>> {
-    let text: String = pieces.iter().map(|p| if let Piece::Char(c) = p { Some(*c) } else { None }).collect::<Option<_>>()?;
+    let text: String =
+        pieces.iter().map(|p| if let Piece::Char(c) = p { Some(*c) } else { None }).collect::<Option<_>>()?;
     let fields: Vec<&str> = text.split("..").collect();
     let ([from, to] | [from, to, _]) = fields[..] else { return None };
     let step: i64 = match fields.get(2) {

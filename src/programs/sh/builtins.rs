@@ -25,7 +25,8 @@ const REGULAR: &[&str] = &[
     "pwd", "read", "test", "true", "type", "ulimit", "umask", "unalias", "wait",
 ];
 
-const BASH_ONLY: &[&str] = &["builtin", "declare", "dirs", "disown", "help", "history", "let", "shopt", "source", "typeset"];
+const BASH_ONLY: &[&str] =
+    &["builtin", "declare", "dirs", "disown", "help", "history", "let", "shopt", "source", "typeset"];
 const ASH_TOO: &[&str] = &["source", "history", "let", "help"];
 
 pub fn is_special(name: &str) -> bool {
@@ -422,7 +423,10 @@ impl Shell {
                             let value = value.map(|v| format!("=\"{}\"", v.replace('"', "\\\""))).unwrap_or_default();
                             format!("declare -{flag} {variable}{value}\n")
                         }
-                        _ => format!("{name} {variable}{}\n", value.map(|v| format!("={}", quoted(v))).unwrap_or_default()),
+                        _ => format!(
+                            "{name} {variable}{}\n",
+                            value.map(|v| format!("={}", quoted(v))).unwrap_or_default()
+                        ),
                     };
                 }
             }
@@ -1146,7 +1150,9 @@ impl Shell {
                     (true, Some(text)) => text,
                     (false, Some(_)) => match (self.aliases.get(name), self.find_program(name)) {
                         (Some(text), _) => format!("alias {name}={}", quoted(text)),
-                        (None, Some(path)) if !is_builtin(name, self.dialect) && !self.functions.contains_key(name) => path,
+                        (None, Some(path)) if !is_builtin(name, self.dialect) && !self.functions.contains_key(name) => {
+                            path
+                        }
                         _ => name.clone(),
                     },
                 };
@@ -1195,7 +1201,11 @@ impl Shell {
             Some(arg) if arg == "-S" => {
                 let bits = |shift: u32| {
                     let mode = !self.proc.umask() >> shift;
-                    [(4, 'r'), (2, 'w'), (1, 'x')].into_iter().filter(|(b, _)| mode & b != 0).map(|(_, c)| c).collect::<String>()
+                    [(4, 'r'), (2, 'w'), (1, 'x')]
+                        .into_iter()
+                        .filter(|(b, _)| mode & b != 0)
+                        .map(|(_, c)| c)
+                        .collect::<String>()
                 };
                 let text = format!("u={},g={},o={}\n", bits(6), bits(3), bits(0));
                 self.output(text.as_bytes(), "umask").await

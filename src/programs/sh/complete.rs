@@ -88,7 +88,10 @@ pub async fn complete(shell: &mut Shell, text: &str) -> Completion {
     // Assignments and words that introduce a command don't count.
     while words.len() > 1
         && (words[0].split_once('=').is_some_and(|(name, _)| super::ast::is_name(name))
-            || matches!(words[0].as_str(), "if" | "then" | "else" | "while" | "until" | "do" | "!" | "{" | "time" | "exec"))
+            || matches!(
+                words[0].as_str(),
+                "if" | "then" | "else" | "while" | "until" | "do" | "!" | "{" | "time" | "exec"
+            ))
     {
         words.remove(0);
     }

@@ -275,10 +275,10 @@ impl Shell {
             }
             "LINENO" => scalar(self.line.to_string()),
             "RANDOM" if self.dialect.has_bash_syntax() => scalar(self.random.below(32768).to_string()),
-            "SECONDS" if self.dialect.is_bash() => scalar((self.proc.sim().now().as_nanos() / 1_000_000_000).to_string()),
-            "EPOCHSECONDS" if self.dialect.has_bash_syntax() => {
-                scalar(self.proc.sim().wall().as_second().to_string())
+            "SECONDS" if self.dialect.is_bash() => {
+                scalar((self.proc.sim().now().as_nanos() / 1_000_000_000).to_string())
             }
+            "EPOCHSECONDS" if self.dialect.has_bash_syntax() => scalar(self.proc.sim().wall().as_second().to_string()),
             "BASHPID" if self.dialect.is_bash() => scalar(self.proc.pid().to_string()),
             _ => self.get(name).map_or(Value::Unset, Value::Scalar),
         }
@@ -576,7 +576,8 @@ impl Shell {
                 let entries = self.proc.read_dir(if base.is_empty() { "." } else { base }).unwrap_or_default();
                 let dots = [".", ".."].map(str::to_string);
                 let names = entries.into_iter().map(|entry| entry.name);
-                let names = names.chain(dots.into_iter().filter(|_| pattern.begins_with_dot() && !self.dialect.is_bash()));
+                let names =
+                    names.chain(dots.into_iter().filter(|_| pattern.begins_with_dot() && !self.dialect.is_bash()));
                 for name in names {
                     if (!name.starts_with('.') || pattern.begins_with_dot()) && pattern.matches(&name) {
                         let path = child(&name);

@@ -174,7 +174,9 @@ fn escapes(shell: &Shell, text: &str) -> String {
     let home = shell.get("HOME").unwrap_or_default();
     let cwd = proc.cwd();
     let short = match cwd.strip_prefix(&home) {
-        Some(rest) if !home.is_empty() && home != "/" && (rest.is_empty() || rest.starts_with('/')) => format!("~{rest}"),
+        Some(rest) if !home.is_empty() && home != "/" && (rest.is_empty() || rest.starts_with('/')) => {
+            format!("~{rest}")
+        }
         _ => cwd.clone(),
     };
     let root = proc.uid() == 0;

@@ -520,7 +520,9 @@ impl Shell {
         let path = self.get("PATH").unwrap_or_default();
         if self.find_program(&fields[0]).is_none() {
             let exists = path.split(':').any(|dir| {
-                self.proc.stat(&format!("{dir}/{}", fields[0])).is_ok_and(|s| s.file_type == crate::os::fs::FileType::Regular)
+                self.proc
+                    .stat(&format!("{dir}/{}", fields[0]))
+                    .is_ok_and(|s| s.file_type == crate::os::fs::FileType::Regular)
             });
             return Err(if exists { Errno::EACCES } else { Errno::ENOENT });
         }

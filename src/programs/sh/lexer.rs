@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, rc::Rc};
 
 use super::{
-    ast::{Part, Param, ParamOp, ReplaceAt, Word},
+    ast::{Param, ParamOp, Part, ReplaceAt, Word},
     escapes::{Style, unescape},
     parser::{ErrorKind, Parser, SyntaxError},
 };
@@ -105,7 +105,9 @@ impl Parser {
             return Ok(Token::Newline);
         }
         for op in OPERATORS {
-            if self.looking_at(op) && (self.dialect.has_bash_syntax() || !matches!(*op, "&>" | "&>>" | ";&" | ";;&" | "<<<")) {
+            if self.looking_at(op)
+                && (self.dialect.has_bash_syntax() || !matches!(*op, "&>" | "&>>" | ";&" | ";;&" | "<<<"))
+            {
                 self.pos += op.len();
                 return Ok(Token::Op(op));
             }
@@ -399,8 +401,7 @@ impl Parser {
     /// Name and operation, up to the closing brace; `None` if they make no sense.
     fn braced_body(&mut self, quoted: bool) -> Result<Option<(String, ParamOp)>, SyntaxError> {
         let starts_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        if self.peek_char(0) == Some('#')
-            && self.peek_char(1).is_some_and(|c| starts_name(c) || "@*?-$!#".contains(c))
+        if self.peek_char(0) == Some('#') && self.peek_char(1).is_some_and(|c| starts_name(c) || "@*?-$!#".contains(c))
         {
             let start = self.pos;
             self.pos += 1;

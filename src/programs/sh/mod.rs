@@ -233,9 +233,7 @@ async fn run_stdin(shell: &mut Shell) -> i32 {
         if !at_end && text.len() > state::MAX_TEXT {
             return shell.report_too_long().await;
         }
-        if !at_end
-            && let Some((delimiter, strip_tabs)) = &here_doc
-        {
+        if !at_end && let Some((delimiter, strip_tabs)) = &here_doc {
             let line = line.trim_end_matches('\n');
             if (if *strip_tabs { line.trim_start_matches('\t') } else { line }) != delimiter {
                 continue;

@@ -26,8 +26,14 @@ pub struct SyntaxError {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ErrorKind {
     /// `found` as written; `quote` unless it is a word or a newline.
-    Unexpected { found: String, sort: Found, expecting: Option<&'static str> },
-    Eof { expecting: Option<&'static str> },
+    Unexpected {
+        found: String,
+        sort: Found,
+        expecting: Option<&'static str>,
+    },
+    Eof {
+        expecting: Option<&'static str>,
+    },
     Unterminated(char),
     MissingBrace,
     Backquote,
@@ -37,7 +43,10 @@ pub enum ErrorKind {
     /// Internal: `$((` turned out not to begin arithmetic.
     NotArith,
     /// A here-document goes on; lines up to this delimiter belong to it.
-    HereDoc { delimiter: String, strip_tabs: bool },
+    HereDoc {
+        delimiter: String,
+        strip_tabs: bool,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,9 +152,8 @@ pub struct Parser {
     pub at_end: bool,
 }
 
-const RESERVED: &[&str] = &[
-    "if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!",
-];
+const RESERVED: &[&str] =
+    &["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!"];
 
 impl Parser {
     pub fn new(text: &str, dialect: Dialect, aliases: Option<Rc<Aliases>>) -> Parser {

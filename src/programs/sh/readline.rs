@@ -7,10 +7,7 @@ use super::{
     state::{MAX_TEXT, Shell},
 };
 use crate::{
-    os::{
-        Tty,
-        tty::{Modes},
-    },
+    os::{Tty, tty::Modes},
     programs::util,
     sim::{Either, race},
 };

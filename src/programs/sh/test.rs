@@ -160,10 +160,7 @@ fn is_unary(op: &str) -> Option<char> {
 }
 
 fn is_binary(op: &str) -> bool {
-    matches!(
-        op,
-        "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot" | "-ef"
-    )
+    matches!(op, "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot" | "-ef")
 }
 
 fn integer(text: &str) -> Result<i64, TestError> {
