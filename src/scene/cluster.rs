@@ -1,0 +1,269 @@
+//! The cluster strip: nodes with what they promise and what is asked of them, and a tile for each pod.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::Serialize;
+
+use super::Mark;
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClusterScene {
+    pub nodes: Vec<NodeTile>,
+    /// Pods that no node has.
+    pub unscheduled: Vec<PodTile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeTile {
+    pub name: String,
+    /// Without the cluster's name in front.
+    pub short: String,
+    pub mark: Mark,
+    pub status: String,
+    /// `4 CPU · 8Gi`.
+    pub size: String,
+    pub taints: Vec<String>,
+    /// Requests over allocatable, 0 to 1000.
+    pub cpu: u32,
+    pub memory: u32,
+    pub running: bool,
+    pub pods: Vec<PodTile>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PodTile {
+    pub uid: String,
+    pub name: String,
+    pub namespace: String,
+    pub status: String,
+    pub mark: Mark,
+}
+
+/// What the strip is made from.
+pub struct ClusterFacts {
+    pub nodes: Vec<(Rc<Node>, bool)>,
+    /// Each pod with kubectl's STATUS column.
+    pub pods: Vec<(Rc<Pod>, String)>,
+}
+
+pub fn build(facts: &ClusterFacts) -> ClusterScene {
+    let mut by_node: BTreeMap<&str, Vec<&(Rc<Pod>, String)>> = BTreeMap::new();
+    let mut unscheduled = Vec::new();
+    let known = |name: &str| facts.nodes.iter().any(|(n, _)| n.metadata.name.as_deref() == Some(name));
+    for entry in &facts.pods {
+        match entry.0.spec.as_ref().and_then(|s| s.node_name.as_deref()) {
+            Some(node) if known(node) => by_node.entry(node).or_default().push(entry),
+            _ => unscheduled.push(tile(entry, false)),
+        }
+    }
+    let prefix = common_prefix(facts.nodes.iter().filter_map(|(n, _)| n.metadata.name.as_deref()));
+    let nodes = facts
+        .nodes
+        .iter()
+        .map(|(node, running)| {
+            let name = node.metadata.name.clone().unwrap_or_default();
+            let pods = by_node.get(name.as_str()).map(Vec::as_slice).unwrap_or(&[]);
+            node_tile(node, *running, pods, prefix)
+        })
+        .collect();
+    ClusterScene { nodes, unscheduled }
+}
+
+fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: usize) -> NodeTile {
+    let name = node.metadata.name.clone().unwrap_or_default();
+    let status = node.status.as_ref();
+    let ready = status
+        .and_then(|s| s.conditions.as_ref())
+        .and_then(|c| c.iter().find(|c| c.type_ == "Ready"))
+        .map(|c| c.status.as_str());
+    let (mark, said) = match ready {
+        Some("True") => (Mark::Running, "Ready"),
+        Some("False") => (Mark::Failed, "NotReady"),
+        Some(_) => (Mark::Unknown, "NotReady"),
+        None => (Mark::Pending, "NotReady"),
+    };
+    let room = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
+    let of = |resource: &str| room.and_then(|r| r.get(resource));
+    let asked = |resource: &str| -> f64 {
+        pods.iter()
+            .filter(|(pod, _)| !is_over(pod))
+            .filter_map(|(pod, _)| pod.spec.as_ref())
+            .flat_map(|spec| &spec.containers)
+            .filter_map(|c| c.resources.as_ref()?.requests.as_ref()?.get(resource))
+            .map(amount)
+            .sum()
+    };
+    let share = |resource: &str| {
+        let all = of(resource).map(amount).unwrap_or(0.0);
+        if all > 0.0 { (asked(resource) / all * 1000.0).clamp(0.0, 1000.0).round() as u32 } else { 0 }
+    };
+    let spec = node.spec.as_ref();
+    let mut taints: Vec<String> = spec
+        .and_then(|s| s.taints.as_ref())
+        .into_iter()
+        .flatten()
+        .map(|t| {
+            let value = t.value.as_deref().map(|v| format!("={v}")).unwrap_or_default();
+            format!("{}{value}:{}", t.key, t.effect)
+        })
+        .collect();
+    taints.sort();
+    let mut said = said.to_owned();
+    if spec.and_then(|s| s.unschedulable) == Some(true) {
+        said.push_str(",SchedulingDisabled");
+    }
+    let mut tiles: Vec<PodTile> = pods.iter().map(|entry| tile(entry, mark == Mark::Unknown)).collect();
+    tiles.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+    NodeTile {
+        short: name.get(prefix..).filter(|s| !s.is_empty()).unwrap_or(&name).to_owned(),
+        mark,
+        status: said,
+        size: format!(
+            "{} CPU · {}",
+            of("cpu").map(|q| q.0.as_str()).unwrap_or("?"),
+            of("memory").map(|q| memory(amount(q))).unwrap_or_else(|| "?".into())
+        ),
+        taints,
+        cpu: share("cpu"),
+        memory: share("memory"),
+        running,
+        pods: tiles,
+        name,
+    }
+}
+
+fn is_over(pod: &Pod) -> bool {
+    matches!(pod.status.as_ref().and_then(|s| s.phase.as_deref()), Some("Succeeded" | "Failed"))
+}
+
+fn tile((pod, status): &(Rc<Pod>, String), lost: bool) -> PodTile {
+    PodTile {
+        uid: pod.metadata.uid.clone().unwrap_or_default(),
+        name: pod.metadata.name.clone().unwrap_or_default(),
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        mark: if lost { Mark::Unknown } else { pod_mark(pod, status) },
+        status: status.clone(),
+    }
+}
+
+/// The mark of a pod with kubectl's STATUS column.
+pub fn pod_mark(pod: &Pod, status: &str) -> Mark {
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Mark::Ending;
+    }
+    match pod.status.as_ref().and_then(|s| s.phase.as_deref()) {
+        Some("Succeeded") => Mark::Succeeded,
+        Some("Failed") => Mark::Failed,
+        Some("Unknown") => Mark::Unknown,
+        _ if ["BackOff", "Error", "Err", "OOMKilled"].iter().any(|bad| status.contains(bad)) => Mark::Failed,
+        Some("Running") => Mark::Running,
+        _ => Mark::Pending,
+    }
+}
+
+/// A quantity as a number; what is not one counts nothing.
+fn amount(quantity: &Quantity) -> f64 {
+    let text = quantity.0.as_str();
+    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let factor = match unit {
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "Ki" => 1024.0,
+        "Mi" => 1024.0 * 1024.0,
+        "Gi" => 1024.0 * 1024.0 * 1024.0,
+        _ => 1.0,
+    };
+    number.parse::<f64>().unwrap_or(0.0) * factor
+}
+
+fn memory(bytes: f64) -> String {
+    let gi = bytes / (1024.0 * 1024.0 * 1024.0);
+    if gi >= 1.0 { format!("{}Gi", (gi * 10.0).round() / 10.0) } else { format!("{}Mi", (gi * 1024.0).round()) }
+}
+
+/// Length of the part up to a `-` that all names share.
+fn common_prefix<'a>(mut names: impl Iterator<Item = &'a str>) -> usize {
+    let Some(first) = names.next() else { return 0 };
+    let mut length = first.rfind('-').map_or(0, |i| i + 1);
+    let mut several = false;
+    for name in names {
+        several = true;
+        while !name.starts_with(&first[..length]) {
+            length = first[..length - 1].rfind('-').map_or(0, |i| i + 1);
+        }
+    }
+    while several && first[..length].matches('-').count() > 1 {
+        length = first[..length - 1].rfind('-').map_or(0, |i| i + 1);
+    }
+    if several { length } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, ready: &str) -> (Rc<Node>, bool) {
+        let json = serde_json::json!({
+            "metadata": {"name": name},
+            "spec": {"taints": if name.ends_with("plane") {
+                serde_json::json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}])
+            } else { serde_json::json!([]) }},
+            "status": {"allocatable": {"cpu": "4", "memory": "8Gi"}, "conditions": [
+                {"type": "Ready", "status": ready}]}
+        });
+        (Rc::new(serde_json::from_value(json).expect("a node")), ready == "True")
+    }
+
+    fn pod(name: &str, node: Option<&str>, phase: &str, cpu: &str) -> Rc<Pod> {
+        let json = serde_json::json!({
+            "metadata": {"name": name, "namespace": "default", "uid": format!("uid-{name}")},
+            "spec": {"nodeName": node, "containers": [{"name": "main", "resources": {"requests": {"cpu": cpu}}}]},
+            "status": {"phase": phase}
+        });
+        Rc::new(serde_json::from_value(json).expect("a pod"))
+    }
+
+    fn said(scene: &ClusterScene) -> String {
+        let pods = |tiles: &[PodTile]| {
+            tiles.iter().map(|p| format!(" [{} {} {}]", p.mark.glyph(), p.name, p.status)).collect::<String>()
+        };
+        let mut out = String::new();
+        for n in &scene.nodes {
+            out += &format!("{} {} {} {} cpu {}‰{}", n.mark.glyph(), n.short, n.status, n.size, n.cpu, pods(&n.pods));
+            out += &n.taints.iter().map(|t| format!(" !{t}")).collect::<String>();
+            out.push('\n');
+        }
+        out + &format!("no node:{}\n", pods(&scene.unscheduled))
+    }
+
+    #[test]
+    fn nodes_hold_their_pods_and_say_what_is_asked_of_them() {
+        let scene = build(&ClusterFacts {
+            nodes: vec![
+                node("podarium-control-plane", "True"),
+                node("podarium-worker", "True"),
+                node("podarium-worker2", "Unknown"),
+            ],
+            pods: vec![
+                (pod("web", Some("podarium-worker"), "Running", "500m"), "Running".into()),
+                (pod("bad", Some("podarium-worker"), "Running", "1"), "CrashLoopBackOff".into()),
+                (pod("done", Some("podarium-worker"), "Succeeded", "2"), "Completed".into()),
+                (pod("lost", Some("podarium-worker2"), "Running", "0"), "Running".into()),
+                (pod("big", None, "Pending", "64"), "Pending".into()),
+            ],
+        });
+        assert_eq!(
+            said(&scene),
+            "● control-plane Ready 4 CPU · 8Gi cpu 0‰ !node-role.kubernetes.io/control-plane:NoSchedule\n\
+             ● worker Ready 4 CPU · 8Gi cpu 375‰ [✕ bad CrashLoopBackOff] [✓ done Completed] [● web Running]\n\
+             ? worker2 NotReady 4 CPU · 8Gi cpu 0‰ [? lost Running]\n\
+             no node: [○ big Pending]\n"
+        );
+    }
+}
