@@ -80,6 +80,9 @@ struct Description {
     path: Box<str>,
 }
 
+/// Takes what is written, wherever that goes.
+pub(super) type Sink = Box<dyn Fn(&[u8])>;
+
 pub(super) enum Kind {
     Node(OpenNode),
     /// Made up when it was opened: a file of /proc.
@@ -94,7 +97,7 @@ pub(super) enum Kind {
     Zero,
     Full,
     Random(Rc<RefCell<Rng>>),
-    Sink(Box<dyn Fn(&[u8])>),
+    Sink(Sink),
     /// A descriptor that isn't open.
     Closed,
 }

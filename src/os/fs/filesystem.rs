@@ -12,7 +12,7 @@ use super::{
     mount::MountNs,
 };
 use crate::{
-    os::{Errno, pipe::Pipe},
+    os::{Errno, Tty, pipe::Pipe, tty::WeakTty},
     sim::{Sim, SimTime},
 };
 
@@ -50,6 +50,7 @@ pub(in crate::os) enum Body {
     Directory(RefCell<BTreeMap<Rc<str>, Ino>>),
     Symlink(Rc<str>),
     Device(Device),
+    Terminal(WeakTty),
     Fifo(Rc<Pipe>),
 }
 
@@ -388,7 +389,7 @@ impl Filesystem {
                 Body::File(_) => FileType::Regular,
                 Body::Directory(_) => FileType::Directory,
                 Body::Symlink(_) => FileType::Symlink,
-                Body::Device(_) => FileType::CharDevice,
+                Body::Device(_) | Body::Terminal(_) => FileType::CharDevice,
                 Body::Fifo(_) => FileType::Fifo,
             };
         }
@@ -452,6 +453,13 @@ impl Filesystem {
         }
     }
 
+    pub(in crate::os) fn terminal(&self, ino: Ino) -> Option<Tty> {
+        match &self.upper(ino)?.body {
+            Body::Terminal(tty) => tty.upgrade(),
+            _ => None,
+        }
+    }
+
     pub(in crate::os) fn fifo(&self, ino: Ino) -> Option<Rc<Pipe>> {
         match &self.upper(ino)?.body {
             Body::Fifo(pipe) => Some(pipe.clone()),
@@ -497,7 +505,7 @@ impl Filesystem {
             Body::File(data) => (FileType::Regular, data.borrow().len()),
             Body::Directory(_) => (FileType::Directory, 4096),
             Body::Symlink(target) => (FileType::Symlink, target.len() as u64),
-            Body::Device(_) => (FileType::CharDevice, 0),
+            Body::Device(_) | Body::Terminal(_) => (FileType::CharDevice, 0),
             Body::Fifo(_) => (FileType::Fifo, 0),
         };
         let nlink = if file_type == FileType::Directory { self.directory_links(node.ino) } else { node.nlink.get() };

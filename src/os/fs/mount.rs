@@ -11,7 +11,7 @@ use std::{
 
 use super::{Body, DirEntry, FileType, Filesystem, FsImage, Ino, ROOT, Stat};
 use crate::{
-    os::{Errno, Proc, procfs},
+    os::{Errno, Proc, Tty, procfs},
     sim::Sim,
 };
 
@@ -237,6 +237,30 @@ impl MountNs {
                 read_only: m.read_only,
             })
             .collect()
+    }
+
+    /// /dev/pts, where /dev is the kernel's own.
+    fn terminals(&self) -> Option<(Filesystem, Ino)> {
+        let fs = self.0.mounts.borrow().iter().find(|m| &*m.target == "/dev")?.fs.clone();
+        let dir = fs.child(ROOT, "pts")?;
+        Some((fs, dir))
+    }
+
+    /// Shows a terminal in /dev/pts.
+    pub(in crate::os) fn add_terminal(&self, tty: &Tty, uid: u32) {
+        let name = tty.name();
+        if let (Some((fs, dir)), Some(name)) = (self.terminals(), name.strip_prefix("pts/")) {
+            fs.unlink(dir, name);
+            // /dev has no size limit: this can't fail.
+            let _ = fs.create(dir, name, Body::Terminal(tty.downgrade()), 0o620, uid, 5);
+        }
+    }
+
+    pub(in crate::os) fn remove_terminal(&self, tty: &Tty) {
+        let name = tty.name();
+        if let (Some((fs, dir)), Some(name)) = (self.terminals(), name.strip_prefix("pts/")) {
+            fs.unlink(dir, name);
+        }
     }
 
     /// The lines of /proc/mounts.

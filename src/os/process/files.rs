@@ -70,6 +70,9 @@ impl Proc {
             }
             FileType::CharDevice => {
                 cred.may(&stat, wanted)?;
+                if let Some(tty) = fs.terminal(ino) {
+                    return Ok(tty.file());
+                }
                 match fs.device(ino).ok_or(Errno::ENXIO)? {
                     Device::Null => Kind::Null,
                     Device::Zero => Kind::Zero,

@@ -217,6 +217,7 @@ impl ProcInner {
         self.pending.take();
         let tty = self.tty.borrow().clone();
         if let Some(tty) = tty.filter(|_| self.leads_session()) {
+            self.namespaces.mnt.remove_terminal(&tty);
             tty.signal_foreground(Signal::HUP);
             tty.signal_foreground(Signal::CONT);
         }

@@ -181,6 +181,7 @@ impl Machine {
         let pids = allocate_pids(&options.namespaces.pid);
         if let Some(tty) = &options.tty {
             tty.attach(self);
+            options.namespaces.mnt.add_terminal(tty, options.uid);
             tty.set_foreground(Some(pids[0]));
         }
         let fds = [(0, options.stdin), (1, options.stdout), (2, options.stderr)];

@@ -1,6 +1,9 @@
 //! Terminals: a pair of ends with a line discipline between them (Linux' N_TTY, as far as programs
 //! and people can tell).
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
@@ -10,7 +13,7 @@ use std::{
 
 use super::{
     Errno, File, OpenFlags, Pid, Signal,
-    file::Kind,
+    file::{Kind, Sink},
     process::{Machine, MachineInner},
     wait::WaitQueue,
 };
@@ -19,9 +22,18 @@ use super::{
 #[derive(Clone)]
 pub struct Tty(Rc<TtyInner>);
 
+/// What /dev/pts holds of a terminal.
+pub(super) struct WeakTty(Weak<TtyInner>);
+
+impl WeakTty {
+    pub(super) fn upgrade(&self) -> Option<Tty> {
+        self.0.upgrade().map(Tty)
+    }
+}
+
 struct TtyInner {
     name: Rc<str>,
-    output: Box<dyn Fn(&[u8])>,
+    output: Sink,
     modes: Cell<Modes>,
     size: Cell<(u16, u16)>,
     foreground: Cell<Option<Pid>>,
@@ -31,6 +43,8 @@ struct TtyInner {
     ready: RefCell<VecDeque<Vec<u8>>>,
     /// The line being edited.
     line: RefCell<Vec<u8>>,
+    /// Echo not shown yet.
+    echoed: RefCell<Vec<u8>>,
     hung_up: Cell<bool>,
     readers: WaitQueue,
 }
@@ -81,6 +95,7 @@ impl Tty {
             machine: RefCell::default(),
             ready: RefCell::default(),
             line: RefCell::default(),
+            echoed: RefCell::default(),
             hung_up: Cell::new(false),
             readers: WaitQueue::default(),
         }))
@@ -91,7 +106,16 @@ impl Tty {
         for &byte in bytes {
             self.input_byte(byte);
         }
+        self.flush_echo();
         self.0.readers.wake();
+    }
+
+    /// Shows what was echoed, in one piece: characters of several bytes stay whole.
+    fn flush_echo(&self) {
+        let echoed = self.0.echoed.take();
+        if !echoed.is_empty() {
+            self.show(&echoed);
+        }
     }
 
     fn input_byte(&self, byte: u8) {
@@ -107,7 +131,8 @@ impl Tty {
             if let Some(signal) = signal {
                 self.0.line.borrow_mut().clear();
                 self.0.ready.borrow_mut().clear();
-                self.echo(&[byte]);
+                self.echo(byte);
+                self.flush_echo();
                 self.signal_foreground(signal);
                 return;
             }
@@ -116,7 +141,7 @@ impl Tty {
             let full = self.0.ready.borrow().iter().map(Vec::len).sum::<usize>() >= INPUT_LIMIT;
             if !full {
                 self.0.ready.borrow_mut().push_back(vec![byte]);
-                self.echo(&[byte]);
+                self.echo(byte);
             }
             return;
         }
@@ -141,7 +166,7 @@ impl Tty {
                 if byte != b'\n' && self.0.line.borrow().len() >= 4095 {
                     return;
                 }
-                self.echo(&[byte]);
+                self.echo(byte);
                 self.0.line.borrow_mut().push(byte);
                 if byte == b'\n' {
                     let line = self.0.line.take();
@@ -169,24 +194,21 @@ impl Tty {
             }
         }
         if self.modes().echo && columns > 0 {
-            self.show(&b"\x08 \x08".repeat(columns));
+            self.0.echoed.borrow_mut().extend(b"\x08 \x08".repeat(columns));
         }
     }
 
-    fn echo(&self, bytes: &[u8]) {
+    fn echo(&self, byte: u8) {
         if !self.modes().echo {
             return;
         }
-        let mut shown = Vec::new();
-        for &byte in bytes {
-            match byte {
-                b'\n' | b'\t' => shown.push(byte),
-                0..0x20 => shown.extend([b'^', byte + 0x40]),
-                DELETE => shown.extend(b"^?"),
-                _ => shown.push(byte),
-            }
+        let mut echoed = self.0.echoed.borrow_mut();
+        match byte {
+            b'\n' | b'\t' => echoed.push(byte),
+            0..0x20 => echoed.extend([b'^', byte + 0x40]),
+            DELETE => echoed.extend(b"^?"),
+            _ => echoed.push(byte),
         }
-        self.show(&shown);
     }
 
     /// Sends to the screen, with ONLCR.
@@ -300,6 +322,10 @@ impl Tty {
 
     pub fn same(&self, other: &Tty) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn downgrade(&self) -> WeakTty {
+        WeakTty(Rc::downgrade(&self.0))
     }
 
     pub(super) fn attach(&self, machine: &Machine) {
