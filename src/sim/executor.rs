@@ -289,6 +289,8 @@ impl Sim {
     /// Drops every task and with it all that tasks own. Tasks hold handles on the simulation, so
     /// without this an abandoned simulation would never be freed.
     pub fn shutdown(&self) {
+        // No free place is left either: a destructor that starts a task gets a new one.
+        self.0.free.take();
         let slots = self.0.slots.take();
         drop(slots);
         self.0.timers.borrow_mut().clear();

@@ -30,6 +30,7 @@ pub(super) struct NsInner {
     /// By connection and side.
     pub(super) connections: RefCell<BTreeMap<(u64, usize), Weak<Endpoint>>>,
     next_port: Cell<u16>,
+    unprivileged_ports: Cell<u16>,
 }
 
 /// A namespace's cable. Connections hold this, not the namespace: an idle connection doesn't keep
@@ -119,6 +120,7 @@ impl NetNs {
             listeners: RefCell::default(),
             connections: RefCell::default(),
             next_port: Cell::new(*EPHEMERAL.start()),
+            unprivileged_ports: Cell::new(1024),
         }))
     }
 
@@ -203,8 +205,8 @@ impl NetNs {
     }
 
     /// socket + bind + listen. `0.0.0.0` and `::` (dual-stack) take every address. Port 0 picks one.
-    /// EADDRINUSE if taken, EADDRNOTAVAIL if the address isn't ours, EACCES for a port below 1024
-    /// without root.
+    /// EADDRINUSE if taken, EADDRNOTAVAIL if the address isn't ours, EACCES for a port below
+    /// [`NetNs::unprivileged_port_start`] without root.
     pub fn listen(&self, owner: &Proc, addr: SocketAddr) -> Result<TcpListener, Errno> {
         self.listen_with(owner, addr, ListenOptions::default())
     }
@@ -219,7 +221,7 @@ impl NetNs {
         let owner_info = Owner::of(Some(owner));
         if addr.port() == 0 {
             addr.set_port(self.free_port().ok_or(Errno::EADDRINUSE)?);
-        } else if addr.port() < 1024 && owner.uid() != 0 && !self.low_ports_open() {
+        } else if addr.port() < self.unprivileged_port_start() && owner.uid() != 0 {
             return Err(Errno::EACCES);
         }
         let listener = ListenerInner::new(addr, options, owner_info.clone());
@@ -235,10 +237,14 @@ impl NetNs {
         if taken { Err(Errno::EADDRINUSE) } else { Ok(TcpListener::new(listener, self.clone())) }
     }
 
-    /// Container runtimes set net.ipv4.ip_unprivileged_port_start to 0 in a container's namespace;
-    /// hosts keep 1024. A namespace with a gateway is a container's.
-    fn low_ports_open(&self) -> bool {
-        self.0.gateway.get().is_some()
+    /// net.ipv4.ip_unprivileged_port_start: the first port that others than root may listen on. 1024
+    /// from the start; containerd sets 0 in a pod's namespace.
+    pub fn set_unprivileged_port_start(&self, port: u16) {
+        self.0.unprivileged_ports.set(port);
+    }
+
+    pub fn unprivileged_port_start(&self) -> u16 {
+        self.0.unprivileged_ports.get()
     }
 
     fn free_port(&self) -> Option<u16> {

@@ -103,7 +103,10 @@ fn bind_errors_and_chosen_ports() {
     let user = world.machine.spawn_fn(options, |_| pending());
     assert_eq!(host.net.listen(&user, addr("0.0.0.0:80")).err(), Some(Errno::EACCES));
     assert!(host.net.listen(&user, addr("0.0.0.0:8080")).is_ok());
-    assert!(pod.listen(&user, addr("0.0.0.0:80")).is_ok(), "container runtimes allow it");
+    assert_eq!(pod.listen(&user, addr("0.0.0.0:80")).err(), Some(Errno::EACCES));
+    pod.set_unprivileged_port_start(80);
+    assert_eq!(pod.listen(&user, addr("0.0.0.0:79")).err(), Some(Errno::EACCES));
+    assert!(pod.listen(&user, addr("0.0.0.0:80")).is_ok());
     assert_eq!(pod.add_interface("eth1", ip("192.168.0.2"), 24, None), Err(Errno::EADDRINUSE));
 }
 

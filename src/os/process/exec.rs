@@ -41,7 +41,7 @@ pub(super) fn resolve(
     env: &BTreeMap<String, String>,
 ) -> Result<Executable, Errno> {
     let name = argv.first().filter(|name| !name.is_empty()).ok_or(Errno::ENOENT)?;
-    let load = |path: &str| load(machine, mnt, cred, proc, cwd, path, argv.to_vec());
+    let load = |path: &str| load(machine, mnt, cred, proc, cwd, path, argv);
     if name.contains('/') {
         return load(name);
     }
@@ -65,10 +65,12 @@ fn load(
     proc: Option<&Proc>,
     cwd: &str,
     path: &str,
-    mut argv: Vec<String>,
+    argv: &[String],
 ) -> Result<Executable, Errno> {
     let name = comm(path);
     let mut path = path.to_owned();
+    // What stands before the arguments: argv[0], or the interpreter, its argument and the script.
+    let mut front = vec![argv[0].clone()];
     for _ in 0..=MAX_INTERPRETERS {
         let absolute = if path.starts_with('/') { path.clone() } else { format!("{cwd}/{path}") };
         let found = mnt.walk(cred, proc, &absolute, true)?;
@@ -82,13 +84,14 @@ fn load(
         let head = match fs.executable(ino) {
             Content::Program(program) => {
                 let program = machine.programs().get(&program).ok_or(Errno::ENOEXEC)?;
+                let argv = front.into_iter().chain(argv[1..].iter().cloned()).collect();
                 return Ok(Executable { program, argv, comm: name, path: found.path.into() });
             }
             Content::Bytes(head) => head,
         };
         let (interpreter, argument) = interpreter(&head).ok_or(Errno::ENOEXEC)?;
-        let rest = argv.into_iter().skip(1);
-        argv = [Some(interpreter.clone()), argument, Some(path)].into_iter().flatten().chain(rest).collect();
+        let rest = front.into_iter().skip(1);
+        front = [Some(interpreter.clone()), argument, Some(path)].into_iter().flatten().chain(rest).collect();
         path = interpreter;
     }
     Err(Errno::ELOOP)

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{Disposition, ExitStatus, Machine, Pid, Pids, ProcInfo, ProcInner, Running};
-use crate::os::{PidNs, Signal, signal::DefaultAction};
+use crate::os::{Errno, PidNs, Signal, Tty, signal::DefaultAction};
 
 use futures_util::future::LocalBoxFuture;
 
@@ -88,7 +88,7 @@ impl ProcInner {
         let state = match () {
             () if self.is_dead() => 'Z',
             () if self.stopped.get().is_some() => 'T',
-            () if self.on_cpu.get() => 'R',
+            () if self.machine.current() == self.host_pid() => 'R',
             () => 'S',
         };
         ProcInfo {
@@ -181,6 +181,8 @@ impl ProcInner {
             Disposition::Default if spared => {}
             Disposition::Default => match signal.default_action() {
                 DefaultAction::Terminate => self.exit(ExitStatus::Signaled(signal)),
+                // Nobody could continue an orphaned group.
+                DefaultAction::Stop if signal != Signal::STOP && self.machine.is_orphaned(self.group.borrow()[0]) => {}
                 DefaultAction::Stop => {
                     if self.stopped.replace(Some(signal)).is_none() {
                         self.stop_news.set(true);
@@ -241,6 +243,12 @@ impl ProcInner {
                 None if child.is_dead() => child.reap(),
                 None => {}
             }
+            // A stopped job that lost its shell would stay stopped for ever.
+            let group = child.group.borrow()[0];
+            if child.stopped.get().is_some() && self.machine.is_orphaned(group) {
+                self.machine.signal_group(group, Signal::HUP);
+                self.machine.signal_group(group, Signal::CONT);
+            }
         }
         match self.parent() {
             Some(parent) => parent.child_ended(self),
@@ -273,6 +281,32 @@ impl ProcInner {
 }
 
 impl Machine {
+    /// Whether no member of a group has a parent in the same session but another group, so that no
+    /// shell controls it.
+    fn is_orphaned(&self, group: Pid) -> bool {
+        !self.namespaces().pid.members().iter().filter(|p| p.group.borrow()[0] == group && !p.is_dead()).any(|p| {
+            p.parent().is_some_and(|parent| {
+                parent.group.borrow()[0] != group && parent.session.borrow()[0] == p.session.borrow()[0]
+            })
+        })
+    }
+
+    /// Whether the process on the CPU may read from `tty`. One in the background gets SIGTTIN, or EIO
+    /// where that can't stop it.
+    pub(in crate::os) fn may_read(&self, tty: &Tty) -> Result<bool, Errno> {
+        let Some(proc) = self.namespaces().pid.member(self.current()) else { return Ok(true) };
+        let controls = proc.tty.borrow().as_ref().is_some_and(|own| own.same(tty));
+        let group = proc.group.borrow()[0];
+        if !controls || tty.foreground().is_none_or(|foreground| foreground == group) {
+            return Ok(true);
+        }
+        if proc.disposition(Signal::TTIN) == Disposition::Ignore || self.is_orphaned(group) {
+            return Err(Errno::EIO);
+        }
+        self.signal_group(group, Signal::TTIN);
+        Ok(false)
+    }
+
     /// A signal of the kernel to the process group led by this host pid.
     pub(in crate::os) fn signal_group(&self, group: Pid, signal: Signal) {
         for member in self.namespaces().pid.members() {

@@ -38,6 +38,8 @@ pub(in crate::os) struct MachineInner {
     cgroups: RefCell<BTreeMap<Rc<str>, BTreeSet<Pid>>>,
     random: Rc<RefCell<Rng>>,
     next_pipe: Cell<u64>,
+    /// Host pid of the process that is on the CPU; 0: none.
+    current: Cell<Pid>,
 }
 
 impl Machine {
@@ -67,6 +69,7 @@ impl Machine {
             cgroups: RefCell::default(),
             random: Rc::new(RefCell::new(sim.rng(&format!("urandom {hostname}")))),
             next_pipe: Cell::new(1),
+            current: Cell::new(0),
         }));
         machine.start_init();
         machine
@@ -121,6 +124,15 @@ impl Machine {
         let id = self.0.next_pipe.get();
         self.0.next_pipe.set(id + 1);
         id
+    }
+
+    /// Puts a process on the CPU; returns who was there.
+    pub(super) fn set_current(&self, pid: Pid) -> Pid {
+        self.0.current.replace(pid)
+    }
+
+    pub(in crate::os) fn current(&self) -> Pid {
+        self.0.current.get()
     }
 
     pub(in crate::os) fn downgrade(&self) -> Weak<MachineInner> {

@@ -18,7 +18,7 @@ use std::{
     future::Future,
     pin::Pin,
     rc::{Rc, Weak},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -186,7 +186,8 @@ pub(super) struct ProcInner {
     threads: RefCell<Vec<Task>>,
     /// The program that execve put in place of the running one.
     replacement: RefCell<Option<LocalBoxFuture<'static, i32>>>,
-    on_cpu: Cell<bool>,
+    /// Wakes the main task: another thread put a program in its place.
+    main_waker: RefCell<Option<Waker>>,
     cpu: Cell<Duration>,
     debt: Cell<Duration>,
 }
@@ -209,9 +210,10 @@ impl Future for Running {
                 self.proc.continued.register(cx);
                 return Poll::Pending;
             }
-            self.proc.on_cpu.set(true);
+            self.proc.main_waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+            let before = self.proc.machine.set_current(self.proc.host_pid());
             let polled = self.main.as_mut().poll(cx);
-            self.proc.on_cpu.set(false);
+            self.proc.machine.set_current(before);
             if let Some(program) = self.proc.replacement.take() {
                 // The old program goes with all it held.
                 self.main = program;
@@ -245,6 +247,9 @@ impl Future for Thread {
             self.proc.continued.register(cx);
             return Poll::Pending;
         }
-        self.main.as_mut().poll(cx)
+        let before = self.proc.machine.set_current(self.proc.host_pid());
+        let polled = self.main.as_mut().poll(cx);
+        self.proc.machine.set_current(before);
+        polled
     }
 }

@@ -89,7 +89,7 @@ impl ProcInner {
             task: RefCell::default(),
             threads: RefCell::default(),
             replacement: RefCell::default(),
-            on_cpu: Cell::default(),
+            main_waker: RefCell::default(),
             cpu: Cell::default(),
             debt: Cell::default(),
         });
@@ -436,6 +436,10 @@ impl Proc {
             thread.abort();
         }
         *me.replacement.borrow_mut() = Some(program(self.clone()));
+        let waker = me.main_waker.borrow().clone();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
         pending().await
     }
 

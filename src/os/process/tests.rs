@@ -46,7 +46,8 @@ fn signal_table() {
         (false, Signal::USR1, Default, Above, "SIGUSR1"),
         (false, Signal::STOP, Default, Inside, "stopped"),
         (false, Signal::STOP, Ignore, Inside, "stopped"),
-        (false, Signal::TSTP, Default, Inside, "stopped"),
+        // Its group is orphaned: no shell could continue it.
+        (false, Signal::TSTP, Default, Inside, alive),
         (false, Signal::TSTP, Ignore, Inside, alive),
         (false, Signal::CONT, Default, Inside, alive),
         (true, Signal::TERM, Default, Inside, alive),
@@ -461,6 +462,37 @@ fn threads_and_exit() {
     });
     world.pass(10.0);
     assert_eq!((text(&seen).as_str(), proc.status()), ("0\n1\n", Some(ExitStatus::Exited(7))));
+}
+
+#[test]
+fn a_thread_may_exec() {
+    let world = World::new();
+    let proc = world.start(|proc| async move {
+        let me = proc.clone();
+        proc.thread(async move {
+            me.sleep(Duration::from_secs(1)).await;
+            let _ = me.exec(&argv(&["/bin/true"]), BTreeMap::new()).await;
+        });
+        pending().await
+    });
+    world.pass(2.0);
+    assert_eq!(proc.status(), Some(ExitStatus::Exited(0)));
+}
+
+#[test]
+fn stopped_jobs_hang_up_when_their_shell_ends() {
+    let world = World::new();
+    let shell = world.start_on_host(|proc| async move {
+        let job = proc.fork(vec![], Group::New, |_| pending());
+        proc.kill(i64::from(job), Some(Signal::TSTP)).unwrap();
+        proc.sleep(Duration::from_secs(1)).await;
+        0
+    });
+    world.pass(0.5);
+    let job = world.machine.process(shell.host_pid() + 1).unwrap();
+    assert_eq!(states(&world, &world.machine.namespaces().pid), "1<0 init S, 2<1 main S, 3<2 main T");
+    world.pass(1.0);
+    assert_eq!(job.status(), Some(ExitStatus::Signaled(Signal::HUP)));
 }
 
 #[test]

@@ -238,6 +238,13 @@ impl Tty {
     }
 
     pub(super) fn poll_read(&self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Vec<u8>, Errno>> {
+        let machine = self.0.machine.borrow().upgrade();
+        if let Some(machine) = machine
+            && !Machine::from_inner(machine).may_read(self)?
+        {
+            self.0.readers.register(cx);
+            return Poll::Pending;
+        }
         let canonical = self.modes().canonical;
         let mut ready = self.0.ready.borrow_mut();
         let mut data = Vec::new();
@@ -314,6 +321,8 @@ impl Tty {
     /// which takes pids of its own namespace.
     pub fn set_foreground(&self, group: Option<Pid>) {
         self.0.foreground.set(group);
+        // Who waits to read may now be in front.
+        self.0.readers.wake();
     }
 
     pub fn name(&self) -> String {

@@ -5,7 +5,7 @@ use std::{cell::RefCell, future::pending, rc::Rc, time::Duration};
 use super::{Modes, Tty};
 use crate::os::{
     ExitStatus, OpenFlags, Proc, Signal,
-    process::{Disposition, Group},
+    process::{ChildEvent, Disposition, Group},
     testing::World,
 };
 
@@ -181,4 +181,32 @@ fn programs_find_their_terminal() {
     world.pass(2.0);
     assert_eq!(proc.status(), Some(ExitStatus::Exited(0)));
     assert_eq!(screen.take(), "/dev/tty\r\n/dev/pts/0\r\n/dev/stdout\r\n");
+}
+
+#[test]
+fn readers_in_the_background_stop() {
+    let world = World::new();
+    let (tty, _) = terminal();
+    let mut options = world.options(world.machine.namespaces().clone(), &["sh"]);
+    options.stdin = tty.file();
+    options.tty = Some(tty.clone());
+    let shell = world.machine.spawn_fn(options, |proc| async move {
+        let ignoring = proc.fork(vec![], Group::New, |job| async move {
+            job.set_disposition(Signal::TTIN, Disposition::Ignore);
+            i32::from(job.stdin().read(10).await == Err(crate::os::Errno::EIO))
+        });
+        assert_eq!(proc.wait(ignoring).await, Ok(ExitStatus::Exited(1)));
+        let job = proc.fork(vec![], Group::New, |job| async move {
+            let line = job.stdin().read(10).await.unwrap();
+            i32::from(line == b"hi\n") + 6
+        });
+        assert_eq!(proc.wait_event(job).await, Ok(ChildEvent::Stopped(Signal::TTIN)));
+        proc.set_foreground(job).unwrap();
+        proc.kill(-i64::from(job), Some(Signal::CONT)).unwrap();
+        proc.wait(job).await.unwrap().code()
+    });
+    world.pass(1.0);
+    tty.input(b"hi\r");
+    world.pass(1.0);
+    assert_eq!(shell.status(), Some(ExitStatus::Exited(7)));
 }
