@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     Cred, Device, FileType, FsImage, Ino, ROOT, Stat, Step,
+    data::{self, Data},
     image::{ImageBody, ImageNode},
     mount::MountNs,
 };
@@ -52,47 +53,6 @@ pub(in crate::os) enum Body {
     Device(Device),
     Terminal(WeakTty),
     Fifo(Rc<Pipe>),
-}
-
-#[derive(Clone)]
-pub(in crate::os) enum Data {
-    Shared(Rc<[u8]>),
-    Own(Vec<u8>),
-    Program { name: Rc<str>, size: u64 },
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        Data::Own(Vec::new())
-    }
-}
-
-impl Data {
-    fn len(&self) -> u64 {
-        match self {
-            Data::Shared(data) => data.len() as u64,
-            Data::Own(data) => data.len() as u64,
-            Data::Program { size, .. } => *size,
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Data::Shared(data) => data,
-            Data::Own(data) => data,
-            Data::Program { .. } => b"\x7fELF",
-        }
-    }
-
-    fn own(&mut self) -> &mut Vec<u8> {
-        if !matches!(self, Data::Own(_)) {
-            *self = Data::Own(self.bytes().to_vec());
-        }
-        match self {
-            Data::Own(data) => data,
-            _ => unreachable!("made so above"),
-        }
-    }
 }
 
 /// What execve finds in a file.
@@ -473,7 +433,7 @@ impl Filesystem {
         {
             return match &*data.borrow() {
                 Data::Program { name, .. } => Executable::Program(name.clone()),
-                data => Executable::Bytes(data.bytes().iter().copied().take(256).collect()),
+                data => Executable::Bytes(data.read(0, 256)),
             };
         }
         match self.lower(ino).map(|n| &n.body) {
@@ -655,18 +615,14 @@ impl OpenNode {
     }
 
     pub(in crate::os) fn read(&self, offset: u64, max: usize) -> Vec<u8> {
-        let slice = |data: &[u8]| {
-            let start = data.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
-            data[start..start + max.min(data.len() - start)].to_vec()
-        };
         match self.upper() {
             Some(node) => match &node.body {
-                Body::File(data) => slice(data.borrow().bytes()),
+                Body::File(data) => data.borrow().read(offset, max),
                 _ => Vec::new(),
             },
             None => match self.fs.lower(self.ino).map(|n| &n.body) {
-                Some(ImageBody::Data(data)) => slice(data),
-                Some(ImageBody::Program { .. }) => slice(b"\x7fELF"),
+                Some(ImageBody::Data(data)) => data::slice(data, offset, max),
+                Some(ImageBody::Program { .. }) => data::read_program(offset, max),
                 _ => Vec::new(),
             },
         }
@@ -687,18 +643,12 @@ impl OpenNode {
     pub(in crate::os) fn write(&self, offset: u64, data: &mut &[u8]) -> (usize, Result<(), Errno>) {
         let node = self.own();
         let Body::File(content) = &node.body else { return (0, Err(Errno::EISDIR)) };
-        let Ok(start) = usize::try_from(offset) else { return (0, Err(Errno::EFBIG)) };
         let before = content.borrow().len();
         let room = self.fs.0.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.fs.used()));
-        let end = (offset + data.len() as u64).min(before.max(offset).saturating_add(room));
+        let end = offset.saturating_add(data.len() as u64).min(before.max(offset).saturating_add(room));
         let n = usize::try_from(end.saturating_sub(offset)).unwrap_or(0).min(data.len());
-        if n > 0 {
-            let mut content = content.borrow_mut();
-            let bytes = content.own();
-            if bytes.len() < start + n {
-                bytes.resize(start + n, 0);
-            }
-            bytes[start..start + n].copy_from_slice(&data[..n]);
+        if let Err(errno) = content.borrow_mut().write(offset, &data[..n]) {
+            return (0, Err(errno));
         }
         *data = &data[n..];
         self.modified(&node);
@@ -708,16 +658,11 @@ impl OpenNode {
     pub(in crate::os) fn truncate(&self, size: u64) -> Result<(), Errno> {
         let node = self.own();
         let Body::File(content) = &node.body else { return Err(Errno::EINVAL) };
-        let size = usize::try_from(size).map_err(|_| Errno::EFBIG)?;
-        let grows = (size as u64).saturating_sub(content.borrow().len());
-        if self.fs.0.limit.is_some_and(|limit| self.fs.used() + grows > limit && grows > 0) {
+        let grows = size.saturating_sub(content.borrow().len());
+        if self.fs.0.limit.is_some_and(|limit| self.fs.used().saturating_add(grows) > limit && grows > 0) {
             return Err(Errno::ENOSPC);
         }
-        if size == 0 {
-            *content.borrow_mut() = Data::default();
-        } else {
-            content.borrow_mut().own().resize(size, 0);
-        }
+        content.borrow_mut().resize(size)?;
         self.modified(&node);
         Ok(())
     }

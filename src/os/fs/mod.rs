@@ -5,6 +5,7 @@
 //! - [`Filesystem`]: an image below, changed inodes above. Knows directories and names, not paths.
 //! - [`MountNs`]: mounts, and the walk along a path through them.
 
+mod data;
 mod filesystem;
 mod image;
 mod mount;

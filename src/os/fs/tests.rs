@@ -353,6 +353,31 @@ fn named_pipes() {
 }
 
 #[test]
+fn zeros_cost_nothing() {
+    let world = World::new();
+    let (sizes, ends) = world.run(|proc| async move {
+        let file = proc.open("/tmp/big", OpenFlags::READ_WRITE, 0o644).unwrap();
+        let zeros = vec![0; 1 << 20];
+        for _ in 0..300 {
+            file.write_all(&zeros).await.unwrap();
+        }
+        let size = proc.stat("/tmp/big").unwrap().size;
+        let used = proc.statfs("/tmp").unwrap().0;
+        // What isn't zero must be kept, and there is an end to it.
+        assert_eq!(file.write_all(b"x").await, Err(Errno::EFBIG));
+        assert_eq!(file.truncate(u64::MAX), Err(Errno::EFBIG));
+        file.seek(3).unwrap();
+        file.write_all(b"abc\0").await.unwrap();
+        file.seek(0).unwrap();
+        let head = file.read(10).await.unwrap();
+        file.seek(size - 2).unwrap();
+        ((size, used), (head, file.read(10).await.unwrap()))
+    });
+    assert_eq!(sizes, (300 << 20, 300 << 20));
+    assert_eq!(ends, (b"\0\0\0abc\0\0\0\0".to_vec(), vec![0, 0]));
+}
+
+#[test]
 fn truncation_and_holes() {
     let world = World::new();
     world.run(|proc| async move {

@@ -244,6 +244,10 @@ impl Machine {
         }
     }
 
+    pub(super) fn cgroup_size(&self, cgroup: &str) -> usize {
+        self.0.cgroups.borrow().get(cgroup).map_or(0, BTreeSet::len)
+    }
+
     fn cgroup_pids(&self, cgroup: &str) -> Vec<Pid> {
         self.0.cgroups.borrow().get(cgroup).into_iter().flatten().copied().collect()
     }

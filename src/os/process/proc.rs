@@ -32,6 +32,9 @@ pub struct Proc(pub(in crate::os) Rc<ProcInner>);
 /// Simulated CPU time that a process may use before it must pay with virtual time.
 const MAX_DEBT: Duration = Duration::from_millis(10);
 
+/// Processes that a cgroup may have (pids.max): a fork bomb fills its container, not the tab.
+const PIDS_MAX: usize = 4096;
+
 /// All that a new process starts with.
 pub(super) struct Parentage {
     pub(super) machine: Machine,
@@ -379,7 +382,13 @@ impl Proc {
         exec::resolve(&self.0.machine, &self.namespaces().mnt, &cred, Some(self), &cwd, argv, env)
     }
 
-    /// fork + execve. The child gets copies of this process' descriptors (except as given in `fds`),
+    /// EAGAIN if the cgroup has as many processes as it may.
+    fn may_fork(&self) -> Result<(), Errno> {
+        let many = self.0.machine.cgroup_size(&self.0.cgroup) >= PIDS_MAX;
+        if many { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
+    /// fork + execve; EAGAIN beyond the cgroup's 4096 processes. The child gets copies of this process' descriptors (except as given in `fds`),
     /// environment (as given), working directory, namespaces, credentials and ignored signals.
     pub fn spawn(
         &self,
@@ -388,20 +397,33 @@ impl Proc {
         fds: Vec<(i32, File)>,
         group: Group,
     ) -> Result<Pid, Errno> {
+        self.may_fork()?;
         let Executable { program, argv, comm, path } = self.resolve(argv, &env)?;
         let child = self.child(argv.into(), comm, path, Rc::new(env), fds, group);
         Ok(self.start(&child, program(Proc(child.clone()))))
     }
 
-    /// fork: the child runs `main` (a subshell, a pipeline stage, a server's worker).
+    /// fork: the child runs `main` (a subshell, a pipeline stage, a server's worker). 0 where
+    /// [`Proc::try_fork`] fails.
     pub fn fork<F: Future<Output = i32> + 'static>(
         &self,
         fds: Vec<(i32, File)>,
         group: Group,
         main: impl FnOnce(Proc) -> F + 'static,
     ) -> Pid {
+        self.try_fork(fds, group, main).unwrap_or(0)
+    }
+
+    /// fork; EAGAIN beyond the cgroup's 4096 processes.
+    pub fn try_fork<F: Future<Output = i32> + 'static>(
+        &self,
+        fds: Vec<(i32, File)>,
+        group: Group,
+        main: impl FnOnce(Proc) -> F + 'static,
+    ) -> Result<Pid, Errno> {
+        self.may_fork()?;
         let child = self.child(self.argv(), self.comm(), self.exe(), self.0.env.borrow().clone(), fds, group);
-        self.start(&child, Box::pin(main(Proc(child.clone()))))
+        Ok(self.start(&child, Box::pin(main(Proc(child.clone())))))
     }
 
     /// Starts a further task of this process (a thread, a connection's handler). It ends with the

@@ -496,6 +496,29 @@ fn stopped_jobs_hang_up_when_their_shell_ends() {
 }
 
 #[test]
+fn a_fork_bomb_fills_its_cgroup_only() {
+    let world = World::new();
+    let bomb = world.start(|proc| async move {
+        loop {
+            match proc.try_fork(vec![], Group::Inherit, |_| pending()) {
+                Ok(_) => {}
+                Err(errno) => {
+                    return i32::from(errno == Errno::EAGAIN && proc.fork(vec![], Group::New, |_| pending()) == 0);
+                }
+            }
+        }
+    });
+    world.machine.spawn_fn(
+        crate::os::SpawnOptions { cgroup: "other".to_owned(), ..world.options(world.container(), &["other"]) },
+        |_| pending(),
+    );
+    world.sim.run_ready(1);
+    assert_eq!(world.machine.processes_in("box").len(), 0, "its init is gone, so all are");
+    assert_eq!(bomb.status(), Some(ExitStatus::Exited(1)));
+    assert_eq!(world.machine.processes_in("other").len(), 1);
+}
+
+#[test]
 fn cgroups_die_as_one() {
     let world = World::new();
     let proc = world.start(|proc| async move {
