@@ -512,7 +512,7 @@ fn a_fork_bomb_fills_its_cgroup_only() {
         crate::os::SpawnOptions { cgroup: "other".to_owned(), ..world.options(world.container(), &["other"]) },
         |_| pending(),
     );
-    world.sim.run_ready(1);
+    world.pass(1.0);
     assert_eq!(world.machine.processes_in("box").len(), 0, "its init is gone, so all are");
     assert_eq!(bomb.status(), Some(ExitStatus::Exited(1)));
     assert_eq!(world.machine.processes_in("other").len(), 1);
