@@ -17,6 +17,8 @@ pub mod proxy;
 mod select;
 mod store;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use write::set_condition;

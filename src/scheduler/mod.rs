@@ -11,6 +11,8 @@ mod cycle;
 pub mod plugins;
 mod queue;
 mod resources;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::RefCell,
