@@ -102,8 +102,12 @@ pub(super) enum Kind {
     Closed,
 }
 
-/// What one read of an endless device returns at most.
+/// What one read of an endless device returns at most, and one of a file.
 const DEVICE_CHUNK: usize = 1 << 20;
+const FILE_CHUNK: usize = 64 << 20;
+
+/// What [`File::read_to_end`] takes at most: memory is the page's, and /dev/zero has no end.
+const MAX_WHOLE: usize = 256 << 20;
 
 impl File {
     pub(super) fn from_kind(kind: Kind, flags: OpenFlags, path: &str) -> File {
@@ -131,7 +135,7 @@ impl File {
         let offset = self.0.offset.get();
         Poll::Ready(match &self.0.kind {
             Kind::Node(node) => {
-                let data = node.read(offset, max);
+                let data = node.read(offset, max.min(FILE_CHUNK));
                 self.0.offset.set(offset + data.len() as u64);
                 Ok(data)
             }
@@ -154,13 +158,16 @@ impl File {
         })
     }
 
-    /// Everything up to the end.
+    /// Everything up to the end. EFBIG beyond 256 MiB.
     pub async fn read_to_end(&self) -> Result<Vec<u8>, Errno> {
         let mut all = Vec::new();
         loop {
             let data = self.read(64 * 1024).await?;
             if data.is_empty() {
                 return Ok(all);
+            }
+            if all.len() + data.len() > MAX_WHOLE {
+                return Err(Errno::EFBIG);
             }
             all.extend_from_slice(&data);
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::os::Errno;
 
 /// Bytes other than trailing zeros that one file may hold: memory is the page's.
-const MAX_BYTES: u64 = 256 << 20;
+pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 /// A file's greatest size, as ext4 has it.
 const MAX_SIZE: u64 = 16 << 40;

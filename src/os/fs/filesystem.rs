@@ -155,11 +155,13 @@ impl Filesystem {
         Ok(())
     }
 
+    /// EFBIG beyond 256 MiB.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
         let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
         match self.file_type(ino) {
             FileType::Directory => Err(Errno::EISDIR),
-            _ => Ok(self.open(ino).read(0, usize::MAX)),
+            _ if self.stat_ino(ino).size > data::MAX_BYTES => Err(Errno::EFBIG),
+            _ => Ok(self.open(ino).read(0, data::MAX_BYTES as usize)),
         }
     }
 

@@ -211,6 +211,22 @@ impl MountNs {
         Ok(())
     }
 
+    /// Makes a directory and those above it where missing, as the runtime does for a container's
+    /// working directory. ENOTDIR if a file is in the way.
+    pub fn mkdir_all(&self, path: &str, mode: u32) -> Result<(), Errno> {
+        let found = self.make_mount_point(path)?;
+        match (&found.parent, &found.node) {
+            (Step::Fs { mount, ino }, None) => {
+                let body = Body::Directory(RefCell::default());
+                self.fs(*mount).create(*ino, &found.name, body, mode, 0, 0).map(drop)
+            }
+            (_, Some(Step::Fs { mount, ino })) if self.fs(*mount).file_type(*ino) != FileType::Directory => {
+                Err(Errno::ENOTDIR)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn make_mount_point(&self, target: &str) -> Result<Resolved, Errno> {
         let root = Cred::root();
         let target = clean_path(target);

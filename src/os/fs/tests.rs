@@ -262,6 +262,11 @@ fn mounts() {
     assert_eq!(mount("/etc/motd", &config, "/", true), Err(Errno::ENOTDIR));
     assert_eq!(mount("/tmp", &hosts, "/hosts", true), Err(Errno::ENOTDIR));
     assert_eq!(mount("/x", &hosts, "/absent", true), Err(Errno::ENOENT));
+    ns.mnt.mkdir_all("/small/work/dir", 0o755).unwrap();
+    ns.mnt.mkdir_all("/small/work/dir", 0o755).unwrap();
+    assert_eq!(ns.mnt.mkdir_all("/etc/motd/x", 0o755), Err(Errno::ENOTDIR));
+    assert_eq!(ns.mnt.mkdir_all("/etc/motd", 0o755), Err(Errno::ENOTDIR));
+    assert!(small.exists("/work/dir"));
     let targets: Vec<String> = ns.mnt.mounts().into_iter().map(|m| m.target).collect();
     assert_eq!(
         targets,
@@ -279,8 +284,8 @@ fn mounts() {
         assert_eq!(proc.access("/var/run/config/key", 2), Err(Errno::EROFS));
         assert_eq!(read(&proc, "/var/run/config/../config/key").await, "value", ".. over a mount");
         assert_eq!(names(&proc, "/"), "a b bin dev etc home key-only log proc small tmp usr var");
-        assert_eq!(names(&proc, "/small"), "inner");
-        assert_eq!(names(&proc, "/small/inner/.."), "inner");
+        assert_eq!(names(&proc, "/small"), "inner work");
+        assert_eq!(names(&proc, "/small/inner/.."), "inner work");
         proc.write_file("/etc/hosts", b"changed").await.unwrap();
         assert_eq!(fs.read("/hosts").unwrap(), b"changed");
         assert_eq!(proc.unlink("/etc/hosts"), Err(Errno::EBUSY));
@@ -388,6 +393,7 @@ fn truncation_and_holes() {
         assert_eq!(proc.read_file("/tmp/f").await.unwrap(), b"abc\0\0d");
         file.truncate(2).unwrap();
         assert_eq!(proc.stat("/tmp/f").unwrap().size, 2);
+        assert_eq!(proc.read_file("/dev/zero").await, Err(Errno::EFBIG));
         assert_eq!(File::null().seek(3), Ok(0));
         assert_eq!(proc.pipe().0.seek(0), Err(Errno::ESPIPE));
     });

@@ -192,6 +192,18 @@ pub(super) struct ProcInner {
     debt: Cell<Duration>,
 }
 
+impl Drop for ProcInner {
+    /// A long line of descendants goes one by one, not each inside the other.
+    fn drop(&mut self) {
+        let mut todo: Vec<_> = self.children.take().into_values().collect();
+        while let Some(child) = todo.pop() {
+            if Rc::strong_count(&child) == 1 {
+                todo.extend(child.children.take().into_values());
+            }
+        }
+    }
+}
+
 /// A process' main task.
 struct Running {
     proc: Rc<ProcInner>,

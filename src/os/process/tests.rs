@@ -588,6 +588,39 @@ fn shutdown_frees_everything() {
     assert_eq!(ns.sockets().len(), 0);
 }
 
+/// Generation after generation, each waiting for the next.
+async fn line(proc: Proc, left: u32) -> i32 {
+    if left > 0 {
+        let child = proc.fork(vec![], Group::Inherit, move |child| {
+            let next: futures_util::future::LocalBoxFuture<'static, i32> = Box::pin(line(child, left - 1));
+            next
+        });
+        let _ = proc.wait(child).await;
+    }
+    pending().await
+}
+
+#[test]
+fn long_lines_of_descendants_end_in_little_stack() {
+    let run = |end: fn(World, Proc)| {
+        let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(move || {
+            let world = World::new();
+            let proc = world.start(|proc| line(proc, 4000));
+            world.pass(1.0);
+            assert_eq!(world.machine.processes_in("box").len(), 4001);
+            end(world, proc);
+        });
+        assert!(thread.unwrap().join().is_ok());
+    };
+    run(|world, proc| world.machine.kill(&proc, Signal::KILL));
+    run(|world, proc| {
+        let weak = Rc::downgrade(&proc.0);
+        drop(proc);
+        world.sim.shutdown();
+        assert!(weak.upgrade().is_none());
+    });
+}
+
 #[test]
 fn proc_files() {
     let world = World::new();
