@@ -4,6 +4,7 @@
 //! own and mounting changes no file system (but for missing directories above it).
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     collections::BTreeMap,
     rc::Rc,
@@ -324,44 +325,51 @@ impl MountNs {
             return Err(Errno::ENAMETOOLONG);
         }
         let mounts = self.0.mounts.borrow();
-        let ends_in_slash = |p: &str| p.ends_with('/') || p.ends_with("/.") || p.ends_with("/..");
-        let must_be_dir = ends_in_slash(path);
-        let empty: Rc<str> = "".into();
-        let mut stack: Vec<(Step, Rc<str>)> = vec![(Step::Fs { mount: 0, ino: mounts[0].root }, empty.clone())];
-        let mut todo: Vec<Rc<str>> = Vec::new();
-        let push = |todo: &mut Vec<Rc<str>>, path: &str| {
-            todo.extend(path.split('/').rev().filter(|p| !p.is_empty() && *p != ".").map(Rc::from));
-        };
-        push(&mut todo, path);
+        let must_be_dir = path.ends_with('/') || path.ends_with("/.") || path.ends_with("/..");
+        // Where we are, each step with the length of the path so far.
+        let mut stack = Vec::with_capacity(8);
+        stack.push((Step::Fs { mount: 0, ino: mounts[0].root }, 0));
+        let mut done = String::with_capacity(path.len());
+        let mut rest = Cow::Borrowed(path);
+        let mut at = 0;
         let mut links = 0;
-        while let Some(part) = todo.pop() {
-            let here = &stack[stack.len() - 1].0;
-            if is_dir(&mounts, proc, here)? {
-                if let Step::Fs { mount, ino } = here
-                    && cred.uid != 0
-                {
-                    cred.may(&mounts[*mount].fs.stat_ino(*ino), 1)?;
+        loop {
+            let start = at;
+            at += rest[start..].find('/').map_or(rest.len() - start, |slash| slash + 1);
+            let part = rest[start..at].trim_end_matches('/');
+            if part.is_empty() || part == "." {
+                if at >= rest.len() {
+                    break;
                 }
-            } else {
+                continue;
+            }
+            let here = &stack[stack.len() - 1].0;
+            if !is_dir(&mounts, proc, here)? {
                 return Err(Errno::ENOTDIR);
             }
-            if &*part == ".." {
-                if stack.len() > 1 {
-                    stack.pop();
+            if let Step::Fs { mount, ino } = here
+                && cred.uid != 0
+            {
+                cred.may(&mounts[*mount].fs.stat_ino(*ino), 1)?;
+            }
+            if part == ".." {
+                if let Some((_, length)) = stack.pop_if(|(_, length)| *length > 0) {
+                    done.truncate(length);
+                    done.truncate(done.rfind('/').unwrap_or(0));
                 }
                 continue;
             }
             if part.len() > MAX_NAME {
                 return Err(Errno::ENAMETOOLONG);
             }
-            let Some(next) = child(&mounts, proc, here, &part)? else {
-                if !todo.is_empty() {
+            let last = rest[at..].split('/').all(|p| p.is_empty() || p == ".");
+            let Some(next) = child(&mounts, proc, here, part)? else {
+                if !last {
                     return Err(Errno::ENOENT);
                 }
-                let path = join(&stack, Some(&part));
-                return Ok(Resolved { parent: here.clone(), name: part, node: None, path, must_be_dir });
+                let path = format!("{done}/{part}");
+                return Ok(Resolved { parent: here.clone(), name: part.into(), node: None, path, must_be_dir });
             };
-            let last = todo.is_empty();
             if (!last || follow_last || must_be_dir)
                 && let Some(target) = link_target(&mounts, proc, &next, last)?
             {
@@ -374,18 +382,26 @@ impl MountNs {
                 }
                 if target.starts_with('/') {
                     stack.truncate(1);
+                    done.clear();
                 }
-                push(&mut todo, &target);
+                rest = Cow::Owned(format!("{target}/{}", &rest[at..]));
+                at = 0;
                 continue;
             }
-            stack.push((next, part));
+            done.push('/');
+            done.push_str(part);
+            stack.push((next, done.len()));
         }
-        let (node, name) = stack[stack.len() - 1].clone();
+        let node = stack[stack.len() - 1].0.clone();
         let parent = stack[stack.len().saturating_sub(2)].0.clone();
         if must_be_dir && !is_dir(&mounts, proc, &node)? {
             return Err(Errno::ENOTDIR);
         }
-        Ok(Resolved { parent, name, node: Some(node), path: join(&stack, None), must_be_dir })
+        let name = done.rsplit('/').next().unwrap_or_default().into();
+        if done.is_empty() {
+            done.push('/');
+        }
+        Ok(Resolved { parent, name, node: Some(node), path: done, must_be_dir })
     }
 
     // What is at the end of a walk.
@@ -626,18 +642,6 @@ fn link_target(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, last: bool)
             Ok(procfs::link(proc, at)?.map(Rc::from))
         }
     }
-}
-
-fn join(stack: &[(Step, Rc<str>)], last: Option<&str>) -> String {
-    let mut path = String::new();
-    for name in stack[1..].iter().map(|(_, name)| &**name).chain(last) {
-        path.push('/');
-        path.push_str(name);
-    }
-    if path.is_empty() {
-        path.push('/');
-    }
-    path
 }
 
 impl Filesystem {

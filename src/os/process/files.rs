@@ -156,6 +156,9 @@ impl Proc {
         if target.is_empty() {
             return Err(Errno::ENOENT);
         }
+        if target.len() >= 4096 {
+            return Err(Errno::ENAMETOOLONG);
+        }
         let found = self.walk(path, false)?;
         if found.node.is_none() && found.must_be_dir {
             return Err(Errno::ENOENT);
