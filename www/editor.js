@@ -6,12 +6,14 @@ import {
 } from "@codemirror/view";
 import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
-import { classHighlighter } from "@lezer/highlight";
+import { classHighlighter, tagHighlighter, tags } from "@lezer/highlight";
 import { yaml } from "@codemirror/lang-yaml";
 import { forceLinting, lintGutter, lintKeymap, linter } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 
 const BIG = 200_000;
+// YAML's plain scalars, which the usual classes leave out.
+const plain = tagHighlighter([{ tag: tags.content, class: "tok-content" }]);
 
 export class Editor {
   // onChange(path, text); onApply(); diagnose(text) gives [{from, to, severity, message}] in UTF-16 offsets.
@@ -32,6 +34,7 @@ export class Editor {
       bracketMatching(),
       highlightSelectionMatches(),
       syntaxHighlighting(classHighlighter),
+      syntaxHighlighting(plain),
       EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !this.quiet) this.changed();

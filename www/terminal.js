@@ -75,6 +75,8 @@ export class TerminalPane {
   }
 
   write(bytes) {
+    // `bytes` is a view of the program's memory, which is written to again before xterm reads it.
+    bytes = bytes.slice();
     this.behind += bytes.length;
     this.terminal.write(bytes, () => (this.behind -= bytes.length));
   }

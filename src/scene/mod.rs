@@ -9,6 +9,8 @@ pub mod cluster;
 pub mod facts;
 pub mod pod;
 mod rail;
+#[cfg(test)]
+mod situations;
 pub mod timeline;
 pub mod why;
 

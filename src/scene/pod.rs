@@ -28,6 +28,8 @@ const SMALL: f64 = 11.0;
 const LINE: f64 = 18.0;
 const CARD_LEAST: f64 = 230.0;
 const GAP: f64 = 28.0;
+/// Below this a card's state has a line of its own.
+const NARROW: f64 = 260.0;
 
 /// One line of a card.
 enum Line {
@@ -58,7 +60,7 @@ pub fn build(facts: &PodFacts, width: f64) -> PodScene {
     let n = shown.len().max(1) as f64;
     let across =
         width >= 560.0 && (inner - (n - 1.0) * GAP) / n >= CARD_LEAST && ports.len() as f64 * 96.0 <= inner - 60.0;
-    let mut p = Picture { facts, ports, groups: Vec::new(), left: outside, width, right: width - 12.0, across };
+    let mut p = Picture { facts, ports, groups: Vec::new(), left: outside, right: width - 12.0, across };
     let top = p.plates();
     let height = p.inside(shown, &done, top);
     let status = facts.pod.status.as_ref();
@@ -92,7 +94,6 @@ struct Picture<'a> {
     groups: Vec<Group>,
     left: f64,
     right: f64,
-    width: f64,
     across: bool,
 }
 
@@ -115,19 +116,16 @@ impl Picture<'_> {
             ),
             ("uts", "one hostname", hostname.to_owned(), true),
             ("ipc", "one IPC", String::new(), true),
-            (
-                "pid",
-                if one_tree { "one process tree" } else { "process trees:" },
-                if one_tree { String::new() } else { "each its own".into() },
-                one_tree,
-            ),
+            ("pid", if one_tree { "one process tree" } else { "own process trees" }, String::new(), one_tree),
         ];
-        let (mut x, mut y) = (self.left + 20.0, 8.0);
+        let (mut x, mut y) = (self.left + 20.0, 2.0);
         let mut first_row = true;
         for (key, words, value, set) in plates {
             let room = self.right - self.left - 40.0;
             let value = fit(&value, room - sans(words, TEXT) - 40.0, 12.0 * 0.61);
-            let w = 24.0 + sans(words, TEXT) + if value.is_empty() { 0.0 } else { 10.0 + mono(&value, 12.0) };
+            // The network's plate is set in bold.
+            let said = sans(words, if key == "net" { TEXT * 1.14 } else { TEXT });
+            let w = 24.0 + said + if value.is_empty() { 0.0 } else { 10.0 + mono(&value, 12.0) };
             if x + w > self.right - 16.0 && x > self.left + 20.0 {
                 x = self.left + 20.0;
                 y += if first_row { 34.0 } else { 32.0 };
@@ -138,7 +136,7 @@ impl Picture<'_> {
             g.rect("plate-box", x, y, w, 26.0, if key == "net" { 13.0 } else { 5.0 });
             g.text("words", x + 12.0, y + 17.5, words);
             if !value.is_empty() {
-                g.text("mono", x + 22.0 + sans(words, TEXT), y + 17.5, value);
+                g.text("mono end", x + w - 12.0, y + 17.5, value);
             }
             self.groups.push(g);
             x += w + 14.0;
@@ -151,9 +149,9 @@ impl Picture<'_> {
         if !done.is_empty() {
             steps_y = self.steps(done, steps_y);
         }
-        let rail_y = steps_y + 30.0;
+        let rail_y = steps_y + if done.is_empty() { 30.0 } else { 38.0 };
         let (cards_left, cards_top) =
-            if self.across { (self.left + 24.0, rail_y + 66.0) } else { (self.left + 104.0, steps_y + 34.0) };
+            if self.across { (self.left + 24.0, rail_y + 60.0) } else { (self.left + 104.0, steps_y + 48.0) };
         let cards_right = self.right - 20.0;
         let n = shown.len().max(1) as f64;
         let w = if self.across {
@@ -183,12 +181,11 @@ impl Picture<'_> {
         bottom = self.shared_tree(cards_left, bottom, cards_right - cards_left);
         let volumes = self.volumes();
         let frame_bottom = bottom + if self.across && !volumes.is_empty() { 50.0 } else { 24.0 };
-        let frame_top = 21.0;
+        let frame_top = 15.0;
         let mut frame = Group::new("frame", "frame", "");
         frame.rect("frame-box", self.left, frame_top, self.right - self.left, frame_bottom - frame_top, 18.0);
         self.groups.insert(0, frame);
-        let marks = self.rail(&cards, rail_y, steps_y + 6.0, frame_bottom);
-        self.travel(&marks, rail_y, steps_y + 6.0);
+        self.rail(&cards, rail_y, steps_y + 18.0, frame_bottom);
         if self.across {
             self.kubelet(&cards);
         }
@@ -227,7 +224,11 @@ impl Picture<'_> {
         let inside = self.facts.inside_of(facts.name);
         let (mark, state) = container_state(self.facts, &facts);
         let room = w - 34.0;
-        let mut lines = vec![Line::Text("mono faint", fit(facts.image, room, SMALL * 0.61))];
+        let mut lines = Vec::new();
+        if w < NARROW {
+            lines.push(Line::Text("state", fit(&format!("{} {state}", mark.glyph()), room, TEXT * 0.58)));
+        }
+        lines.push(Line::Text("mono faint", fit(facts.image, room, SMALL * 0.61)));
         match facts.role {
             Role::Init => lines.push(Line::Text("faint", "init container: the others wait for its end".into())),
             Role::Sidecar => lines.push(Line::Text("faint", "sidecar: starts first, ends last".into())),
@@ -313,8 +314,8 @@ impl Picture<'_> {
         bottom + 14.0 + h
     }
 
-    /// The rail with its ports; gives where each port is.
-    fn rail(&mut self, cards: &[Card], rail_y: f64, column_top: f64, frame_bottom: f64) -> Vec<(u16, f64, f64)> {
+    /// The rail with its ports.
+    fn rail(&mut self, cards: &[Card], rail_y: f64, column_top: f64, frame_bottom: f64) {
         let ip = self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).is_some_and(|ip| !ip.is_empty());
         let mut g = Group::new("rail", if ip { "rail" } else { "rail unset" }, "eth0 and lo");
         let mut marks = Vec::new();
@@ -366,11 +367,12 @@ impl Picture<'_> {
             }
         }
         self.groups.push(g);
+        // What travels passes under the ports.
+        self.travel(&marks, rail_y, column_top);
         for (port, (_, x, y)) in self.ports.iter().zip(&marks) {
             let g = self.port(port, *x, *y, cards);
             self.groups.push(g);
         }
-        marks
     }
 
     fn port(&self, port: &Port, x: f64, y: f64, cards: &[Card]) -> Group {
@@ -396,8 +398,11 @@ impl Picture<'_> {
         for lost in &port.lost {
             if let Some(c) = find(lost) {
                 g.path("clash", self.thread(x, y, c, 10.0));
-                let (cx, cy) =
-                    if self.across { ((x + c.x + c.w / 2.0) / 2.0 + 4.0, y + 40.0) } else { (x + 46.0, c.y + 20.0) };
+                let (cx, cy) = if self.across {
+                    ((x + 10.0 + self.hang(x + 10.0, c)) / 2.0, (y + 15.0 + c.y) / 2.0)
+                } else {
+                    (x + 46.0, c.y + 20.0)
+                };
                 g.circle("clash-mark", cx, cy, 9.0);
                 g.path("clash-mark", format!("M{} {}l8 8m0-8l-8 8", cx - 4.0, cy - 4.0));
                 if self.across {
@@ -418,10 +423,15 @@ impl Picture<'_> {
         g
     }
 
+    /// Where on a card's upper edge a line from `x` ends.
+    fn hang(&self, x: f64, card: &Card) -> f64 {
+        x.clamp(card.x + 24.0, (card.x + card.w - 24.0).max(card.x + 24.0))
+    }
+
     /// A line from a port to a card.
     fn thread(&self, x: f64, y: f64, card: &Card, aside: f64) -> String {
         if self.across {
-            let to = (x + aside).clamp(card.x + 24.0, card.x + card.w - 24.0);
+            let to = self.hang(x + aside, card);
             let (from, top) = (y + 15.0, card.y);
             let mid = (from + top) / 2.0;
             format!("M{} {from}C{} {mid} {to} {mid} {to} {top}", x + aside, x + aside)
@@ -478,7 +488,7 @@ impl Picture<'_> {
         let (x0, room) = (self.left + 20.0, self.right - self.left - 40.0);
         let per_row = ((room / 164.0).floor() as usize).clamp(1, volumes.len());
         let share = room / per_row as f64;
-        let top = frame_bottom + 26.0;
+        let top = frame_bottom + 24.0;
         for (i, v) in volumes.iter().enumerate() {
             let (row, column) = (i / per_row, i % per_row);
             let x = x0 + share * (column as f64 + 0.5);
@@ -520,8 +530,7 @@ impl Picture<'_> {
             self.groups.push(g);
         }
         let rows = volumes.len().div_ceil(per_row) as f64;
-        let _ = self.width;
-        top + rows * 84.0
+        top + rows * 84.0 - 16.0
     }
 }
 
@@ -571,9 +580,11 @@ fn draw(card: &Card) -> Group {
     g.rect("edge", *x, *y, 4.0, *h, 2.0);
     let said = format!("{} {state}", mark.glyph());
     let said = fit(&said, w * 0.62, TEXT * 0.58);
-    let room = w - 40.0 - sans(&said, TEXT);
+    let room = if *w < NARROW { w - 34.0 } else { w - 40.0 - sans(&said, TEXT) };
     g.text("name", x + 18.0, y + 25.0, fit(facts.name, room, 14.0 * 0.6));
-    g.text("state end", x + w - 16.0, y + 25.0, said);
+    if *w >= NARROW {
+        g.text("state end", x + w - 16.0, y + 25.0, said);
+    }
     let mut at = y + 46.0;
     for line in &card.lines {
         match line {

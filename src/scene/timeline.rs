@@ -79,7 +79,9 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
     while t <= length + 1e-6 {
         let at = x(from + t);
         axis.path("tick", format!("M{at:.1} {}V{height}", TOP - 8.0));
-        axis.text("faint small middle", at.max(axis_left + 8.0), 14.0, super::duration(t));
+        if at < width - 30.0 {
+            axis.text("faint small middle", at.max(axis_left + 8.0), 14.0, super::duration(t));
+        }
         t += step;
     }
     groups.push(axis);

@@ -1,0 +1,275 @@
+//! Tests: pods in well-known situations, written by hand, and the words and marks of their pictures.
+
+use std::fmt::Write;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use super::facts::{Inside, InsideContainer, Listener, PodFacts, Process, Request};
+use super::{Group, Part, pod, timeline, why};
+
+fn facts(spec: Value, status: Value, said: &str) -> PodFacts {
+    let pod = json!({
+        "metadata": {"name": "kubia-ssl", "namespace": "default", "uid": "u1"}, "spec": spec, "status": status
+    });
+    PodFacts {
+        pod: Rc::new(serde_json::from_value(pod).expect("a pod")),
+        status: said.into(),
+        inside: None,
+        node_lost: false,
+        now: "2026-01-01T00:00:14Z".parse().expect("a time"),
+        requests: Vec::new(),
+    }
+}
+
+fn status(name: &str, state: Value) -> Value {
+    let ready = state.get("running").is_some();
+    json!({"name": name, "image": "", "imageID": "", "ready": ready, "restartCount": 0, "state": state})
+}
+
+fn process(pid: i32, parent: i32, command: &str) -> Process {
+    Process { pid, parent, command: command.into() }
+}
+
+/// Two containers that want one port.
+fn clash() -> PodFacts {
+    let mut second = status("second", json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s"}}));
+    second["restartCount"] = json!(2);
+    second["lastState"] = json!({"terminated": {
+        "exitCode": 1, "startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z"}});
+    let mut f = facts(
+        json!({
+            "nodeName": "podarium-worker",
+            "containers": [
+                {"name": "kubia", "image": "luksa/kubia:1.0", "ports": [{"name": "http", "containerPort": 8080}],
+                 "readinessProbe": {}, "volumeMounts": [{"name": "html", "mountPath": "/data"}]},
+                {"name": "second", "image": "luksa/kubia:1.0", "ports": [{"containerPort": 8443}],
+                 "volumeMounts": [{"name": "html", "mountPath": "/srv", "readOnly": true},
+                    {"name": "kube-api-access-x", "mountPath": "/var/run/secrets"}]}
+            ],
+            "volumes": [{"name": "html", "emptyDir": {}}, {"name": "kube-api-access-x", "projected": {}}]
+        }),
+        json!({"phase": "Running", "qosClass": "BestEffort", "podIP": "10.244.1.7", "hostIP": "172.18.0.3",
+            "containerStatuses": [status("kubia", json!({"running": {}})), second]}),
+        "CrashLoopBackOff",
+    );
+    f.requests.push(Request { id: 7, port: 8080, from: "kubia-http".into(), what: "GET /".into(), local: false });
+    f.inside = Some(Inside {
+        hostname: "kubia-ssl".into(),
+        containers: vec![
+            InsideContainer {
+                name: "kubia".into(),
+                processes: vec![process(1, 0, "node app.js"), process(7, 0, "bash"), process(12, 7, "curl localhost")],
+                ..InsideContainer::default()
+            },
+            InsideContainer {
+                name: "second".into(),
+                back_off: Some(("2026-01-01T00:00:20Z".parse().expect("a time"), 20.0)),
+                log: vec!["Error: listen EADDRINUSE: address already in use :::8080".into()],
+                ..InsideContainer::default()
+            },
+        ],
+        listeners: vec![Listener { port: 8080, container: "kubia".into(), local: false }],
+        shared_processes: Vec::new(),
+    });
+    f
+}
+
+fn one(state: Value, said: &str) -> PodFacts {
+    facts(
+        json!({"nodeName": "podarium-worker", "containers": [{"name": "main", "image": "luksa/kubbia:1.0"}]}),
+        json!({"phase": "Pending", "containerStatuses": [status("main", state)]}),
+        said,
+    )
+}
+
+/// What a picture says: each group with its label and texts, without the places.
+fn told(groups: &[Group]) -> String {
+    let mut out = String::new();
+    for g in groups {
+        let texts: Vec<&str> = g
+            .parts
+            .iter()
+            .filter_map(|p| if let Part::Text { text, .. } = p { Some(text.as_str()) } else { None })
+            .collect();
+        let _ = writeln!(out, "{} [{}] {}", g.key, g.class, texts.join(" | "));
+    }
+    out
+}
+
+#[test]
+fn a_port_wanted_twice() {
+    let scene = pod::build(&clash(), 860.0);
+    assert_eq!(scene.about, "default · on podarium-worker · BestEffort · 1 of 2 ready");
+    assert_eq!(
+        told(&scene.groups),
+        "\
+frame [frame] 
+plate-net [plate net] network namespace | 10.244.1.7
+plate-uts [plate uts] one hostname | kubia-ssl
+plate-ipc [plate ipc] one IPC
+plate-pid [plate pid unset] own process trees
+rail [rail] node | 172.18.0.3 | eth0 | lo
+request-7 [request] GET / from kubia-http
+port-8080 [port open] already bound | 8080 | http
+port-8443 [port idle] 8443 | declared, nobody listens
+kubelet [kubelet] kubelet | readiness
+container-kubia [card running] kubia | ● Running | luksa/kubia:1.0 | 1 node app.js | 7 bash | └ 12 curl localhost | probes: readiness ok
+container-second [card waiting] second | ✕ CrashLoopBackOff | luksa/kubia:1.0 | exited with 1 after 1 s, restarted 2 times | \
+next try in 6 s | Error: listen EADDRINUSE: address already in | use :::8080
+volume-html [volume] /data | /srv read-only | html | emptyDir
+"
+    );
+}
+
+#[test]
+fn on_a_phone_the_same_is_a_column() {
+    let scene = pod::build(&clash(), 366.0);
+    let cards: Vec<&Group> = scene.groups.iter().filter(|g| g.class.starts_with("card")).collect();
+    let boxes: Vec<_> = cards
+        .iter()
+        .filter_map(|g| g.parts.iter().find_map(|p| if let Part::Rect { at, .. } = p { Some(*at) } else { None }))
+        .collect();
+    assert_eq!(boxes.len(), 2);
+    assert!(boxes[0].y + boxes[0].h < boxes[1].y, "one below the other: {boxes:?}");
+    assert!(told(&scene.groups).contains("/srv ← html, read-only"), "{}", told(&scene.groups));
+}
+
+#[test]
+fn nothing_leaves_the_picture_at_any_width() {
+    for width in [300.0, 366.0, 480.0, 559.0, 560.0, 640.0, 800.0, 860.0, 1100.0, 1600.0] {
+        let scene = pod::build(&clash(), width);
+        for g in &scene.groups {
+            for p in &g.parts {
+                if let Part::Rect { at, class, .. } = p {
+                    let inside = at.x >= 0.0 && at.y >= 0.0 && at.x + at.w <= width && at.y + at.h <= scene.height;
+                    assert!(inside, "width {width}: {class} of {} at {at:?}, height {}", g.key, scene.height);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn why_in_one_sentence() {
+    let unschedulable = facts(
+        json!({"containers": [{"name": "main"}]}),
+        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient cpu."}]}),
+        "Pending",
+    );
+    let pull = one(
+        json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"luksa/kubbia:1.0\": ErrImagePull: \
+            failed to pull and unpack image: pull access denied, repository does not exist or may require authorization"}}),
+        "ImagePullBackOff",
+    );
+    let mut crash = one(json!({"waiting": {"reason": "CrashLoopBackOff"}}), "CrashLoopBackOff");
+    {
+        let pod = Rc::make_mut(&mut crash.pod);
+        let s = pod.status.as_mut().and_then(|s| s.container_statuses.as_mut()).expect("statuses");
+        s[0].restart_count = 3;
+        s[0].last_state =
+            serde_json::from_value(json!({"terminated": {"exitCode": 127, "reason": "Error"}})).expect("a state");
+    }
+    let mut ending = one(json!({"running": {}}), "Terminating");
+    Rc::make_mut(&mut ending.pod).metadata.deletion_timestamp =
+        serde_json::from_value(json!("2026-01-01T00:00:40Z")).expect("a time");
+    Rc::make_mut(&mut ending.pod).metadata.deletion_grace_period_seconds = Some(30);
+    let mut lost = one(json!({"running": {}}), "Running");
+    lost.node_lost = true;
+    let init = facts(
+        json!({"nodeName": "w", "containers": [{"name": "main"}], "initContainers": [{"name": "one"}, {"name": "two"}]}),
+        json!({"phase": "Pending", "initContainerStatuses": [
+            status("one", json!({"terminated": {"exitCode": 0}})), status("two", json!({"running": {}}))],
+            "containerStatuses": [status("main", json!({"waiting": {"reason": "PodInitializing"}}))]}),
+        "Init:1/2",
+    );
+    let well = facts(
+        json!({"nodeName": "w", "containers": [{"name": "main"}]}),
+        json!({"phase": "Running", "containerStatuses": [status("main", json!({"running": {}}))]}),
+        "Running",
+    );
+    let said: Vec<String> = [unschedulable, pull, crash, clash(), ending, lost, init, well]
+        .iter()
+        .map(|f| match why::build(f) {
+            Some(w) => format!("{} {}{}", w.question, w.answer, w.field.map(|f| format!(" [{f}]")).unwrap_or_default()),
+            None => "all is well".into(),
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "Why is it Pending? No node can take it: 0/3 nodes are available: 3 Insufficient cpu. [spec]",
+            "Why does it not start? The image luksa/kubbia:1.0 of main can't be pulled: pull access denied, repository does \
+             not exist or may require authorization. Is the name right? [spec.containers[0].image]",
+            "Why does it restart? main ends with exit code 127 (the command was not found), and is restarted with a growing \
+             delay: 10 s, 20 s, 40 s, at most 5 min. 3 so far; its last words: kubectl logs kubia-ssl -c main --previous \
+             [spec.containers[0].command]",
+            "Why is it not ready? Containers of a pod share one set of ports. kubia has 8080, so second can't bind it, exits \
+             with 1, and is restarted with a growing delay: 10 s, 20 s, 40 s, at most 5 min. Give it another port or a pod \
+             of its own. [spec.containers[1].ports]",
+            "Why is it Terminating? It was asked to end: SIGTERM went to process 1 of main. What still runs after 30 s of \
+             grace gets SIGKILL, in 26 s.",
+            "What is known? Unknown. podarium-worker no longer reports, so the API still shows Pending, the last that the \
+             kubelet wrote: the containers may run or not.",
+            "Why is it Pending? Init containers run one after the other, and the main containers wait for all of them: two \
+             (2 of 2) runs.",
+            "all is well",
+        ]
+    );
+}
+
+#[test]
+fn a_timeline_is_a_lane_for_each_voice() {
+    use super::Mark;
+    use timeline::{EventMark, Lane, Span, TimelineFacts};
+    let span =
+        |from: f64, until: Option<f64>, mark, words: &str| Span { from, until, mark, words: words.into(), due: None };
+    let scene = timeline::build(
+        &TimelineFacts {
+            now: 30.0,
+            from: 10.0,
+            until: None,
+            phases: vec![span(10.0, Some(14.0), Mark::Pending, "Pending"), span(14.0, None, Mark::Running, "Running")],
+            lanes: vec![Lane {
+                name: "main".into(),
+                spans: vec![
+                    span(14.0, Some(24.0), Mark::Running, "Running"),
+                    Span { due: Some(34.0), ..span(24.0, None, Mark::Waiting, "CrashLoopBackOff") },
+                ],
+            }],
+            ready: vec![span(10.0, None, Mark::Pending, "False")],
+            requests: vec![15.0, 15.001, 20.0],
+            events: vec![EventMark {
+                at: 25.0,
+                reason: "BackOff".into(),
+                message: "m".into(),
+                warning: true,
+                count: 2,
+            }],
+        },
+        900.0,
+    );
+    assert_eq!((scene.from, scene.until), (10.0, 40.0));
+    assert_eq!(
+        told(&scene.groups),
+        "\
+axis [axis] 0 s | 5 s | 10 s | 15 s | 20 s | 25 s
+lane-phase [lane phase] phase
+span-phase-0 [span phase pending] Pending
+span-phase-1 [span phase running] Running
+lane-c-main [lane container] main
+span-main-0 [span container running] Running
+span-main-1 [span container waiting] CrashLoopBackOff
+lane-ready [lane ready] ready
+span-ready-0 [span ready pending] False
+requests [lane requests] requests
+events [lane events] events
+event-0 [event warning] BackOff ×2
+now [playhead] 
+"
+    );
+    let ticks = scene.groups.iter().find(|g| g.key == "requests").map(|g| &g.parts);
+    let Some([_, Part::Path { d, .. }]) = ticks.map(Vec::as_slice) else { panic!("requests: {ticks:?}") };
+    assert_eq!(d.matches('M').count(), 2, "requests nearer than a pixel are one mark: {d}");
+}
