@@ -463,10 +463,13 @@ impl MountNs {
         }
     }
 
-    /// Makes `found.name`, which isn't there.
+    /// Makes `found.name`, which isn't there. /proc has no room for it.
     pub(in crate::os) fn create(&self, cred: &Cred, found: &Resolved, body: Body, mode: u32) -> Result<Step, Errno> {
         if found.node.is_some() {
             return Err(Errno::EEXIST);
+        }
+        if let Step::Proc(_) = found.parent {
+            return Err(Errno::ENOENT);
         }
         let (fs, mount, dir) = self.writable_parent(cred, found)?;
         let ino = fs.create(dir, &found.name, body, mode, cred.uid, cred.gid)?;
@@ -517,8 +520,11 @@ impl MountNs {
     }
 
     pub(in crate::os) fn rmdir(&self, cred: &Cred, proc: Option<&Proc>, path: &str) -> Result<(), Errno> {
-        if path.ends_with("/.") || path == "." {
+        if path.ends_with("/.") {
             return Err(Errno::EINVAL);
+        }
+        if path.ends_with("/..") {
+            return Err(Errno::ENOTEMPTY);
         }
         let found = self.walk(cred, proc, path, false)?;
         let (fs, mount, dir, ino) = self.removable(cred, &found)?;
@@ -534,6 +540,9 @@ impl MountNs {
 
     /// rename(2) of absolute paths.
     pub(in crate::os) fn rename(&self, cred: &Cred, from: &str, to: &str) -> Result<(), Errno> {
+        if [from, to].iter().any(|path| path.ends_with("/.") || path.ends_with("/..")) {
+            return Err(Errno::EBUSY);
+        }
         let old = self.walk(cred, None, from, false)?;
         let new = self.walk(cred, None, to, false)?;
         let (fs, mount, dir, ino) = self.removable(cred, &old)?;

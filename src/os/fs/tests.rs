@@ -143,7 +143,7 @@ fn errors_of_changes() {
             ("symlink there", proc.symlink("x", "/tmp/g"), Err(Errno::EEXIST)),
             ("rmdir /dev", proc.rmdir("/dev"), Err(Errno::EBUSY)),
             ("rename /proc", proc.rename("/proc", "/x"), Err(Errno::EBUSY)),
-            ("write to /proc", proc.mkdir("/proc/x", 0o777), Err(Errno::EPERM)),
+            ("write to /proc", proc.mkdir("/proc/x", 0o777), Err(Errno::ENOENT)),
             ("chmod nothing", proc.chmod("/zzz", 0o777), Err(Errno::ENOENT)),
         ];
         for (what, got, expected) in all {
@@ -159,6 +159,47 @@ fn errors_of_changes() {
         assert_eq!(proc.open("/tmp", OpenFlags::WRITE, 0).err(), Some(Errno::EISDIR));
         let dir = OpenFlags { directory: true, ..OpenFlags::READ };
         assert_eq!(proc.open("/tmp/g", dir, 0).err(), Some(Errno::ENOTDIR));
+    });
+}
+
+/// The answers are those of Linux 6.18.
+#[test]
+fn odd_endings_of_paths() {
+    let world = World::new();
+    world.run(|proc| async move {
+        proc.chdir("/tmp").unwrap();
+        proc.mkdir("d", 0o777).unwrap();
+        proc.mkdir("empty", 0o777).unwrap();
+        proc.write_file("d/f", b"").await.unwrap();
+        proc.write_file("g", b"").await.unwrap();
+        proc.symlink("nope", "dangling").unwrap();
+        let open = |path, flags| proc.open(path, flags, 0o644).map(drop);
+        let create = OpenFlags { truncate: false, ..OpenFlags::WRITE };
+        let create_read = OpenFlags { create: true, ..OpenFlags::READ };
+        let exclusive = OpenFlags { exclusive: true, ..create };
+        let all = [
+            ("open g/", open("g/", OpenFlags::READ), Err(Errno::ENOTDIR)),
+            ("creat x/", open("x/", create), Err(Errno::EISDIR)),
+            ("rename g x/", proc.rename("g", "x/"), Err(Errno::ENOTDIR)),
+            ("unlink g/", proc.unlink("g/"), Err(Errno::ENOTDIR)),
+            ("mkdir x/", proc.mkdir("x/", 0o777), Ok(())),
+            ("rename x y/", proc.rename("x", "y/"), Ok(())),
+            ("open g/..", open("g/..", OpenFlags::READ), Err(Errno::ENOTDIR)),
+            ("symlink to nothing", proc.symlink("", "z"), Err(Errno::ENOENT)),
+            ("symlink z/", proc.symlink("a", "z/"), Err(Errno::ENOENT)),
+            ("rmdir empty/.", proc.rmdir("empty/."), Err(Errno::EINVAL)),
+            ("rmdir empty/..", proc.rmdir("empty/.."), Err(Errno::ENOTEMPTY)),
+            ("rename .", proc.rename(".", "q"), Err(Errno::EBUSY)),
+            ("unlink .", proc.unlink("."), Err(Errno::EISDIR)),
+            ("open a directory to create it", open("d", create_read), Err(Errno::EISDIR)),
+            ("create anew through a dangling link", open("dangling", exclusive), Err(Errno::EEXIST)),
+            ("mkdir dangling", proc.mkdir("dangling", 0o777), Err(Errno::EEXIST)),
+            ("mkdir dangling/", proc.mkdir("dangling/", 0o777), Err(Errno::EEXIST)),
+        ];
+        for (what, got, expected) in all {
+            assert_eq!(got, expected, "{what}");
+        }
+        assert_eq!(names(&proc, "."), "d dangling empty g y");
     });
 }
 

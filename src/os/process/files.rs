@@ -63,7 +63,7 @@ impl Proc {
         let wanted = if flags.read { 4 } else { 0 } | if flags.write { 2 } else { 0 };
         let kind = match stat.file_type {
             FileType::Symlink => return Err(Errno::ELOOP),
-            FileType::Directory if flags.write => return Err(Errno::EISDIR),
+            FileType::Directory if flags.write || flags.create => return Err(Errno::EISDIR),
             FileType::Directory => {
                 cred.may(&stat, wanted)?;
                 Kind::Directory
@@ -135,7 +135,9 @@ impl Proc {
     }
 
     pub fn mkdir(&self, path: &str, mode: u32) -> Result<(), Errno> {
-        let found = self.walk(path, false)?;
+        // mkdir dir/ is mkdir dir: a link there isn't followed.
+        let name = path.trim_end_matches('/');
+        let found = self.walk(if name.is_empty() { path } else { name }, false)?;
         let mode = mode & !self.0.umask.get();
         self.namespaces().mnt.create(&self.cred(), &found, Body::Directory(RefCell::default()), mode).map(drop)
     }
