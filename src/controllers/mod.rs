@@ -11,6 +11,8 @@ pub mod node_lifecycle;
 pub mod pod_gc;
 pub mod service_account;
 pub mod taint_eviction;
+#[cfg(test)]
+mod tests;
 
 use std::rc::Rc;
 

@@ -36,10 +36,10 @@ async fn run(sim: &Sim, client: &Rc<dyn ApiClient>) -> Result<()> {
     let mut going: BTreeSet<String> = BTreeSet::new();
     while let Some(event) = watch.recv().await {
         match event {
-            WatchEvent::Added(Object::Namespace(ns)) | WatchEvent::Modified(Object::Namespace(ns)) => {
-                if ns.metadata.deletion_timestamp.is_some() && going.insert(ns.uid().to_string()) {
-                    sim.spawn(empty(sim.clone(), client.clone(), ns.name().to_string()));
-                }
+            WatchEvent::Added(Object::Namespace(ns)) | WatchEvent::Modified(Object::Namespace(ns))
+                if ns.metadata.deletion_timestamp.is_some() && going.insert(ns.uid().to_string()) =>
+            {
+                sim.spawn(empty(sim.clone(), client.clone(), ns.name().to_string()));
             }
             WatchEvent::Deleted(object) => drop(going.remove(object.uid())),
             WatchEvent::Error(error) => return Err(error),

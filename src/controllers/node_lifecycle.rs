@@ -213,7 +213,7 @@ impl Controller {
                 }
             }
             let grace = if condition.is_some() { GRACE } else { STARTUP_GRACE };
-            if now.since(known.heard) > grace && condition.is_none_or(|c| c.status != "Unknown") {
+            if now.since(known.heard) >= grace && condition.is_none_or(|c| c.status != "Unknown") {
                 late.push(name.clone());
             }
         }

@@ -7,6 +7,8 @@
 //! - A cycle costs as much as it looks at nodes, whatever the number of pods.
 
 mod cache;
+#[cfg(test)]
+mod conformance;
 mod cycle;
 pub mod plugins;
 mod queue;

@@ -94,8 +94,7 @@ fn total(pod: &Pod, defaults: bool) -> Resources {
     let Some(spec) = &pod.spec else { return Resources::default() };
     let of = |container: &Container| {
         let list = container.resources.as_ref().and_then(|r| r.requests.as_ref());
-        let mut resources = Resources::of(list);
-        resources.raise(&allocated(pod, &container.name));
+        let mut resources = held(pod, container);
         if defaults {
             default_missing(&mut resources, list);
         }
@@ -132,11 +131,28 @@ fn default_missing(resources: &mut Resources, list: Option<&List>) {
     }
 }
 
-/// What the kubelet has given a running container: while it is being resized, the larger counts.
-fn allocated(pod: &Pod, name: &str) -> Resources {
-    let statuses = pod.status.as_ref().and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
-    let status = statuses.iter().find(|status| status.name == name);
-    Resources::of(status.and_then(|status| status.allocated_resources.as_ref()))
+/// What a container asks for. While it is being resized, the largest of that, of what the kubelet
+/// has set aside and of what is in force counts; what can't be had doesn't.
+fn held(pod: &Pod, container: &Container) -> Resources {
+    let asked = Resources::of(container.resources.as_ref().and_then(|r| r.requests.as_ref()));
+    let Some(status) = &pod.status else { return asked };
+    let mut statuses =
+        (status.container_statuses.iter().flatten()).chain(status.init_container_statuses.iter().flatten());
+    let Some(container_status) = statuses.find(|status| status.name == container.name) else { return asked };
+    let actual = container_status.resources.as_ref().and_then(|r| r.requests.as_ref());
+    let allocated = container_status.allocated_resources.as_ref();
+    if actual.is_none() && allocated.is_none() {
+        return asked;
+    }
+    let infeasible = status
+        .conditions
+        .iter()
+        .flatten()
+        .any(|c| c.type_ == "PodResizePending" && c.status == "True" && c.reason.as_deref() == Some("Infeasible"));
+    let mut most = if infeasible { Resources::default() } else { asked };
+    most.raise(&Resources::of(actual));
+    most.raise(&Resources::of(allocated));
+    most
 }
 
 /// Requests of the pod itself replace those of its containers.

@@ -347,8 +347,11 @@ fn human_duration(span: k8s_openapi::jiff::SignedDuration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
     use serde_json::json;
+
+    use super::*;
 
     #[track_caller]
     fn check(kind: Kind, object: serde_json::Value, expected: &[&str]) {
@@ -448,5 +451,60 @@ mod tests {
         for (seconds, text) in table {
             assert_eq!(human_duration(k8s_openapi::jiff::SignedDuration::from_secs(seconds)), text, "{seconds}");
         }
+    }
+
+    /// Upstream's own tables. `PODARIUM_CASES` names another directory with such tables.
+    #[test]
+    fn upstream_rows() {
+        let own = || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+        let dir = std::env::var_os("PODARIUM_CASES").map_or_else(own, Into::into);
+        let (mut count, mut failures) = (0, Vec::new());
+        for (table, kinds) in [
+            ("a_print_pod", &[("pod", Kind::Pod)][..]),
+            (
+                "a2_print_other",
+                &[
+                    ("node", Kind::Node),
+                    ("event", Kind::Event),
+                    ("namespace", Kind::Namespace),
+                    ("service", Kind::Service),
+                    ("configMap", Kind::ConfigMap),
+                    ("secret", Kind::Secret),
+                ][..],
+            ),
+        ] {
+            let text = std::fs::read_to_string(dir.join(format!("{table}.json"))).unwrap();
+            let text: serde_json::Value = serde_json::from_str(&text).unwrap();
+            for case in text["cases"].as_array().unwrap() {
+                for (key, kind) in kinds {
+                    if !case["input"][key].is_object() {
+                        continue;
+                    }
+                    // Upstream's tables leave out fields that are always there.
+                    let Ok(object) = Object::from_value(*kind, case["input"][key].clone()) else { continue };
+                    // The tables' times are cut to seconds; an object from the future was made within
+                    // the second that was lost.
+                    let mut now: Timestamp = case["now"].as_str().unwrap().parse().unwrap();
+                    if object.meta().creation_timestamp.as_ref().is_some_and(|created| created.0 > now) {
+                        now += Duration::from_secs(1);
+                    }
+                    let cells = row(&object, now);
+                    let expected: Vec<String> = case["expected"]["rows"][0]["cells"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_string))
+                        .collect();
+                    let narrow = cells.iter().zip(columns(*kind)).filter(|(_, column)| !column.wide);
+                    let narrow: Vec<String> = narrow.map(|(cell, _)| cell.clone()).collect();
+                    count += 1;
+                    if cells != expected && narrow != expected {
+                        failures.push(format!("{}\n  got      {cells:?}\n  expected {expected:?}", case["id"]));
+                    }
+                }
+            }
+        }
+        assert!(count > 55, "only {count} cases");
+        assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
     }
 }

@@ -22,12 +22,12 @@ impl Plugin for ImageLocality {
     fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
         let spec = pod.spec();
         let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
+        let count = containers.clone().count() as i64;
         let volumes = spec.volumes.iter().flatten().filter_map(|v| v.image.as_ref()?.reference.as_deref());
         let images: Vec<String> =
             containers.map(|c| c.image.as_deref().unwrap_or_default()).chain(volumes).map(normalized).collect();
         let nodes = cache.nodes().len().max(1) as f64;
         // Images that many nodes have count more, lest one node draws all pods.
-        let count = images.len() as i64;
         let images: Vec<(String, f64)> = images
             .into_iter()
             .filter_map(|image| {

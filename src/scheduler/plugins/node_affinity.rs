@@ -108,11 +108,24 @@ fn holds(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {
     };
     match requirement.operator.as_str() {
         "In" => value.is_some_and(among),
-        "NotIn" => !values.is_empty() && !value.is_some_and(among),
+        "NotIn" => {
+            let valid = !values.is_empty() && values.iter().all(|value| is_label_value(value));
+            valid && !value.is_some_and(among)
+        }
         "Exists" => value.is_some() && values.is_empty(),
         "DoesNotExist" => value.is_none() && values.is_empty(),
         "Gt" => compare(i64::gt),
         "Lt" => compare(i64::lt),
         _ => false,
     }
+}
+
+/// A term with a value that no label can have is broken as a whole.
+fn is_label_value(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    let edge = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_alphanumeric);
+    bytes.len() <= 63
+        && edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
