@@ -51,7 +51,7 @@ use crate::{
 
 const NAME: &str = "default-scheduler";
 /// Decisions remembered for the picture.
-const DECISIONS: usize = 1000;
+const DECISIONS: usize = 500;
 /// Events' messages are cut to this length.
 const NOTE_LIMIT: usize = 1024;
 
