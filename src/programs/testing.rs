@@ -90,7 +90,7 @@ impl World {
             Ok(proc) => proc,
             Err(error) => return Ran { stdout: String::new(), stderr: error.to_string(), code: Some(127) },
         };
-        self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 5_000_000);
+        self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 200_000);
         let text = |data: &RefCell<Vec<u8>>| String::from_utf8_lossy(&data.borrow()).into_owned();
         Ran { stdout: text(&out), stderr: text(&err), code: proc.status().map(ExitStatus::code) }
     }

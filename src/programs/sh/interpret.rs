@@ -32,6 +32,12 @@ pub enum Work {
     Script(String, Vec<String>),
 }
 
+/// What runs inside a command in this same process.
+pub enum Nested {
+    Body(Rc<Command>),
+    Text(String),
+}
+
 impl Shell {
     /// Runs a list. With `tail` nothing comes after it in this process.
     pub async fn list(&mut self, list: &List, tail: bool) -> Outcome {
@@ -450,8 +456,7 @@ impl Shell {
         let positional = std::mem::replace(&mut self.positional, fields);
         let loops = std::mem::take(&mut self.loops);
         self.locals.push(Vec::new());
-        let body = body.clone();
-        let result = self.command(&body, false).await;
+        let result = self.nested(Nested::Body(body.clone())).await;
         for (name, variable) in self.locals.pop().unwrap_or_default().into_iter().rev() {
             self.put_back(name, variable);
         }
@@ -461,6 +466,36 @@ impl Shell {
             Err(Flow::Return(code)) => Ok(code),
             Err(Flow::Break(_) | Flow::Continue(_)) => Ok(self.status),
             other => other,
+        }
+    }
+
+    /// Runs a function's body or a text. Now and then it gets a task of its own: the futures of nested
+    /// calls are polled one inside the other, so deep recursion would otherwise use up the native stack.
+    pub async fn nested(&mut self, work: Nested) -> Outcome {
+        const FRAMES: u32 = 12;
+        if self.calls - self.stack_base < FRAMES {
+            return Box::pin(self.run_nested(work)).await;
+        }
+        let base = std::mem::replace(&mut self.stack_base, self.calls);
+        let (tx, rx) = crate::sim::oneshot();
+        let mut shell = self.clone();
+        self.proc.thread(async move {
+            let result = shell.run_nested(work).await;
+            tx.send((shell, result));
+        });
+        let Some((shell, result)) = rx.await else {
+            // `exec` has put a program in this one's place.
+            return std::future::pending().await;
+        };
+        *self = shell;
+        self.stack_base = base;
+        result
+    }
+
+    async fn run_nested(&mut self, work: Nested) -> Outcome {
+        match work {
+            Nested::Body(body) => self.command(&body, false).await,
+            Nested::Text(text) => self.evaluate(&text, false).await,
         }
     }
 
@@ -637,6 +672,7 @@ impl Shell {
         self.options.monitor = false;
         self.jobs.forget();
         self.tested = 0;
+        self.stack_base = self.calls;
     }
 
     async fn work(&mut self, work: Work) -> i32 {
