@@ -47,7 +47,6 @@ macro_rules! entry {
         $crate::programs::Entry { name: $name, about: $about, main: |proc, _| Box::pin($main(proc)) }
     };
 }
-pub(crate) use entry;
 
 pub mod coreutils;
 pub mod net;

@@ -65,15 +65,14 @@ struct Ends {
 
 fn ends(proc: &Proc, ctx: &Context) -> Result<Ends, Usage> {
     let name = util::program_name(proc);
+    let mut arguments: Vec<String> = proc.argv().iter().skip(1).cloned().collect();
     // `head -5` is `head -n 5`.
-    let arguments = proc.argv().iter().skip(1).cloned().collect::<Vec<_>>().into_iter().flat_map(|arg| {
-        match arg.strip_prefix('-') {
-            Some(digits) if !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit()) => {
-                vec!["-n".to_string(), digits.to_string()]
-            }
-            _ => vec![arg],
-        }
-    });
+    if let Some(digits) = arguments.first().and_then(|arg| arg.strip_prefix('-'))
+        && !digits.is_empty()
+        && digits.chars().all(|c| c.is_ascii_digit())
+    {
+        arguments[0] = format!("-n{digits}");
+    }
     let mut args = Args::new(&name, ctx.flavour, arguments);
     let mut ends = Ends {
         bytes: false,

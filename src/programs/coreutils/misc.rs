@@ -61,6 +61,7 @@ pub async fn seq(proc: Proc, ctx: Context) -> i32 {
             "-s" => separator = args.next().cloned().unwrap_or_default(),
             "-w" => equal = true,
             "-f" => format = args.next().cloned(),
+            _ if arg.starts_with("-s") => separator = arg[2..].to_string(),
             _ => numbers.push(arg.clone()),
         }
     }

@@ -4,7 +4,7 @@ mod ps;
 mod run;
 mod system;
 
-use super::{Entry, entry};
+use super::Entry;
 
 pub const TABLE: &[Entry] = &[
     entry!("ps", ctx ps::ps, "list processes"),
