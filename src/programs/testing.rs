@@ -22,6 +22,12 @@ pub struct Ran {
     pub code: Option<i32>,
 }
 
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
+}
+
 impl World {
     pub fn new() -> World {
         World::with(Programs::default(), Vec::new())

@@ -281,7 +281,7 @@ impl Command {
                 if *step == 0 {
                     number == *first
                 } else {
-                    number >= *first && (number - first) % step == 0
+                    number >= *first && (number - first).is_multiple_of(*step)
                 }
             }
             Address::Plus(_) => false,
@@ -337,6 +337,7 @@ struct State {
 
 fn run(commands: &mut [Command], line: &mut String, state: &mut State, at: &mut Vec<usize>, level: usize) -> Step {
     let start = at.get(level).copied().unwrap_or(0);
+    #[allow(clippy::needless_range_loop)] // the index is remembered for `n`
     for i in start..commands.len() {
         let resuming = at.len() > level + 1 && i == start;
         if !resuming && !commands[i].selects(line, state.number, state.last) {

@@ -74,9 +74,7 @@ pub async fn ps(proc: Proc, ctx: Context) -> i32 {
                 ('p', _) => only = Some(value().split([',', ' ']).filter_map(|pid| pid.parse().ok()).collect()),
                 ('w' | 'l' | 'H' | 'f' | 'e' | 'j', _) => {}
                 _ => {
-                    let text = format!(
-                        "error: unsupported option (BSD syntax)\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help <s|l|o|t|m|a>'\n for additional help text.\n\nFor more details see ps(1).\n"
-                    );
+                    let text = "error: unsupported option (BSD syntax)\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help <s|l|o|t|m|a>'\n for additional help text.\n\nFor more details see ps(1).\n".to_string();
                     util::ignore(proc.eprint(&text).await);
                     return 1;
                 }
