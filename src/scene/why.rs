@@ -42,7 +42,7 @@ pub fn build(facts: &PodFacts) -> Option<Why> {
         w.field = Some("spec".into());
         return Some(w);
     }
-    if let Some(w) = containers.iter().enumerate().find_map(|(_, c)| trouble(facts, c, &containers)) {
+    if let Some(w) = containers.iter().find_map(|c| trouble(facts, c, &containers)) {
         return Some(w);
     }
     match facts.phase() {
@@ -280,6 +280,7 @@ fn meaning(code: i32) -> String {
 
 /// The last cause of a chain of wrapped errors, quotes taken off.
 fn root_cause(message: &str) -> String {
+    let message = message.rsplit_once("desc = ").map_or(message, |(_, cause)| cause);
     let tail = message.rsplit(": ").find(|part| part.split_whitespace().count() > 1).unwrap_or(message);
     tail.trim_matches(|c| c == '"' || c == ' ').to_owned()
 }
