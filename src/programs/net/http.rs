@@ -81,7 +81,11 @@ impl Request {
     }
 
     pub fn keep_alive(&self) -> bool {
-        if self.minor == 0 { self.headers.has("connection", "keep-alive") } else { !self.headers.has("connection", "close") }
+        if self.minor == 0 {
+            self.headers.has("connection", "keep-alive")
+        } else {
+            !self.headers.has("connection", "close")
+        }
     }
 
     fn head(&self) -> String {
@@ -100,13 +104,7 @@ pub struct Response {
 
 impl Response {
     pub fn new(status: u16) -> Response {
-        Response {
-            status,
-            reason: reason(status).into(),
-            minor: 1,
-            headers: Headers::default(),
-            body: Vec::new(),
-        }
+        Response { status, reason: reason(status).into(), minor: 1, headers: Headers::default(), body: Vec::new() }
     }
 
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Response {
@@ -209,7 +207,9 @@ pub enum ReadError {
     /// Closed before the first byte.
     Closed,
     /// Closed in the middle: what came of the body.
-    Cut { missing: u64 },
+    Cut {
+        missing: u64,
+    },
     /// Not HTTP: the bytes.
     Malformed(Vec<u8>),
     TooLarge,
@@ -506,7 +506,13 @@ impl Url {
             return Err(UrlError::Malformed);
         }
         let port = match port {
-            None | Some("") => if tls { 443 } else { 80 },
+            None | Some("") => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
             Some(port) => port.parse().map_err(|_| UrlError::Port)?,
         };
         let target = if target.starts_with('/') { target.to_owned() } else { format!("/{target}") };
@@ -575,7 +581,11 @@ pub async fn exchange(
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpError {
     Dial(SocketAddr, Errno),
-    Read { local: SocketAddr, peer: SocketAddr, error: Errno },
+    Read {
+        local: SocketAddr,
+        peer: SocketAddr,
+        error: Errno,
+    },
     /// Closed without an answer.
     Eof,
     /// The answer isn't HTTP: its first bytes.

@@ -186,6 +186,11 @@ impl Stream {
         self.tcp.shutdown();
     }
 
+    /// Hangs up without a word, as after a failed handshake.
+    pub fn close_plainly(&self) {
+        self.tcp.shutdown();
+    }
+
     /// The next record; `None` at the end of the stream.
     async fn read_record(&mut self) -> Result<Option<(u8, Vec<u8>)>, TlsError> {
         loop {
