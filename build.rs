@@ -16,7 +16,7 @@ fn main() -> io::Result<()> {
             }
         }
         files.sort();
-        let _ = writeln!(code, "const {name}: &[(&str, &str)] = &[");
+        let _ = writeln!(code, "pub(super) const {name}: &[(&str, &str)] = &[");
         for path in &files {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             let _ = writeln!(code, "    ({file:?}, include_str!({:?})),", path.to_string_lossy());

@@ -83,7 +83,7 @@ impl Catalogue {
         catalogue
     }
 
-    fn empty() -> Catalogue {
+    pub(super) fn empty() -> Catalogue {
         let layers =
             BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), (*text, OnceCell::new()))).collect();
         Catalogue {

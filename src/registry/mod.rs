@@ -13,6 +13,8 @@ mod format;
 mod image;
 mod pull;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use image::{Image, ImageConfig, PortProtocol};
