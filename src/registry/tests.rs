@@ -131,7 +131,7 @@ impl Lab {
 fn every_file_of_the_catalogue_can_be_used() {
     let catalogue = Catalogue::empty();
     let programs = Programs::default();
-    let mut unknown = Vec::new();
+    let mut unknown = BTreeMap::new();
     for (file, text) in super::catalogue::IMAGES {
         catalogue.add(file, text).unwrap_or_else(|error| panic!("{error}"));
     }
@@ -140,11 +140,11 @@ fn every_file_of_the_catalogue_can_be_used() {
         image.fs();
         for (path, program) in image.programs() {
             if programs.get(&program).is_none() {
-                unknown.push(format!("{name}: {path}: {program}"));
+                unknown.insert(program, format!("{name}: {path}"));
             }
         }
     }
-    assert_eq!(unknown, Vec::<String>::new());
+    assert_eq!(unknown, BTreeMap::new(), "programs that no table has, and an image that names them");
 }
 
 #[test]
@@ -447,4 +447,90 @@ fn agnhost_liveness_fails_after_ten_seconds() {
     lab.pass(11.0);
     assert!(status().ends_with(" 500"));
     assert_eq!(server.code(), None);
+}
+
+const NGINX_ENTRYPOINT: &str = "\
+/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration
+/docker-entrypoint.sh: Looking for shell scripts in /docker-entrypoint.d/
+/docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh
+10-listen-on-ipv6-by-default.sh: info: Getting the checksum of /etc/nginx/conf.d/default.conf
+10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf
+/docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh
+/docker-entrypoint.sh: Launching /docker-entrypoint.d/20-envsubst-on-templates.sh
+/docker-entrypoint.sh: Launching /docker-entrypoint.d/30-tune-worker-processes.sh
+/docker-entrypoint.sh: Configuration complete; ready for start up
+";
+
+#[test]
+fn nginx_serves_its_files() {
+    let lab = Lab::new();
+    let nginx = lab.start("nginx", "web", &lab.pod("web", [10, 244, 1, 4]), &[]);
+    let client = lab.start("luksa/kubia:1.0", "client", &lab.pod("client", [10, 244, 2, 4]), &[]);
+    let log = nginx.log();
+    assert!(log.starts_with(NGINX_ENTRYPOINT), "{log}");
+    let notices = &log[NGINX_ENTRYPOINT.len()..];
+    let texts: Vec<&str> = notices.lines().filter_map(|l| Some(l.split_once(": ")?.1)).collect();
+    assert_eq!(texts[..2], ["using the \"epoll\" event method", "nginx/1.29.1"]);
+    assert_eq!(texts.iter().filter(|t| t.starts_with("start worker process ")).count(), 4);
+
+    let get = |argv: &[&str]| lab.exec(&client, argv);
+    let (page, code) = get(&["curl", "-s", "10.244.1.4"]);
+    assert!(page.contains("<h1>Welcome to nginx!</h1>") && code == 0, "{page}");
+    let not_found = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n\
+                     <center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx/1.29.1</center>\r\n</body>\r\n</html>\r\n";
+    assert_eq!(get(&["curl", "-s", "10.244.1.4/nope"]).0, not_found);
+    let log = nginx.log();
+    let lines: Vec<&str> = log.lines().rev().take(3).collect();
+    assert!(lines[2].starts_with("10.244.2.4 - - [14/Nov/2023:22:13:2"), "{}", lines[2]);
+    assert!(lines[2].ends_with("+0000] \"GET / HTTP/1.1\" 200 369 \"-\" \"curl/7.88.1\" \"-\""), "{}", lines[2]);
+    let failed = "open() \"/usr/share/nginx/html/nope\" failed (2: No such file or directory), client: 10.244.2.4, server: \
+                  localhost, request: \"GET /nope HTTP/1.1\", host: \"10.244.1.4\"";
+    assert!(lines[1].ends_with(failed), "{}", lines[1]);
+
+    assert_eq!(
+        lab.exec(&nginx, &["sh", "-c", "echo hello > /usr/share/nginx/html/x.txt; nginx -s quit"]),
+        (String::new(), 0)
+    );
+    lab.pass(0.1);
+    assert_eq!(nginx.code(), Some(0));
+    let log = nginx.log();
+    assert!(log.contains("signal 3 (SIGQUIT) received, shutting down\n"));
+    assert!(log.ends_with("1#1: exit\n"));
+}
+
+#[test]
+fn nginx_replaces_a_worker() {
+    let lab = Lab::new();
+    let nginx = lab.start("nginx:1.14.2", "web", &lab.pod("web", [10, 244, 1, 4]), &[]);
+    assert_eq!(nginx.log(), "");
+    let titles = || {
+        let seen = lab.machine.processes_seen_from(&nginx.namespaces.pid);
+        seen.iter().map(|p| format!("{} {}", p.pid, p.args.join(" "))).collect::<Vec<_>>()
+    };
+    assert_eq!(titles(), ["1 nginx: master process nginx -g daemon off;", "2 nginx: worker process"]);
+    lab.exec(&nginx, &["kill", "-9", "2"]);
+    lab.pass(0.1);
+    assert_eq!(titles().len(), 2);
+    assert!(nginx.log().contains("[alert] 1#1: worker process 2 exited on signal 9\n"), "{}", nginx.log());
+    let (page, _) = lab.exec(&nginx, &["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "localhost"]);
+    assert_eq!(page, "200");
+}
+
+#[test]
+fn a_taken_port_ends_nginx() {
+    let lab = Lab::new();
+    let net = lab.pod("web", [10, 244, 1, 4]);
+    let _first = lab.start("nginx:1.14.2", "web", &net, &[]);
+    let started = lab.sim.now();
+    let second = lab.start("nginx:1.14.2", "web", &net, &[]);
+    while second.code().is_none() {
+        lab.pass(0.1);
+    }
+    assert_eq!(second.code(), Some(1));
+    assert!((2.0..2.3).contains(&lab.sim.now().since(started).as_secs_f64()), "four waits of half a second");
+    let log = second.log();
+    let bind = "bind() to 0.0.0.0:80 failed (98: Address already in use)\n";
+    assert_eq!(log.matches(&format!("nginx: [emerg] {bind}")).count(), 5, "{log}");
+    assert_eq!(log.matches(&format!("1#1: {bind}")).count(), 5);
+    assert!(log.ends_with("nginx: [emerg] still could not bind()\n"), "{log}");
 }

@@ -186,6 +186,11 @@ impl Stream {
         self.tcp.shutdown();
     }
 
+    /// Writes outside of TLS, to a peer that turned out not to speak it.
+    pub async fn write_plainly(&self, data: &[u8]) -> Result<(), Errno> {
+        self.tcp.write_all(data).await
+    }
+
     /// Hangs up without a word, as after a failed handshake.
     pub fn close_plainly(&self) {
         self.tcp.shutdown();

@@ -1,0 +1,336 @@
+//! nginx: a master process with workers that serve files, fixed answers and proxied pages, as
+//! /etc/nginx/nginx.conf says. Log lines are those of nginx 1.2x on Linux.
+
+mod config;
+mod serve;
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use config::Config;
+
+use crate::{
+    os::{
+        Errno, ExitStatus, File, OpenFlags, Pid, Proc, Signal, TcpListener,
+        net::ListenOptions,
+        process::{Disposition, Group},
+    },
+    programs::{net::tls::Certificate, util},
+};
+
+const DEFAULT_CONFIG: &str = "/etc/nginx/nginx.conf";
+const BIND_TRIES: u32 = 5;
+const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"];
+
+/// What the processes of one nginx share.
+pub struct Nginx {
+    config: Config,
+    version: String,
+    listeners: Vec<(config::Listen, TcpListener)>,
+    /// By server, where it has one.
+    certificates: Vec<Option<Certificate>>,
+    error_log: File,
+    access_log: Option<File>,
+    connections: std::cell::Cell<u64>,
+    requests: std::cell::Cell<u64>,
+}
+
+/// A line of the error log.
+async fn log(proc: &Proc, file: &File, least: &str, level: &str, text: &str) {
+    let rank = |name: &str| LEVELS.iter().position(|l| *l == name).unwrap_or(3);
+    if rank(level) > rank(least) {
+        return;
+    }
+    let time = proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string();
+    let pid = proc.pid();
+    util::ignore(file.write_all(format!("{time} [{level}] {pid}#{pid}: {text}\n").as_bytes()).await);
+}
+
+impl Nginx {
+    async fn log(&self, proc: &Proc, level: &str, text: &str) {
+        log(proc, &self.error_log, &self.config.level, level, text).await;
+    }
+}
+
+/// `nginx: [emerg] …` on stderr; 1 is nginx' code for it.
+async fn fail(proc: &Proc, text: &str) -> i32 {
+    util::fail(proc, 1, &format!("nginx: [emerg] {text}")).await
+}
+
+pub async fn main(proc: Proc) -> i32 {
+    let version = proc.env("NGINX_VERSION").unwrap_or_else(|| "1.27.5".into());
+    let argv = proc.argv();
+    let (mut path, mut globals, mut signal, mut test) = (DEFAULT_CONFIG.to_owned(), String::new(), None, false);
+    let mut args = argv.iter().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-v" => return util::fail(&proc, 0, &format!("nginx version: nginx/{version}")).await,
+            "-V" => {
+                let text = format!("nginx version: nginx/{version}\nbuilt by gcc 12.2.0 (Debian 12.2.0-14+deb12u1)");
+                return util::fail(&proc, 0, &text).await;
+            }
+            "-t" | "-T" => test = true,
+            "-q" => {}
+            "-c" | "-g" | "-s" | "-p" | "-e" => {
+                let Some(value) = args.next() else {
+                    return util::fail(&proc, 1, &format!("nginx: option \"{arg}\" requires parameter")).await;
+                };
+                match arg.as_str() {
+                    "-c" => path = value.clone(),
+                    "-g" => globals = value.clone(),
+                    "-s" => signal = Some(value.clone()),
+                    _ => {}
+                }
+            }
+            other => return util::fail(&proc, 1, &format!("nginx: invalid option: \"{other}\"")).await,
+        }
+    }
+    let path = proc.absolute(&path);
+    let config = match config::load(&proc, &path, &globals).await {
+        Ok(config) => config,
+        Err(text) => {
+            let time = proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string();
+            let pid = proc.pid();
+            // Before the error log is known, its lines go to stderr.
+            util::ignore(proc.eprint(&format!("{time} [emerg] {pid}#{pid}: {text}\n")).await);
+            let code = fail(&proc, &text).await;
+            if test {
+                let text = format!("nginx: configuration file {path} test failed");
+                return util::fail(&proc, code, &text).await;
+            }
+            return code;
+        }
+    };
+    if let Some(name) = signal {
+        return send_signal(&proc, &config, &name).await;
+    }
+    let nginx = match open(&proc, config, version, test).await {
+        Ok(nginx) => Rc::new(nginx),
+        Err(code) => return code,
+    };
+    if test {
+        let text = format!(
+            "nginx: the configuration file {path} syntax is ok\nnginx: configuration file {path} test is successful"
+        );
+        return util::fail(&proc, 0, &text).await;
+    }
+    let title = argv.join(" ");
+    if nginx.config.daemon {
+        proc.fork(Vec::new(), Group::New, move |proc| async move { master(proc, nginx, title).await });
+        return 0;
+    }
+    master(proc, nginx, title).await
+}
+
+/// `nginx -s stop|quit|reload|reopen`.
+async fn send_signal(proc: &Proc, config: &Config, name: &str) -> i32 {
+    let signal = match name {
+        "stop" => Signal::TERM,
+        "quit" => Signal::QUIT,
+        "reload" => Signal::HUP,
+        "reopen" => Signal::USR1,
+        _ => return util::fail(proc, 1, &format!("nginx: invalid option: \"-s {name}\"")).await,
+    };
+    let pid_file = &config.pid_file;
+    let text = match proc.read_file(pid_file).await {
+        Ok(bytes) => util::text(bytes),
+        Err(error) => {
+            let number = error.number();
+            let text = format!("nginx: [error] open() \"{pid_file}\" failed ({number}: {error})");
+            return util::fail(proc, 1, &text).await;
+        }
+    };
+    let pid = text.trim();
+    match pid.parse::<i64>() {
+        Ok(number) if number > 0 => match proc.kill(number, Some(signal)) {
+            Ok(()) => 0,
+            Err(error) => {
+                let text =
+                    format!("nginx: [alert] kill({number}, {}) failed ({}: {error})", signal.number(), error.number());
+                util::fail(proc, 1, &text).await
+            }
+        },
+        _ => util::fail(proc, 1, &format!("nginx: [error] invalid PID number \"{pid}\" in \"{pid_file}\"")).await,
+    }
+}
+
+/// Opens logs and sockets. The error is the exit code; it has been said.
+async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Result<Nginx, i32> {
+    let error_log = match config.error_log.as_str() {
+        "stderr" => proc.stderr(),
+        path => match proc.open(path, OpenFlags::APPEND, 0o644) {
+            Ok(file) => file,
+            Err(error) => {
+                let text = format!("open() \"{path}\" failed ({}: {error})", error.number());
+                return Err(fail(proc, &text).await);
+            }
+        },
+    };
+    let access_log = match &config.access_log {
+        None => None,
+        Some(path) => match proc.open(path, OpenFlags::APPEND, 0o644) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                let text = format!("open() \"{path}\" failed ({}: {error})", error.number());
+                return Err(fail(proc, &text).await);
+            }
+        },
+    };
+    let mut certificates = Vec::new();
+    for server in &config.servers {
+        let Some(path) = server.certificate.as_ref().filter(|_| server.listen.iter().any(|l| l.tls)) else {
+            certificates.push(None);
+            continue;
+        };
+        let pem = proc.read_file(path).await.map(util::text).unwrap_or_default();
+        let Some(certificate) = Certificate::from_pem(&pem) else {
+            return Err(
+                fail(proc, &format!("cannot load certificate \"{path}\": PEM_read_bio_X509_AUX() failed")).await
+            );
+        };
+        certificates.push(Some(certificate));
+    }
+    let mut wanted: BTreeMap<std::net::SocketAddr, config::Listen> = BTreeMap::new();
+    for listen in config.servers.iter().flat_map(|s| &s.listen) {
+        wanted.entry(listen.address).or_insert_with(|| listen.clone()).tls |= listen.tls;
+    }
+    let mut listeners = Vec::new();
+    // As nginx does: whoever can't be bound is tried again, all of them five times.
+    for round in 1..=BIND_TRIES {
+        let mut failed = false;
+        for (address, listen) in &wanted {
+            if listeners.iter().any(|(l, _): &(config::Listen, TcpListener)| l.address == *address) {
+                continue;
+            }
+            let options = ListenOptions { v6only: true, ..ListenOptions::default() };
+            match proc.net().listen_with(proc, *address, options) {
+                Ok(socket) => listeners.push((listen.clone(), socket)),
+                Err(error) => {
+                    let text = format!("bind() to {address} failed ({}: {error})", error.number());
+                    log(proc, &error_log, &config.level, "emerg", &text).await;
+                    util::ignore(proc.eprint(&format!("nginx: [emerg] {text}\n")).await);
+                    if error != Errno::EADDRINUSE || test {
+                        return Err(1);
+                    }
+                    failed = true;
+                }
+            }
+        }
+        if !failed {
+            break;
+        }
+        if round == BIND_TRIES {
+            log(proc, &error_log, &config.level, "emerg", "still could not bind()").await;
+            return Err(fail(proc, "still could not bind()").await);
+        }
+        log(proc, &error_log, &config.level, "notice", "try again to bind() after 500ms").await;
+        proc.sleep(Duration::from_millis(500)).await;
+    }
+    if test {
+        listeners.clear();
+    }
+    Ok(Nginx {
+        config,
+        version,
+        listeners,
+        certificates,
+        error_log,
+        access_log,
+        connections: std::cell::Cell::new(0),
+        requests: std::cell::Cell::new(0),
+    })
+}
+
+async fn master(proc: Proc, nginx: Rc<Nginx>, title: String) -> i32 {
+    for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::CHLD, Signal::USR1, Signal::WINCH] {
+        proc.set_disposition(signal, Disposition::Catch);
+    }
+    proc.set_title(&format!("nginx: master process {title}"));
+    let pid_file = nginx.config.pid_file.clone();
+    if let Err(error) = proc.write_file(&pid_file, format!("{}\n", proc.pid()).as_bytes()).await {
+        return fail(&proc, &format!("open() \"{pid_file}\" failed ({}: {error})", error.number())).await;
+    }
+    let notice = |text: String| {
+        let (nginx, proc) = (nginx.clone(), proc.clone());
+        async move { nginx.log(&proc, "notice", &text).await }
+    };
+    notice("using the \"epoll\" event method".into()).await;
+    notice(format!("nginx/{}", nginx.version)).await;
+    notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1)".into()).await;
+    notice("OS: Linux 6.12.0".into()).await;
+    notice("getrlimit(RLIMIT_NOFILE): 1048576:1048576".into()).await;
+    notice("start worker processes".into()).await;
+    let mut workers: Vec<Pid> = Vec::new();
+    for _ in 0..nginx.config.workers {
+        let pid = start_worker(&proc, &nginx, workers.is_empty());
+        notice(format!("start worker process {pid}")).await;
+        workers.push(pid);
+    }
+    let mut ending = None;
+    loop {
+        let signal = proc.next_signal().await;
+        let number = signal.number();
+        match signal {
+            Signal::QUIT | Signal::TERM | Signal::INT if ending.is_none() => {
+                let word = if signal == Signal::QUIT { "shutting down" } else { "exiting" };
+                notice(format!("signal {number} ({signal}) received, {word}")).await;
+                ending = Some(signal);
+                for pid in &workers {
+                    // One that has just ended can't be signalled.
+                    let _ = proc.kill(i64::from(*pid), Some(signal));
+                }
+            }
+            Signal::HUP => {
+                notice(format!("signal {number} ({signal}) received, reconfiguring")).await;
+            }
+            Signal::CHLD => {}
+            _ => continue,
+        }
+        while let Ok(Some((pid, status))) = proc.try_wait_any() {
+            notice(format!("signal 17 (SIGCHLD) received from {pid}")).await;
+            let Some(at) = workers.iter().position(|w| *w == pid) else { continue };
+            workers.remove(at);
+            let how = match status {
+                ExitStatus::Exited(code) => ("notice", format!("worker process {pid} exited with code {code}")),
+                ExitStatus::Signaled(s) => ("alert", format!("worker process {pid} exited on signal {}", s.number())),
+            };
+            nginx.log(&proc, how.0, &how.1).await;
+            if ending.is_none() {
+                let new = start_worker(&proc, &nginx, at == 0);
+                notice(format!("start worker process {new}")).await;
+                workers.insert(at, new);
+            }
+        }
+        if ending.is_some() && workers.is_empty() {
+            notice("exit".into()).await;
+            // Nobody is left who could want it.
+            let _ = proc.unlink(&pid_file);
+            return 0;
+        }
+    }
+}
+
+/// Forks a worker. Connections are the first one's work: the others would only wait beside it.
+fn start_worker(proc: &Proc, nginx: &Rc<Nginx>, first: bool) -> Pid {
+    let nginx = nginx.clone();
+    proc.fork(Vec::new(), Group::Inherit, move |proc| async move {
+        proc.set_title("nginx: worker process");
+        for signal in [Signal::CHLD, Signal::HUP, Signal::USR1, Signal::WINCH] {
+            proc.set_disposition(signal, Disposition::Ignore);
+        }
+        for signal in [Signal::TERM, Signal::INT, Signal::QUIT] {
+            proc.set_disposition(signal, Disposition::Catch);
+        }
+        if first {
+            for index in 0..nginx.listeners.len() {
+                proc.thread(serve::accept(proc.clone(), nginx.clone(), index));
+            }
+        }
+        let quit = proc.next_signal().await == Signal::QUIT;
+        if quit {
+            nginx.log(&proc, "notice", "gracefully shutting down").await;
+        }
+        nginx.log(&proc, "notice", "exiting").await;
+        nginx.log(&proc, "notice", "exit").await;
+        0
+    })
+}
