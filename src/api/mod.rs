@@ -3,8 +3,14 @@
 //! the one trait between clients and cluster.
 
 pub mod client;
+pub mod duration;
 pub mod error;
+pub mod field;
+pub mod names;
 pub mod object;
+pub mod quantity;
+pub mod resources;
+pub mod selector;
 
 pub use client::{ApiClient, Result};
 pub use error::Error;
