@@ -3,9 +3,30 @@
 pub mod base64;
 pub mod curl;
 pub mod http;
+pub mod ip;
+pub mod lookup;
+pub mod nc;
+pub mod ping;
 pub mod resolve;
+pub mod sockets;
+#[cfg(test)]
+mod tests;
 pub mod tls;
+pub mod wget;
 
 use super::Entry;
 
-pub const TABLE: &[Entry] = &[entry!("curl", curl::main, "fetch a URL")];
+pub const TABLE: &[Entry] = &[
+    entry!("curl", curl::main, "fetch a URL"),
+    entry!("dig", lookup::dig, "ask a name server"),
+    entry!("getent", lookup::getent, "look up hosts and users"),
+    entry!("host", lookup::host, "ask a name server"),
+    entry!("ifconfig", ctx ip::ifconfig, "show network interfaces"),
+    entry!("ip", ctx ip::ip, "show addresses and routes"),
+    entry!("nc", ctx nc::main, "connect or listen on a port"),
+    entry!("netstat", ctx sockets::netstat, "show sockets"),
+    entry!("nslookup", ctx lookup::nslookup, "ask a name server"),
+    entry!("ping", ctx ping::main, "see whether a host answers"),
+    entry!("ss", sockets::ss, "show sockets"),
+    entry!("wget", ctx wget::main, "fetch a URL to a file"),
+];
