@@ -276,9 +276,10 @@ async fn relay(proc: &Proc, options: &Options, stream: TcpStream, busybox: bool)
         }
         std::future::pending().await
     };
-    match race(receive, send).await {
-        Either::Left(code) => code,
-        Either::Right(()) => 0,
+    // Sending goes first, so that what is at hand is sent even to a peer that has finished.
+    match race(send, receive).await {
+        Either::Left(()) => 0,
+        Either::Right(code) => code,
     }
 }
 

@@ -104,7 +104,7 @@ fn http_server_and_its_clients() {
             0,
         ),
         (
-            "netstat -ltnp | sed 's,[0-9]*/,PID/,'",
+            "netstat -ltnp | sed 's,[0-9][0-9]*/,PID/,'",
             "Active Internet connections (only servers)\nProto Recv-Q Send-Q Local Address           Foreign Address         \
              State       PID/Program name    \ntcp6       0      0 :::8080                 :::*                    \
              LISTEN      PID/http-server       \n",
