@@ -45,13 +45,18 @@ impl std::error::Error for CatalogueError {}
 
 /// The shared layers, read when first needed.
 struct Bases {
-    layers: BTreeMap<&'static str, (&'static str, OnceCell<Option<Rc<Layer>>>)>,
+    layers: BTreeMap<&'static str, Base>,
+}
+
+struct Base {
+    text: &'static str,
+    layer: OnceCell<Option<Rc<Layer>>>,
 }
 
 impl Bases {
     fn get(&self, name: &str) -> Option<Rc<Layer>> {
-        let (text, layer) = self.layers.get(name)?;
-        layer.get_or_init(|| serde_yaml::from_str(text).ok().map(Rc::new)).clone()
+        let base = self.layers.get(name)?;
+        base.layer.get_or_init(|| serde_yaml::from_str(base.text).ok().map(Rc::new)).clone()
     }
 
     /// The layers below `top`, lowest first.
@@ -84,8 +89,8 @@ impl Catalogue {
     }
 
     pub(super) fn empty() -> Catalogue {
-        let layers =
-            BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), (*text, OnceCell::new()))).collect();
+        let base = |text| Base { text, layer: OnceCell::new() };
+        let layers = BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), base(*text))).collect();
         Catalogue {
             bases: Rc::new(Bases { layers }),
             repositories: RefCell::default(),

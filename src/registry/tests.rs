@@ -534,3 +534,27 @@ fn a_taken_port_ends_nginx() {
     assert_eq!(log.matches(&format!("1#1: {bind}")).count(), 5);
     assert!(log.ends_with("nginx: [emerg] still could not bind()\n"), "{log}");
 }
+
+#[test]
+fn nginx_reads_its_configuration_again() {
+    let lab = Lab::new();
+    let nginx = lab.start("nginx:1.14.2", "web", &lab.pod("web", [10, 244, 1, 4]), &[]);
+    let conf = "server { listen 80; listen 8080; location /api { return 200 \"$request_uri of $hostname\\n\"; } location / { \
+                root /tmp; } }";
+    let script = format!("echo '{conf}' > /etc/nginx/conf.d/default.conf; nginx -t && nginx -s reload");
+    let (out, code) = lab.exec(&nginx, &["sh", "-c", &script]);
+    let ok = "nginx: the configuration file /etc/nginx/nginx.conf syntax is ok\n\
+              nginx: configuration file /etc/nginx/nginx.conf test is successful\n";
+    assert_eq!((out.as_str(), code), (ok, 0));
+    lab.pass(0.1);
+    for port in ["80", "8080"] {
+        let (out, _) = lab.exec(&nginx, &["curl", "-s", &format!("127.0.0.1:{port}/api/x?y")]);
+        assert_eq!(out, "/api/x?y of web\n");
+    }
+    let bad = "echo 'server { listn 80; }' > /etc/nginx/conf.d/default.conf; nginx -t; nginx -s reload";
+    let (out, _) = lab.exec(&nginx, &["sh", "-c", bad]);
+    let text = "unknown directive \"listn\" in /etc/nginx/conf.d/default.conf:1\n";
+    assert!(out.contains(&format!("nginx: [emerg] {text}")), "{out}");
+    assert!(out.contains("nginx: configuration file /etc/nginx/nginx.conf test failed\n"), "{out}");
+    assert_eq!(lab.exec(&nginx, &["curl", "-s", "127.0.0.1:8080/api/"]).0, "/api/ of web\n");
+}

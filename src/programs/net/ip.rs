@@ -284,11 +284,7 @@ pub async fn ifconfig(proc: Proc, ctx: Context) -> i32 {
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all.retain(|l| wanted.is_none_or(|w| *w == l.name));
     if let (true, Some(name)) = (all.is_empty(), wanted) {
-        let why = if busybox {
-            ": error fetching interface information: Device not found"
-        } else {
-            ": error fetching interface information: Device not found"
-        };
+        let why = ": error fetching interface information: Device not found";
         let lead = if busybox { "ifconfig: " } else { "" };
         return util::fail(&proc, 1, &format!("{lead}{name}{why}")).await;
     }

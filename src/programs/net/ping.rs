@@ -140,8 +140,7 @@ async fn echo(proc: &Proc, options: &Options, ip: IpAddr, busybox: bool, tally: 
                 } else {
                     ("icmp_seq", millis(time))
                 };
-                let from = if busybox { format!("{ip}: {key}={number}") } else { format!("{ip}: {key}={number}") };
-                format!("{bytes} bytes from {from} ttl={ttl} time={ms} ms\n")
+                format!("{bytes} bytes from {ip}: {key}={number} ttl={ttl} time={ms} ms\n")
             }
             Some(Err(Errno::EHOSTUNREACH)) => {
                 tally.errors += 1;
@@ -189,7 +188,7 @@ fn millis(time: Duration) -> String {
 impl Tally {
     fn summary(&self, host: &str, took: Duration, busybox: bool) -> String {
         let (sent, got) = (self.sent, self.times.len() as u64);
-        let lost = if sent == 0 { 0 } else { (sent - got) * 100 / sent };
+        let lost = ((sent - got) * 100).checked_div(sent).unwrap_or(0);
         let ms: Vec<f64> = self.times.iter().map(|t| t.as_secs_f64() * 1e3).collect();
         let least = ms.iter().copied().fold(f64::INFINITY, f64::min);
         let most = ms.iter().copied().fold(0.0, f64::max);

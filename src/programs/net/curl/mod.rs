@@ -113,13 +113,9 @@ async fn one(proc: &Proc, options: Options, text: &str) -> i32 {
             Err(Failure::new(3, "URL using bad/illegal format or missing URL"))
         }
     };
-    let shows = options.output.is_none() && !options.remote_name && proc.stdout().is_tty();
-    let meter = Meter::new(
-        !options.silent
-            && !options.no_meter
-            && !shows
-            && !(options.head && options.output.is_none() && proc.stdout().is_tty()),
-    );
+    // The meter stands aside where the body itself is seen.
+    let seen = options.output.is_none() && !options.remote_name && proc.stdout().is_tty();
+    let meter = Meter::new(!options.silent && !options.no_meter && !seen);
     let mut curl =
         Curl { proc: proc.clone(), facts: Facts::default(), started: proc.sim().now(), meter, connections: 0, options };
     let result = match parsed {

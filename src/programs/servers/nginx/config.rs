@@ -66,6 +66,7 @@ pub struct Location {
 pub struct Config {
     pub servers: Vec<Server>,
     pub workers: usize,
+    pub user: Option<String>,
     pub daemon: bool,
     pub pid_file: String,
     pub error_log: String,
@@ -266,7 +267,6 @@ const KNOWN: &[&str] = &[
     "types_hash_max_size",
     "upstream",
     "use",
-    "user",
     "uwsgi_temp_path",
     "worker_connections",
     "worker_rlimit_nofile",
@@ -304,6 +304,7 @@ fn interpret(top: &[Directive]) -> Result<Config, String> {
     let mut config = Config {
         servers: Vec::new(),
         workers: 1,
+        user: None,
         daemon: true,
         pid_file: "/run/nginx.pid".into(),
         error_log: "/var/log/nginx/error.log".into(),
@@ -323,6 +324,7 @@ fn interpret(top: &[Directive]) -> Result<Config, String> {
                     })?,
                 };
             }
+            "user" => config.user = Some(one(directive)?.clone()),
             "daemon" => config.daemon = one(directive)? != "off",
             "pid" => config.pid_file = one(directive)?.clone(),
             "error_log" => {

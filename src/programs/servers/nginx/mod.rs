@@ -24,8 +24,13 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "error", "warn", "notice", 
 /// What the processes of one nginx share.
 pub struct Nginx {
     config: Config,
+    /// Where the configuration is read from, and what `-g` says.
+    source: (String, String),
     version: String,
-    listeners: Vec<(config::Listen, TcpListener)>,
+    /// Shared with the next configuration, which may listen on the same addresses.
+    listeners: Vec<(config::Listen, Rc<TcpListener>)>,
+    /// Whom the workers run as, if the master is root.
+    user: Option<(u32, u32)>,
     /// By server, where it has one.
     certificates: Vec<Option<Certificate>>,
     error_log: File,
@@ -103,7 +108,7 @@ pub async fn main(proc: Proc) -> i32 {
     if let Some(name) = signal {
         return send_signal(&proc, &config, &name).await;
     }
-    let nginx = match open(&proc, config, version, test).await {
+    let nginx = match open(&proc, config, (path.clone(), globals), version, test, &[]).await {
         Ok(nginx) => Rc::new(nginx),
         Err(code) => return code,
     };
@@ -154,7 +159,14 @@ async fn send_signal(proc: &Proc, config: &Config, name: &str) -> i32 {
 }
 
 /// Opens logs and sockets. The error is the exit code; it has been said.
-async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Result<Nginx, i32> {
+async fn open(
+    proc: &Proc,
+    config: Config,
+    source: (String, String),
+    version: String,
+    test: bool,
+    held: &[(config::Listen, Rc<TcpListener>)],
+) -> Result<Nginx, i32> {
     let error_log = match config.error_log.as_str() {
         "stderr" => proc.stderr(),
         path => match proc.open(path, OpenFlags::APPEND, 0o644) {
@@ -175,6 +187,13 @@ async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Resul
             }
         },
     };
+    let user = match &config.user {
+        Some(name) if proc.uid() == 0 => match ids(proc, name).await {
+            Some(ids) => Some(ids),
+            None => return Err(fail(proc, &format!("getpwnam(\"{name}\") failed")).await),
+        },
+        _ => None,
+    };
     let mut certificates = Vec::new();
     for server in &config.servers {
         let Some(path) = server.certificate.as_ref().filter(|_| server.listen.iter().any(|l| l.tls)) else {
@@ -193,22 +212,29 @@ async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Resul
     for listen in config.servers.iter().flat_map(|s| &s.listen) {
         wanted.entry(listen.address).or_insert_with(|| listen.clone()).tls |= listen.tls;
     }
-    let mut listeners = Vec::new();
+    let mut listeners: Vec<(config::Listen, Rc<TcpListener>)> = Vec::new();
+    for listen in wanted.values() {
+        if let Some((_, socket)) = held.iter().find(|(l, _)| l.address == listen.address) {
+            listeners.push((listen.clone(), socket.clone()));
+        }
+    }
     // As nginx does: whoever can't be bound is tried again, all of them five times.
     for round in 1..=BIND_TRIES {
         let mut failed = false;
         for (address, listen) in &wanted {
-            if listeners.iter().any(|(l, _): &(config::Listen, TcpListener)| l.address == *address) {
+            if listeners.iter().any(|(l, _)| l.address == *address) {
                 continue;
             }
             let options = ListenOptions { v6only: true, ..ListenOptions::default() };
             match proc.net().listen_with(proc, *address, options) {
-                Ok(socket) => listeners.push((listen.clone(), socket)),
+                Ok(socket) => listeners.push((listen.clone(), Rc::new(socket))),
+                // A test of the configuration beside a running nginx.
+                Err(Errno::EADDRINUSE) if test => {}
                 Err(error) => {
                     let text = format!("bind() to {address} failed ({}: {error})", error.number());
                     log(proc, &error_log, &config.level, "emerg", &text).await;
                     util::ignore(proc.eprint(&format!("nginx: [emerg] {text}\n")).await);
-                    if error != Errno::EADDRINUSE || test {
+                    if error != Errno::EADDRINUSE {
                         return Err(1);
                     }
                     failed = true;
@@ -230,6 +256,8 @@ async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Resul
     }
     Ok(Nginx {
         config,
+        source,
+        user,
         version,
         listeners,
         certificates,
@@ -240,7 +268,7 @@ async fn open(proc: &Proc, config: Config, version: String, test: bool) -> Resul
     })
 }
 
-async fn master(proc: Proc, nginx: Rc<Nginx>, title: String) -> i32 {
+async fn master(proc: Proc, mut nginx: Rc<Nginx>, title: String) -> i32 {
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::CHLD, Signal::USR1, Signal::WINCH] {
         proc.set_disposition(signal, Disposition::Catch);
     }
@@ -249,59 +277,65 @@ async fn master(proc: Proc, nginx: Rc<Nginx>, title: String) -> i32 {
     if let Err(error) = proc.write_file(&pid_file, format!("{}\n", proc.pid()).as_bytes()).await {
         return fail(&proc, &format!("open() \"{pid_file}\" failed ({}: {error})", error.number())).await;
     }
-    let notice = |text: String| {
-        let (nginx, proc) = (nginx.clone(), proc.clone());
-        async move { nginx.log(&proc, "notice", &text).await }
-    };
-    notice("using the \"epoll\" event method".into()).await;
-    notice(format!("nginx/{}", nginx.version)).await;
-    notice("built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1)".into()).await;
-    notice("OS: Linux 6.12.0".into()).await;
-    notice("getrlimit(RLIMIT_NOFILE): 1048576:1048576".into()).await;
-    notice("start worker processes".into()).await;
-    let mut workers: Vec<Pid> = Vec::new();
-    for _ in 0..nginx.config.workers {
-        let pid = start_worker(&proc, &nginx, workers.is_empty());
-        notice(format!("start worker process {pid}")).await;
-        workers.push(pid);
-    }
-    let mut ending = None;
+    nginx.log(&proc, "notice", "using the \"epoll\" event method").await;
+    nginx.log(&proc, "notice", &format!("nginx/{}", nginx.version)).await;
+    nginx.log(&proc, "notice", "built by gcc 12.2.0 (Debian 12.2.0-14+deb12u1)").await;
+    nginx.log(&proc, "notice", "OS: Linux 6.12.0").await;
+    nginx.log(&proc, "notice", "getrlimit(RLIMIT_NOFILE): 1048576:1048576").await;
+    let mut workers = start_workers(&proc, &nginx).await;
+    // Workers of an earlier configuration, told to end.
+    let mut retired: Vec<Pid> = Vec::new();
+    let mut ending = false;
     loop {
         let signal = proc.next_signal().await;
         let number = signal.number();
         match signal {
-            Signal::QUIT | Signal::TERM | Signal::INT if ending.is_none() => {
+            Signal::QUIT | Signal::TERM | Signal::INT if !ending => {
                 let word = if signal == Signal::QUIT { "shutting down" } else { "exiting" };
-                notice(format!("signal {number} ({signal}) received, {word}")).await;
-                ending = Some(signal);
-                for pid in &workers {
-                    // One that has just ended can't be signalled.
-                    let _ = proc.kill(i64::from(*pid), Some(signal));
-                }
+                nginx.log(&proc, "notice", &format!("signal {number} ({signal}) received, {word}")).await;
+                ending = true;
+                tell(&proc, workers.iter().chain(&retired), signal);
             }
-            Signal::HUP => {
-                notice(format!("signal {number} ({signal}) received, reconfiguring")).await;
+            Signal::HUP if !ending => {
+                nginx.log(&proc, "notice", &format!("signal {number} ({signal}) received, reconfiguring")).await;
+                nginx.log(&proc, "notice", "reconfiguring").await;
+                if let Some(next) = reload(&proc, &nginx).await {
+                    nginx = Rc::new(next);
+                    nginx.log(&proc, "notice", "using the \"epoll\" event method").await;
+                    tell(&proc, workers.iter(), Signal::QUIT);
+                    retired.append(&mut workers);
+                    workers = start_workers(&proc, &nginx).await;
+                }
             }
             Signal::CHLD => {}
             _ => continue,
         }
         while let Ok(Some((pid, status))) = proc.try_wait_any() {
-            notice(format!("signal 17 (SIGCHLD) received from {pid}")).await;
-            let Some(at) = workers.iter().position(|w| *w == pid) else { continue };
+            nginx.log(&proc, "notice", &format!("signal 17 (SIGCHLD) received from {pid}")).await;
+            let at = workers.iter().position(|w| *w == pid);
+            if at.is_none() && !retired.contains(&pid) {
+                continue;
+            }
+            match status {
+                ExitStatus::Exited(code) => {
+                    nginx.log(&proc, "notice", &format!("worker process {pid} exited with code {code}")).await;
+                }
+                ExitStatus::Signaled(by) => {
+                    let text = format!("worker process {pid} exited on signal {}", by.number());
+                    nginx.log(&proc, "alert", &text).await;
+                }
+            }
+            retired.retain(|w| *w != pid);
+            let Some(at) = at else { continue };
             workers.remove(at);
-            let how = match status {
-                ExitStatus::Exited(code) => ("notice", format!("worker process {pid} exited with code {code}")),
-                ExitStatus::Signaled(s) => ("alert", format!("worker process {pid} exited on signal {}", s.number())),
-            };
-            nginx.log(&proc, how.0, &how.1).await;
-            if ending.is_none() {
+            if !ending {
                 let new = start_worker(&proc, &nginx, at == 0);
-                notice(format!("start worker process {new}")).await;
+                nginx.log(&proc, "notice", &format!("start worker process {new}")).await;
                 workers.insert(at, new);
             }
         }
-        if ending.is_some() && workers.is_empty() {
-            notice("exit".into()).await;
+        if ending && workers.is_empty() && retired.is_empty() {
+            nginx.log(&proc, "notice", "exit").await;
             // Nobody is left who could want it.
             let _ = proc.unlink(&pid_file);
             return 0;
@@ -309,11 +343,46 @@ async fn master(proc: Proc, nginx: Rc<Nginx>, title: String) -> i32 {
     }
 }
 
+/// Signals workers; one that has just ended doesn't hear it.
+fn tell<'a>(proc: &Proc, workers: impl Iterator<Item = &'a Pid>, signal: Signal) {
+    for pid in workers {
+        let _ = proc.kill(i64::from(*pid), Some(signal));
+    }
+}
+
+/// The configuration as it is now, with the sockets that are already there. `None` keeps the old one;
+/// why has been said.
+async fn reload(proc: &Proc, old: &Nginx) -> Option<Nginx> {
+    let (path, globals) = &old.source;
+    match config::load(proc, path, globals).await {
+        Ok(config) => open(proc, config, old.source.clone(), old.version.clone(), false, &old.listeners).await.ok(),
+        Err(text) => {
+            old.log(proc, "emerg", &text).await;
+            None
+        }
+    }
+}
+
+async fn start_workers(proc: &Proc, nginx: &Rc<Nginx>) -> Vec<Pid> {
+    nginx.log(proc, "notice", "start worker processes").await;
+    let mut workers = Vec::new();
+    for _ in 0..nginx.config.workers {
+        let pid = start_worker(proc, nginx, workers.is_empty());
+        nginx.log(proc, "notice", &format!("start worker process {pid}")).await;
+        workers.push(pid);
+    }
+    workers
+}
+
 /// Forks a worker. Connections are the first one's work: the others would only wait beside it.
 fn start_worker(proc: &Proc, nginx: &Rc<Nginx>, first: bool) -> Pid {
     let nginx = nginx.clone();
     proc.fork(Vec::new(), Group::Inherit, move |proc| async move {
         proc.set_title("nginx: worker process");
+        if let (0, Some((uid, gid))) = (proc.uid(), nginx.user) {
+            // Root may become anyone.
+            let _ = proc.set_ids(uid, gid);
+        }
         for signal in [Signal::CHLD, Signal::HUP, Signal::USR1, Signal::WINCH] {
             proc.set_disposition(signal, Disposition::Ignore);
         }
@@ -332,5 +401,17 @@ fn start_worker(proc: &Proc, nginx: &Rc<Nginx>, first: bool) -> Pid {
         nginx.log(&proc, "notice", "exiting").await;
         nginx.log(&proc, "notice", "exit").await;
         0
+    })
+}
+
+/// A user's uid and gid, by /etc/passwd.
+async fn ids(proc: &Proc, name: &str) -> Option<(u32, u32)> {
+    let text = util::text(proc.read_file("/etc/passwd").await.ok()?);
+    text.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        match fields.as_slice() {
+            [user, _, uid, gid, ..] if *user == name => Some((uid.parse().ok()?, gid.parse().ok()?)),
+            _ => None,
+        }
     })
 }
