@@ -221,10 +221,10 @@ fn normalise(path: &str) -> String {
 fn fixed(proc: &Proc, nginx: &Nginx, request: &Request, status: u16, text: &str, keep: bool) -> Response {
     let host = request.headers.get("host").unwrap_or_default();
     let text = text
+        .replace("$hostname", &proc.hostname())
         .replace("$host", host.split(':').next().unwrap_or_default())
         .replace("$request_uri", &request.target)
         .replace("$uri", request.path())
-        .replace("$hostname", &proc.hostname())
         .replace("\\n", "\n");
     match status {
         301..=303 | 307 | 308 => {
