@@ -3,6 +3,7 @@
 //! the one trait between clients and cluster.
 
 pub mod client;
+pub mod decode;
 pub mod duration;
 pub mod error;
 pub mod field;
@@ -10,6 +11,7 @@ pub mod names;
 pub mod object;
 pub mod quantity;
 pub mod resources;
+pub mod schema;
 pub mod selector;
 
 pub use client::{ApiClient, Result};
