@@ -112,7 +112,13 @@ fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
 
 /// The regular files below `dir`, by path relative to it.
 fn workspace(dir: &Path) -> io::Result<BTreeMap<String, Vec<u8>>> {
-    fn walk(dir: &Path, prefix: &str, depth: usize, files: &mut BTreeMap<String, Vec<u8>>, bytes: &mut u64) -> io::Result<()> {
+    fn walk(
+        dir: &Path,
+        prefix: &str,
+        depth: usize,
+        files: &mut BTreeMap<String, Vec<u8>>,
+        bytes: &mut u64,
+    ) -> io::Result<()> {
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());

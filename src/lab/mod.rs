@@ -1,1 +1,235 @@
-//! lab
+//! One laboratory: a cluster, a workstation beside it, and the workspace's files. Inputs go in,
+//! history comes out.
+//!
+//! Invariants:
+//! - All that a laboratory shows is a function of its [`Config`] and its inputs, each at its virtual
+//!   time. [`Lab::replay`] is the proof and the way back in time.
+//! - An input is taken when everything that could run at its instant has run, so where it falls in
+//!   the order of things doesn't depend on how the work was cut into slices.
+
+mod cluster;
+mod command;
+pub mod headless;
+mod terminal;
+pub mod view;
+mod workstation;
+
+use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
+
+pub use self::cluster::{Cluster, NodeSize};
+use self::{terminal::Terminal, view::View, workstation::Workstation};
+use crate::sim::{Reached, Sim, SimTime};
+
+/// The cluster is this old when a laboratory opens, so its nodes are ready.
+pub const ORIGIN: SimTime = SimTime::from_nanos(60_000_000_000);
+
+/// How long [`Lab::step`] looks ahead for something to happen.
+const MAX_STEP: Duration = Duration::from_secs(3600);
+
+/// What a laboratory starts from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub seed: u64,
+    /// Nodes beside the control plane.
+    pub workers: usize,
+    pub node: NodeSize,
+    /// The workspace: contents by path relative to it.
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { seed: 1, workers: 2, node: NodeSize::default(), files: BTreeMap::new() }
+    }
+}
+
+impl Config {
+    /// The workspace that a first visit finds: the two Pods of the introduction.
+    pub fn introduction() -> Config {
+        let files = [
+            ("kubia-http.yaml", include_str!("workspace/kubia-http.yaml")),
+            ("kubia-ssl.yaml", include_str!("workspace/kubia-ssl.yaml")),
+        ];
+        let files = files.map(|(path, text)| (path.to_string(), text.as_bytes().to_vec())).into();
+        Config { files, ..Config::default() }
+    }
+}
+
+/// What a person does to a laboratory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Keys typed into the terminal, as a terminal sends them.
+    Type(Vec<u8>),
+    Resize {
+        columns: u16,
+        rows: u16,
+    },
+    WriteFile {
+        path: String,
+        data: Vec<u8>,
+    },
+    RemoveFile {
+        path: String,
+    },
+    RenameFile {
+        from: String,
+        to: String,
+    },
+    /// `kubectl apply -f PATH`: typed for the person if the terminal is at its prompt, run beside it
+    /// otherwise.
+    Apply {
+        path: String,
+    },
+    StopNode(String),
+    StartNode(String),
+}
+
+/// A running laboratory.
+pub struct Lab {
+    sim: Sim,
+    cluster: Rc<Cluster>,
+    workstation: Workstation,
+    terminal: Terminal,
+    inputs: Vec<(SimTime, Input)>,
+    pending: Vec<Input>,
+}
+
+impl Lab {
+    /// Opens a laboratory at [`ORIGIN`]: the cluster is up, the shell is at its prompt.
+    pub fn new(config: &Config) -> Lab {
+        let sim = cluster::new_sim(config.seed);
+        let cluster = Cluster::start(&sim, config);
+        let workstation = Workstation::start(&sim, &cluster, &config.files);
+        sim.run_until(ORIGIN, u64::MAX);
+        let terminal = Terminal::open(&sim, &workstation);
+        sim.run_ready(u64::MAX);
+        Lab { sim, cluster, workstation, terminal, inputs: Vec::new(), pending: Vec::new() }
+    }
+
+    /// The laboratory as it was at `until`, after `inputs`.
+    pub fn replay(config: &Config, inputs: &[(SimTime, Input)], until: SimTime) -> Lab {
+        let mut lab = Lab::new(config);
+        for (time, input) in inputs.iter().take_while(|(time, _)| *time <= until) {
+            lab.advance(*time, u64::MAX);
+            lab.input(input.clone());
+        }
+        lab.advance(until.max(ORIGIN), u64::MAX);
+        lab
+    }
+
+    /// Virtual time; a laboratory opens at [`ORIGIN`].
+    pub fn now(&self) -> SimTime {
+        self.sim.now()
+    }
+
+    /// The calendar time on the cluster's clocks.
+    pub fn wall(&self) -> jiff::Timestamp {
+        self.sim.wall()
+    }
+
+    /// Everything done so far, oldest first: with the config, all that is needed to be here again.
+    pub fn inputs(&self) -> &[(SimTime, Input)] {
+        &self.inputs
+    }
+
+    /// Takes an input at the present instant (with the next [`Lab::advance`] if work is left at it).
+    pub fn input(&mut self, input: Input) {
+        self.pending.push(input);
+        self.settle(10_000);
+    }
+
+    /// Runs until virtual time `until`, with at most about `budget` task polls.
+    pub fn advance(&mut self, until: SimTime, budget: u64) -> Reached {
+        match self.settle(budget) {
+            0 => Reached::Budget,
+            left => self.sim.run_until(until, left),
+        }
+    }
+
+    /// Goes on to the next instant at which an onlooker sees something change. False if `budget`
+    /// polls or an hour went by without.
+    pub fn step(&mut self, budget: u64) -> bool {
+        let (polls, start) = (self.sim.polls(), self.now());
+        let seen = self.view().changes();
+        if self.settle(budget) == 0 {
+            return false;
+        }
+        while self.view().changes() == seen {
+            let left = budget.saturating_sub(self.sim.polls() - polls);
+            if left == 0 || self.now().since(start) > MAX_STEP || !self.sim.step(left) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Changes whenever anything may have changed but the time.
+    pub fn revision(&self) -> u64 {
+        self.sim.polls() + self.inputs.len() as u64
+    }
+
+    pub fn cluster(&self) -> &Rc<Cluster> {
+        &self.cluster
+    }
+
+    /// The objects now, and how they came to be so.
+    pub fn view(&self) -> Ref<'_, View> {
+        self.cluster.observer().view()
+    }
+
+    /// What the terminal has to show since the last call.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        self.terminal.take_output()
+    }
+
+    /// What commands that ran beside the terminal had to say since the last call.
+    pub fn take_notices(&mut self) -> Vec<String> {
+        self.terminal.take_notices()
+    }
+
+    /// The workspace's files: contents by path.
+    pub fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        self.workstation.files()
+    }
+
+    /// Changes whenever a file of the workspace does.
+    pub fn files_revision(&self) -> u64 {
+        self.workstation.files_revision()
+    }
+
+    /// Runs what is left of this instant and takes waiting inputs. Returns what is left of `budget`.
+    fn settle(&mut self, budget: u64) -> u64 {
+        let mut left = self.sim.run_ready(budget);
+        while left > 0 && !self.pending.is_empty() {
+            let input = self.pending.remove(0);
+            self.take(&input);
+            self.inputs.push((self.now(), input));
+            left = self.sim.run_ready(left);
+        }
+        left
+    }
+
+    fn take(&mut self, input: &Input) {
+        match input {
+            Input::Type(bytes) => self.terminal.type_bytes(bytes),
+            Input::Resize { columns, rows } => self.terminal.resize(*columns, *rows),
+            Input::WriteFile { path, data } => self.workstation.write_file(path, data),
+            Input::RemoveFile { path } => self.workstation.remove_file(path),
+            Input::RenameFile { from, to } => self.workstation.rename_file(from, to),
+            Input::Apply { path } => self.terminal.apply(&self.workstation, path),
+            Input::StopNode(name) => {
+                self.cluster.stop_node(name);
+            }
+            Input::StartNode(name) => {
+                self.cluster.start_node(name);
+            }
+        }
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // Tasks hold handles on all the rest.
+        self.sim.shutdown();
+    }
+}

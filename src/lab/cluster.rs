@@ -1,0 +1,197 @@
+//! The cluster: a network, an apiserver, and nodes with a kubelet each; kind's shape by default.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    rc::Rc,
+    time::Duration,
+};
+
+use super::{Config, view::Observer};
+use crate::{
+    api::ApiClient,
+    apiserver::ApiServer,
+    controllers,
+    kubelet::{Kubelet, NodeConfig},
+    os::{Filesystem, FsImage, Machine, NetNs, Network},
+    programs::Programs,
+    registry::Catalogue,
+    scheduler::{self, Scheduler},
+    sim::Sim,
+};
+
+/// When every laboratory's cluster was switched on.
+const EPOCH: &str = "2026-09-01T08:00:00Z";
+
+/// The network that nodes and the workstation share, as kind's Docker network has it.
+const NODE_NETWORK: Ipv4Addr = Ipv4Addr::new(172, 18, 0, 0);
+const NODE_PREFIX: u8 = 16;
+/// 10.244.0.0/16 holds 256 nodes' ranges of 256 addresses; bigger clusters take 10.128.0.0/9.
+const POD_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 0);
+const BIG_POD_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 0);
+
+/// Hosts of the outside world that answer a ping, and how far away they are.
+const REMOTE_HOSTS: [(Ipv4Addr, Duration); 2] =
+    [(Ipv4Addr::new(1, 1, 1, 1), Duration::from_millis(11)), (Ipv4Addr::new(8, 8, 8, 8), Duration::from_millis(14))];
+
+/// What a node has to give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeSize {
+    pub cpu_millis: u64,
+    pub memory_bytes: u64,
+    pub pods: u32,
+}
+
+impl Default for NodeSize {
+    fn default() -> NodeSize {
+        NodeSize { cpu_millis: 4000, memory_bytes: 8 << 30, pods: 110 }
+    }
+}
+
+struct Node {
+    machine: Machine,
+    config: NodeConfig,
+    /// `None` while the node is stopped.
+    kubelet: RefCell<Option<Kubelet>>,
+}
+
+/// A running cluster.
+pub struct Cluster {
+    sim: Sim,
+    network: Network,
+    server: Rc<ApiServer>,
+    scheduler: Rc<Scheduler>,
+    observer: Observer,
+    catalogue: Rc<Catalogue>,
+    nodes: BTreeMap<String, Node>,
+}
+
+/// A simulation whose clock starts with the cluster.
+pub(super) fn new_sim(seed: u64) -> Sim {
+    Sim::new(seed, EPOCH.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH))
+}
+
+impl Cluster {
+    pub(super) fn start(sim: &Sim, config: &Config) -> Rc<Cluster> {
+        let network = Network::new(sim);
+        for (addr, distance) in REMOTE_HOSTS {
+            network.add_remote(IpAddr::V4(addr), distance);
+        }
+        let server = ApiServer::new(sim);
+        let client: Rc<dyn ApiClient> = server.clone();
+        let observer = Observer::start(sim, &client);
+        let tap = observer.clone();
+        network.set_tap(move |event| tap.net_event(event));
+        controllers::start(sim, &client);
+        let scheduler = scheduler::start(sim, client, "podarium-control-plane");
+        let mut cluster = Cluster {
+            sim: sim.clone(),
+            network,
+            server,
+            scheduler,
+            observer,
+            catalogue: Rc::new(Catalogue::load()),
+            nodes: BTreeMap::new(),
+        };
+        for index in 0..=config.workers {
+            cluster.add_node(index, config);
+        }
+        Rc::new(cluster)
+    }
+
+    fn add_node(&mut self, index: usize, config: &Config) {
+        let control_plane = index == 0;
+        let name = match index {
+            0 => "podarium-control-plane".to_string(),
+            1 => "podarium-worker".to_string(),
+            n => format!("podarium-worker{n}"),
+        };
+        let offset = u32::try_from(index).unwrap_or(u32::MAX);
+        let internal_ip = Ipv4Addr::from(u32::from(NODE_NETWORK).wrapping_add(2).wrapping_add(offset));
+        let pods = if config.workers < 256 { POD_NETWORK } else { BIG_POD_NETWORK };
+        let pod_network = Ipv4Addr::from(u32::from(pods).wrapping_add(offset << 8));
+        let net = self.network.namespace(&name);
+        self.attach(&net, &internal_ip.to_string());
+        let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
+        let programs = Rc::new(Programs::default());
+        let machine = Machine::new(&self.sim, &self.network, programs, &name, net, root);
+        let config = NodeConfig {
+            name: name.clone(),
+            cpu_millis: config.node.cpu_millis,
+            memory_bytes: config.node.memory_bytes,
+            max_pods: config.node.pods,
+            internal_ip,
+            pod_network,
+            control_plane,
+        };
+        let node = Node { machine, config, kubelet: RefCell::default() };
+        node.kubelet.replace(Some(self.start_kubelet(&node)));
+        self.nodes.insert(name, node);
+    }
+
+    fn start_kubelet(&self, node: &Node) -> Kubelet {
+        Kubelet::start(&self.sim, &self.server, &node.machine, &self.catalogue, node.config.clone())
+    }
+
+    /// Puts a machine on the nodes' network.
+    pub(super) fn attach(&self, net: &NetNs, addr: &str) {
+        let gateway = IpAddr::V4(Ipv4Addr::from(u32::from(NODE_NETWORK) + 1));
+        if let Ok(addr) = addr.parse() {
+            let added = net.add_interface("eth0", addr, NODE_PREFIX, Some(gateway));
+            debug_assert!(added.is_ok(), "addresses are given out once");
+        }
+    }
+
+    pub fn client(&self) -> Rc<dyn ApiClient> {
+        self.server.clone()
+    }
+
+    pub fn server(&self) -> &Rc<ApiServer> {
+        &self.server
+    }
+
+    pub fn scheduler(&self) -> &Rc<Scheduler> {
+        &self.scheduler
+    }
+
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    pub(super) fn observer(&self) -> &Observer {
+        &self.observer
+    }
+
+    /// By name: is the machine on?
+    pub fn machines(&self) -> BTreeMap<String, bool> {
+        self.nodes.iter().map(|(name, node)| (name.clone(), node.kubelet.borrow().is_some())).collect()
+    }
+
+    /// What only the node itself can tell of its pods; `None` if there is no such node or it is off.
+    pub fn with_kubelet<T>(&self, node: &str, look: impl FnOnce(&Kubelet) -> T) -> Option<T> {
+        self.nodes.get(node)?.kubelet.borrow().as_ref().map(look)
+    }
+
+    /// Pulls a node's plug. False if there is no such node or it is off already.
+    pub fn stop_node(&self, name: &str) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        let kubelet = node.kubelet.take();
+        if let Some(kubelet) = &kubelet {
+            kubelet.stop();
+        }
+        kubelet.is_some()
+    }
+
+    /// Boots a stopped node. False if there is no such node or it is on already.
+    pub fn start_node(&self, name: &str) -> bool {
+        let Some(node) = self.nodes.get(name) else { return false };
+        if node.kubelet.borrow().is_some() {
+            return false;
+        }
+        node.machine.power_on();
+        let kubelet = self.start_kubelet(node);
+        node.kubelet.replace(Some(kubelet));
+        true
+    }
+}
