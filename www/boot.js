@@ -22,6 +22,6 @@
     if (!running) fail("The program could not be loaded. Is the connection there, and the browser recent?", String(event.reason));
   });
   globalThis.addEventListener("error", (event) => {
-    if (!running && event.target?.tagName === "SCRIPT") fail("The program could not be loaded.", event.target.src);
+    if (!running) fail("The program could not be loaded. Is the connection there, and the browser recent?", event.message ?? event.target?.src ?? "");
   }, true);
 })();

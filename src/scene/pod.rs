@@ -107,7 +107,7 @@ impl Picture<'_> {
         let hostname = self.facts.inside.as_ref().map(|i| i.hostname.as_str()).filter(|h| !h.is_empty());
         let hostname = hostname.or(spec.and_then(|s| s.hostname.as_deref())).unwrap_or(self.facts.name());
         let one_tree = spec.and_then(|s| s.share_process_namespace).unwrap_or(false);
-        let plates = [
+        let mut plates = vec![
             (
                 "net",
                 if host { "the node's network" } else { "network namespace" },
@@ -116,8 +116,11 @@ impl Picture<'_> {
             ),
             ("uts", "one hostname", hostname.to_owned(), true),
             ("ipc", "one IPC", String::new(), true),
-            ("pid", if one_tree { "one process tree" } else { "own process trees" }, String::new(), one_tree),
         ];
+        // Without it each container shows its own.
+        if one_tree {
+            plates.push(("pid", "one process tree", String::new(), true));
+        }
         let (mut x, mut y) = (self.left + 20.0, 2.0);
         let mut first_row = true;
         for (key, words, value, set) in plates {
@@ -259,10 +262,11 @@ impl Picture<'_> {
                 lines.push(Line::Bar(left, ((whole - left) / whole).clamp(0.0, 1.0)));
             }
         }
-        if let Some(waiting) = facts.state().and_then(|s| s.waiting.as_ref()) {
-            if !matches!(waiting.reason.as_deref(), Some("CrashLoopBackOff")) {
-                lines.extend(words("quiet", waiting.message.as_deref().unwrap_or(""), room, 3));
-            }
+        // A crash's message repeats what the card says already.
+        if let Some(waiting) = facts.state().and_then(|s| s.waiting.as_ref())
+            && waiting.reason.as_deref() != Some("CrashLoopBackOff")
+        {
+            lines.extend(words("quiet", waiting.message.as_deref().unwrap_or(""), room, 3));
         }
         if let Some(inside) = inside {
             for row in tree(&inside.processes, 5) {
@@ -413,8 +417,10 @@ impl Picture<'_> {
         let (w, h) = if self.across { (64.0, 30.0) } else { (56.0, 26.0) };
         g.rect("port-box", x - w / 2.0, y - h / 2.0, w, h, 7.0);
         g.text("mono middle number", x, y + 5.0, port.number.to_string());
-        if self.across {
-            g.text("quiet small middle", x, y - 22.0, note);
+        if self.across && listens {
+            g.text("quiet small", x + w / 2.0 + 7.0, y - 8.0, note);
+        } else if self.across {
+            g.text("faint small middle", x, y - 22.0, note);
         } else if !listens {
             g.text("faint small middle", x, y + 25.0, "idle");
         } else if !note.is_empty() {

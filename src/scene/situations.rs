@@ -108,7 +108,6 @@ frame [frame]
 plate-net [plate net] network namespace | 10.244.1.7
 plate-uts [plate uts] one hostname | kubia-ssl
 plate-ipc [plate ipc] one IPC
-plate-pid [plate pid unset] own process trees
 rail [rail] node | 172.18.0.3 | eth0 | lo
 request-7 [request] GET / from kubia-http
 port-8080 [port open] already bound | 8080 | http

@@ -42,7 +42,7 @@ pub fn build(facts: &PodFacts) -> Option<Why> {
         w.field = Some("spec".into());
         return Some(w);
     }
-    if let Some(w) = containers.iter().enumerate().find_map(|(_, c)| trouble(facts, c, &containers)) {
+    if let Some(w) = containers.iter().find_map(|c| trouble(facts, c, &containers)) {
         return Some(w);
     }
     match facts.phase() {

@@ -1,0 +1,289 @@
+//! What an onlooker knows: the objects as the API reports them now, and how pods came to be so.
+//!
+//! It is fed by watches, as any client of a cluster could be, and by the network's tap. Histories are
+//! bounded: the oldest records go first.
+
+use std::{
+    cell::{Ref, RefCell},
+    collections::{BTreeMap, VecDeque},
+    rc::Rc,
+};
+
+use k8s_openapi::api::core::v1::{ContainerState as ApiState, ContainerStatus, Event, Node, Pod};
+
+use crate::{
+    api::{
+        ApiClient, Kind, Object, Resource,
+        client::{ListOptions, WatchEvent},
+    },
+    os::net::NetEvent,
+    sim::{Sim, SimTime},
+};
+
+const MAX_RECORDS_PER_POD: usize = 4096;
+const MAX_GONE_PODS: usize = 256;
+const MAX_NET_EVENTS: usize = 2048;
+
+/// The state of one container at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    Waiting { reason: String },
+    Running,
+    Terminated { reason: String, exit_code: i32 },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerRecord {
+    pub name: String,
+    pub init: bool,
+    pub state: ContainerState,
+    pub ready: bool,
+    pub restarts: i32,
+}
+
+/// What a pod's status said at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodRecord {
+    pub phase: String,
+    pub reason: Option<String>,
+    pub deleting: bool,
+    /// (type, status, message)
+    pub conditions: Vec<(String, String, Option<String>)>,
+    pub containers: Vec<ContainerRecord>,
+}
+
+impl PodRecord {
+    fn of(pod: &Pod) -> PodRecord {
+        let status = pod.status.as_ref();
+        let record = |init: bool, c: &ContainerStatus| ContainerRecord {
+            name: c.name.clone(),
+            init,
+            state: container_state(c.state.as_ref()),
+            ready: c.ready,
+            restarts: c.restart_count,
+        };
+        let statuses = |list: Option<&Vec<ContainerStatus>>, init: bool| -> Vec<ContainerRecord> {
+            list.into_iter().flatten().map(|c| record(init, c)).collect()
+        };
+        let mut containers = statuses(status.and_then(|s| s.init_container_statuses.as_ref()), true);
+        containers.extend(statuses(status.and_then(|s| s.container_statuses.as_ref()), false));
+        PodRecord {
+            phase: status.and_then(|s| s.phase.clone()).unwrap_or_default(),
+            reason: status.and_then(|s| s.reason.clone()),
+            deleting: pod.metadata.deletion_timestamp.is_some(),
+            conditions: status
+                .and_then(|s| s.conditions.as_ref())
+                .into_iter()
+                .flatten()
+                .map(|c| (c.type_.clone(), c.status.clone(), c.message.clone()))
+                .collect(),
+            containers,
+        }
+    }
+}
+
+fn container_state(state: Option<&ApiState>) -> ContainerState {
+    let Some(state) = state else { return ContainerState::Waiting { reason: String::new() } };
+    if state.running.is_some() {
+        return ContainerState::Running;
+    }
+    if let Some(t) = &state.terminated {
+        return ContainerState::Terminated { reason: t.reason.clone().unwrap_or_default(), exit_code: t.exit_code };
+    }
+    let reason = state.waiting.as_ref().and_then(|w| w.reason.clone()).unwrap_or_default();
+    ContainerState::Waiting { reason }
+}
+
+/// The life of one pod.
+#[derive(Clone, Debug)]
+pub struct PodHistory {
+    pub uid: String,
+    pub namespace: String,
+    pub name: String,
+    pub node: Option<String>,
+    pub created: SimTime,
+    pub removed: Option<SimTime>,
+    /// Changes of status, oldest first; no two neighbours are equal.
+    pub records: VecDeque<(SimTime, PodRecord)>,
+    /// Events about the pod as they were reported, repeats included.
+    pub events: VecDeque<(SimTime, Rc<Event>)>,
+}
+
+/// The objects now, and the pods' histories.
+#[derive(Default)]
+pub struct View {
+    pods: BTreeMap<(String, String), Rc<Pod>>,
+    nodes: BTreeMap<String, Rc<Node>>,
+    histories: BTreeMap<String, PodHistory>,
+    gone: VecDeque<String>,
+    net: VecDeque<NetEvent>,
+    changes: u64,
+}
+
+impl View {
+    /// By namespace and name.
+    pub fn pods(&self) -> impl Iterator<Item = &Rc<Pod>> {
+        self.pods.values()
+    }
+
+    pub fn pod(&self, namespace: &str, name: &str) -> Option<&Rc<Pod>> {
+        self.pods.get(&(namespace.to_string(), name.to_string()))
+    }
+
+    /// By name.
+    pub fn nodes(&self) -> impl Iterator<Item = &Rc<Node>> {
+        self.nodes.values()
+    }
+
+    pub fn node(&self, name: &str) -> Option<&Rc<Node>> {
+        self.nodes.get(name)
+    }
+
+    pub fn history(&self, uid: &str) -> Option<&PodHistory> {
+        self.histories.get(uid)
+    }
+
+    /// By uid; the pods that are gone are kept for a while.
+    pub fn histories(&self) -> impl Iterator<Item = &PodHistory> {
+        self.histories.values()
+    }
+
+    /// What happened on the network lately, oldest first.
+    pub fn net_events(&self) -> impl DoubleEndedIterator<Item = &NetEvent> {
+        self.net.iter()
+    }
+
+    /// Counts everything that an onlooker could notice; heartbeats don't count.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    fn net_event(&mut self, event: &NetEvent) {
+        if self.net.len() == MAX_NET_EVENTS {
+            self.net.pop_front();
+        }
+        self.net.push_back(event.clone());
+        self.changes += 1;
+    }
+
+    fn pod_written(&mut self, now: SimTime, pod: &Rc<Pod>) {
+        let history = self.histories.entry(pod.uid().to_string()).or_insert_with(|| PodHistory {
+            uid: pod.uid().to_string(),
+            namespace: pod.namespace().to_string(),
+            name: pod.name().to_string(),
+            node: None,
+            created: now,
+            removed: None,
+            records: VecDeque::new(),
+            events: VecDeque::new(),
+        });
+        history.node = pod.spec.as_ref().and_then(|s| s.node_name.clone());
+        let record = PodRecord::of(pod);
+        if history.records.back().is_none_or(|(_, last)| *last != record) {
+            if history.records.len() == MAX_RECORDS_PER_POD {
+                history.records.pop_front();
+            }
+            history.records.push_back((now, record));
+            self.changes += 1;
+        }
+        self.pods.insert((pod.namespace().to_string(), pod.name().to_string()), pod.clone());
+    }
+
+    fn pod_removed(&mut self, now: SimTime, pod: &Pod) {
+        self.changes += 1;
+        let key = (pod.namespace().to_string(), pod.name().to_string());
+        if self.pods.get(&key).is_some_and(|p| p.uid() == pod.uid()) {
+            self.pods.remove(&key);
+        }
+        if let Some(history) = self.histories.get_mut(pod.uid()) {
+            history.removed = Some(now);
+            self.gone.push_back(pod.uid().to_string());
+            if self.gone.len() > MAX_GONE_PODS
+                && let Some(oldest) = self.gone.pop_front()
+            {
+                self.histories.remove(&oldest);
+            }
+        }
+    }
+
+    fn node_written(&mut self, node: &Rc<Node>) {
+        let visible = |n: &Node| {
+            let conditions: Vec<_> = n
+                .status
+                .as_ref()
+                .and_then(|s| s.conditions.as_ref())
+                .into_iter()
+                .flatten()
+                .map(|c| (c.type_.clone(), c.status.clone()))
+                .collect();
+            (n.spec.clone(), conditions)
+        };
+        if self.nodes.get(node.name()).is_none_or(|old| visible(old) != visible(node)) {
+            self.changes += 1;
+        }
+        self.nodes.insert(node.name().to_string(), node.clone());
+    }
+
+    fn event_written(&mut self, now: SimTime, event: &Rc<Event>) {
+        let Some(uid) = &event.involved_object.uid else { return };
+        if let Some(history) = self.histories.get_mut(uid) {
+            if history.events.len() == MAX_RECORDS_PER_POD {
+                history.events.pop_front();
+            }
+            history.events.push_back((now, event.clone()));
+            self.changes += 1;
+        }
+    }
+}
+
+/// Keeps a [`View`] up to date.
+#[derive(Clone, Default)]
+pub struct Observer(Rc<RefCell<View>>);
+
+impl Observer {
+    /// Starts watching.
+    pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) -> Observer {
+        let observer = Observer::default();
+        for kind in [Kind::Node, Kind::Pod, Kind::Event] {
+            let (observer, sim_, client) = (observer.clone(), sim.clone(), client.clone());
+            sim.spawn(async move {
+                // A watch ends only if its version was too old: begin anew from what exists.
+                while let Ok(mut watch) = client.watch(kind, "", ListOptions::default()).await {
+                    while let Some(event) = watch.recv().await {
+                        observer.apply(sim_.now(), &event);
+                    }
+                }
+            });
+        }
+        observer
+    }
+
+    pub fn view(&self) -> Ref<'_, View> {
+        self.0.borrow()
+    }
+
+    pub(super) fn net_event(&self, event: &NetEvent) {
+        self.0.borrow_mut().net_event(event);
+    }
+
+    fn apply(&self, now: SimTime, event: &WatchEvent) {
+        let mut view = self.0.borrow_mut();
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => match object {
+                Object::Pod(pod) => view.pod_written(now, pod),
+                Object::Node(node) => view.node_written(node),
+                Object::Event(event) => view.event_written(now, event),
+                _ => {}
+            },
+            WatchEvent::Deleted(object) => match object {
+                Object::Pod(pod) => view.pod_removed(now, pod),
+                Object::Node(node) => {
+                    view.nodes.remove(node.name());
+                    view.changes += 1;
+                }
+                _ => {}
+            },
+            WatchEvent::Error(_) => {}
+        }
+    }
+}
