@@ -158,7 +158,7 @@ impl Picture<'_> {
         let cards_right = self.right - 20.0;
         let n = shown.len().max(1) as f64;
         let w = if self.across {
-            ((cards_right - cards_left - (n - 1.0) * GAP) / n).min(420.0)
+            ((cards_right - cards_left - (n - 1.0) * GAP) / n).min(if n > 1.0 { 420.0 } else { 560.0 })
         } else {
             cards_right - cards_left
         };
@@ -185,7 +185,8 @@ impl Picture<'_> {
         let volumes = self.volumes();
         let frame_bottom = bottom + if self.across && !volumes.is_empty() { 50.0 } else { 24.0 };
         let frame_top = 15.0;
-        let mut frame = Group::new("frame", "frame", "");
+        let there = self.has_address();
+        let mut frame = Group::new("frame", if there { "frame" } else { "frame unset" }, "");
         frame.rect("frame-box", self.left, frame_top, self.right - self.left, frame_bottom - frame_top, 18.0);
         self.groups.insert(0, frame);
         self.rail(&cards, rail_y, steps_y + 18.0, frame_bottom);
@@ -301,7 +302,7 @@ impl Picture<'_> {
             }
         }
         let h = 38.0 + lines.len() as f64 * LINE + 10.0;
-        Card { facts, mark, state, lines, x: 0.0, y: 0.0, w, h: h.max(96.0) }
+        Card { facts, mark, state, lines, x: 0.0, y: 0.0, w, h: h.max(72.0) }
     }
 
     fn shared_tree(&mut self, x: f64, bottom: f64, w: f64) -> f64 {
@@ -320,8 +321,7 @@ impl Picture<'_> {
 
     /// The rail with its ports.
     fn rail(&mut self, cards: &[Card], rail_y: f64, column_top: f64, frame_bottom: f64) {
-        let ip = self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).is_some_and(|ip| !ip.is_empty());
-        let mut g = Group::new("rail", if ip { "rail" } else { "rail unset" }, "eth0 and lo");
+        let mut g = Group::new("rail", if self.has_address() { "rail" } else { "rail unset" }, "eth0 and lo");
         let mut marks = Vec::new();
         if self.across {
             let (from, to) = (self.left + 14.0, self.right - 44.0);
@@ -373,13 +373,21 @@ impl Picture<'_> {
         self.groups.push(g);
         // What travels passes under the ports.
         self.travel(&marks, rail_y, column_top);
-        for (port, (_, x, y)) in self.ports.iter().zip(&marks) {
-            let g = self.port(port, *x, *y, cards);
+        for (i, port) in self.ports.iter().enumerate() {
+            let (_, x, y) = marks[i];
+            let next = marks.get(i + 1).map_or(self.right - 38.0, |m| m.1);
+            let g = self.port(port, x, y, next, cards);
             self.groups.push(g);
         }
     }
 
-    fn port(&self, port: &Port, x: f64, y: f64, cards: &[Card]) -> Group {
+    /// The namespace is there from the sandbox on, and with it the address.
+    fn has_address(&self) -> bool {
+        self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).is_some_and(|ip| !ip.is_empty())
+    }
+
+    /// `next`: where the next port or lo is.
+    fn port(&self, port: &Port, x: f64, y: f64, next: f64, cards: &[Card]) -> Group {
         let listens = !port.listening.is_empty();
         let note = port.note();
         let mut label = match (&port.listening[..], &port.declared[..]) {
@@ -418,7 +426,12 @@ impl Picture<'_> {
         g.rect("port-box", x - w / 2.0, y - h / 2.0, w, h, 7.0);
         g.text("mono middle number", x, y + 5.0, port.number.to_string());
         if self.across && listens {
-            g.text("quiet small", x + w / 2.0 + 7.0, y - 8.0, note);
+            let room = next - x - w - 14.0;
+            if sans(&note, SMALL) <= room {
+                g.text("quiet small", x + w / 2.0 + 7.0, y - 8.0, note);
+            } else {
+                g.text("quiet small middle", x, y - 22.0, note);
+            }
         } else if self.across {
             g.text("faint small middle", x, y - 22.0, note);
         } else if !listens {

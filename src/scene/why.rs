@@ -280,6 +280,7 @@ fn meaning(code: i32) -> String {
 
 /// The last cause of a chain of wrapped errors, quotes taken off.
 fn root_cause(message: &str) -> String {
+    let message = message.rsplit_once("desc = ").map_or(message, |(_, cause)| cause);
     let tail = message.rsplit(": ").find(|part| part.split_whitespace().count() > 1).unwrap_or(message);
     tail.trim_matches(|c| c == '"' || c == ' ').to_owned()
 }

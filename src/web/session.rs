@@ -122,6 +122,8 @@ impl Session {
                     ),
                     "ContainerCreating".into(),
                 ),
+                (self.other("u4").unwrap().pod, "Running".into()),
+                (self.other("u5").unwrap().pod, "Pending".into()),
             ],
         }
     }
@@ -130,7 +132,73 @@ impl Session {
       "spec":{"nodeName":"podarium-worker","initContainers":[{"name":"init-demo","image":"luksa/init-demo:1.0"}],"containers":[{"name":"kubia","image":"luksa/kubia:1.0","ports":[{"name":"http","containerPort":8080}],"readinessProbe":{},"livenessProbe":{},"volumeMounts":[{"name":"html","mountPath":"/data"}]},{"name":"second","image":"luksa/kubia:1.0","ports":[{"containerPort":8443}],"volumeMounts":[{"name":"html","mountPath":"/srv","readOnly":true}]}],"volumes":[{"name":"html","emptyDir":{}}]},
       "status":{"phase":"Running","qosClass":"BestEffort","podIP":"10.244.1.7","hostIP":"172.18.0.3","initContainerStatuses":[{"name":"init-demo","image":"","imageID":"","ready":true,"restartCount":0,"state":{"terminated":{"exitCode":0}}}],"containerStatuses":[{"name":"kubia","image":"","imageID":"","ready":true,"restartCount":0,"state":{"running":{}}},{"name":"second","image":"","imageID":"","ready":false,"restartCount":2,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 20s restarting failed container"}},"lastState":{"terminated":{"exitCode":1,"startedAt":"2026-01-01T00:00:00Z","finishedAt":"2026-01-01T00:00:01Z"}}}]}}))
     }
-    pub fn pod(&self, _uid: &str) -> Option<PodFacts> {
+    fn other(&self, uid: &str) -> Option<PodFacts> {
+        let now: jiff::Timestamp = "2026-01-01T00:00:14Z".parse().unwrap();
+        let st = |n: &str, s: serde_json::Value| json!({"name":n,"image":"","imageID":"","ready":s.get("running").is_some(),"restartCount":0,"state":s});
+        let (spec, status, said, inside) = match uid {
+            "u2" => (
+                json!({"nodeName":"podarium-worker","containers":[{"name":"kubia","image":"luksa/kubia:1.0","ports":[{"containerPort":8080}]}]}),
+                json!({"phase":"Running","qosClass":"BestEffort","podIP":"10.244.1.6","hostIP":"172.18.0.3","containerStatuses":[st("kubia",json!({"running":{}}))]}),
+                "Running",
+                Some(Inside {
+                    hostname: "kubia-http".into(),
+                    containers: vec![InsideContainer {
+                        name: "kubia".into(),
+                        processes: vec![Process { pid: 1, parent: 0, command: "node app.js".into() }],
+                        ..Default::default()
+                    }],
+                    listeners: vec![Listener { port: 8080, container: "kubia".into(), local: false }],
+                    shared_processes: vec![],
+                }),
+            ),
+            "u3" => (
+                json!({"nodeName":"podarium-worker2","initContainers":[{"name":"one","image":"busybox"}],"containers":[{"name":"web","image":"nginx:1.29","ports":[{"containerPort":80}]},{"name":"side","image":"busybox"},{"name":"third","image":"luksa/kubia-ssl-proxy:1.0"},{"name":"fourth","image":"busybox"}]}),
+                json!({"phase":"Pending","qosClass":"BestEffort","initContainerStatuses":[st("one",json!({"running":{}}))],"containerStatuses":[st("web",json!({"waiting":{"reason":"PodInitializing"}})),st("side",json!({"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image \"busybox:nope\": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image"}})),st("third",json!({"waiting":{"reason":"PodInitializing"}})),st("fourth",json!({"waiting":{"reason":"PodInitializing"}}))]}),
+                "Init:0/1",
+                None,
+            ),
+            "u4" => (
+                json!({"nodeName":"podarium-worker2","shareProcessNamespace":true,"containers":[{"name":"kubia","image":"luksa/kubia:1.0","ports":[{"containerPort":8080,"name":"http"}]},{"name":"envoy","image":"luksa/kubia-ssl-proxy:1.0","ports":[{"containerPort":8443,"name":"https"},{"containerPort":9901,"name":"admin"}]}]}),
+                json!({"phase":"Running","qosClass":"Guaranteed","podIP":"10.244.2.3","hostIP":"172.18.0.4","containerStatuses":[st("kubia",json!({"running":{}})),st("envoy",json!({"running":{}}))]}),
+                "Running",
+                Some(Inside {
+                    hostname: "kubia-ssl".into(),
+                    containers: vec![],
+                    listeners: vec![
+                        Listener { port: 8080, container: "kubia".into(), local: false },
+                        Listener { port: 8443, container: "envoy".into(), local: false },
+                        Listener { port: 9901, container: "envoy".into(), local: true },
+                    ],
+                    shared_processes: vec![
+                        Process { pid: 1, parent: 0, command: "/pause".into() },
+                        Process { pid: 7, parent: 1, command: "node app.js".into() },
+                        Process { pid: 14, parent: 1, command: "envoy -c /etc/envoy.yaml".into() },
+                    ],
+                }),
+            ),
+            _ => (
+                json!({"containers":[{"name":"big","image":"nginx"}]}),
+                json!({"phase":"Pending","conditions":[{"type":"PodScheduled","status":"False","message":"0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 Insufficient cpu. preemption: 0/3 nodes are available: 3 Preemption is not helpful for scheduling."}]}),
+                "Pending",
+                None,
+            ),
+        };
+        let pod = v(
+            json!({"metadata":{"name":format!("pod-{uid}"),"namespace":"default","uid":uid},"spec":spec,"status":status}),
+        );
+        Some(PodFacts {
+            pod,
+            status: said.into(),
+            inside,
+            node_lost: uid == "u2" && self.t > 50.0,
+            now,
+            requests: vec![],
+        })
+    }
+    pub fn pod(&self, uid: &str) -> Option<PodFacts> {
+        if uid != "u1" {
+            return self.other(uid);
+        }
         let now: jiff::Timestamp = "2026-01-01T00:00:14Z".parse().unwrap();
         Some(PodFacts {
             pod: self.pod0(),
