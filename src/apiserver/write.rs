@@ -338,12 +338,14 @@ fn merge(old: &Object, object: &mut Object, subresource: Subresource) -> Result<
             match subresource {
                 Subresource::None => pod.status.clone_from(&old.status),
                 Subresource::Status => {
+                    // Mostly it is the stored one, come back: comparing is cheaper than copying.
                     if pod.spec != old.spec {
                         pod.spec.clone_from(&old.spec);
                     }
                     pod.metadata.owner_references.clone_from(&old.metadata.owner_references);
                     let qos = old.status.as_ref().and_then(|status| status.qos_class.clone());
                     pod.status.get_or_insert_default().qos_class = qos;
+                    return Ok(false);
                 }
                 Subresource::Resize => merge_spec(old, pod, |spec, given| {
                     let given_init = given.init_containers.into_iter().flatten();
@@ -425,7 +427,8 @@ fn same(old: &Object, new: &Object) -> bool {
         (Object::Event(a), Object::Event(b)) => a == b,
         (Object::Namespace(a), Object::Namespace(b)) => a == b,
         (Object::Node(a), Object::Node(b)) => a == b,
-        (Object::Pod(a), Object::Pod(b)) => a == b,
+        // What changes most often is compared first.
+        (Object::Pod(a), Object::Pod(b)) => a.status == b.status && a == b,
         (Object::Secret(a), Object::Secret(b)) => a == b,
         (Object::ServiceAccount(a), Object::ServiceAccount(b)) => a == b,
         (Object::Service(a), Object::Service(b)) => a == b,

@@ -108,6 +108,14 @@ struct Known {
     to_taint: Option<&'static str>,
 }
 
+impl Known {
+    /// Whether there is anything to do or undo for it.
+    fn is_troubled(&self) -> bool {
+        let healthy = ready(&self.node).is_some_and(|c| c.status == "True");
+        !healthy || self.reported || self.to_taint.is_some() || has_no_execute(&self.node)
+    }
+}
+
 #[derive(Default)]
 struct Zone {
     /// When the next node may be tainted.
@@ -220,9 +228,12 @@ impl Controller {
         for name in late {
             self.mark_unknown(&name).await;
         }
-        self.judge_zones().await;
-        let names: Vec<String> = self.nodes.keys().cloned().collect();
-        for name in names {
+        let troubled: Vec<String> =
+            self.nodes.iter().filter(|(_, known)| known.is_troubled()).map(|(name, _)| name.clone()).collect();
+        if !troubled.is_empty() {
+            self.judge_zones().await;
+        }
+        for name in troubled {
             self.judge(&name).await;
         }
         Ok(())

@@ -6,7 +6,8 @@
 //! touches nothing but its `Proc`.
 //!
 //! The executable `busybox` is many programs in one: it takes the applet's name from `argv[0]` and
-//! runs the same code in busybox' words ([`Flavour`]).
+//! runs the same code in busybox' words ([`Flavour`]), or `busybox-NAME` where an applet is a
+//! program of its own.
 
 use std::{collections::BTreeMap, rc::Rc};
 
@@ -47,7 +48,6 @@ macro_rules! entry {
         $crate::programs::Entry { name: $name, about: $about, main: |proc, _| Box::pin($main(proc)) }
     };
 }
-pub(crate) use entry;
 
 pub mod coreutils;
 pub mod net;
@@ -130,8 +130,13 @@ impl Programs {
 
     /// Name and one-line description of each program, by name.
     pub fn list(&self) -> Vec<(String, String)> {
-        let mut list: BTreeMap<String, String> =
-            self.0.entries.values().map(|entry| (entry.name.to_string(), entry.about.to_string())).collect();
+        let mut list: BTreeMap<String, String> = self
+            .0
+            .entries
+            .values()
+            .filter(|entry| !entry.name.starts_with("busybox-"))
+            .map(|entry| (entry.name.to_string(), entry.about.to_string()))
+            .collect();
         list.extend(self.0.extra.iter().map(|(name, (_, about))| (name.clone(), about.clone())));
         list.into_iter().collect()
     }
@@ -176,7 +181,8 @@ async fn busybox(proc: Proc, programs: Programs) -> i32 {
             Err(_) => util::fail(&proc, 127, &format!("{applet}: applet not found")).await,
         };
     }
-    match programs.entry(if called == "sh" { "ash" } else { called }) {
+    let own = programs.entry(&format!("busybox-{called}"));
+    match own.or_else(|| programs.entry(if called == "sh" { "ash" } else { called })) {
         Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }).await,
         None => util::fail(&proc, 127, &format!("{called}: applet not found")).await,
     }

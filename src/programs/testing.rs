@@ -22,6 +22,12 @@ pub struct Ran {
     pub code: Option<i32>,
 }
 
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
+}
+
 impl World {
     pub fn new() -> World {
         World::with(Programs::default(), Vec::new())
@@ -90,7 +96,7 @@ impl World {
             Ok(proc) => proc,
             Err(error) => return Ran { stdout: String::new(), stderr: error.to_string(), code: Some(127) },
         };
-        self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 5_000_000);
+        self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 200_000);
         let text = |data: &RefCell<Vec<u8>>| String::from_utf8_lossy(&data.borrow()).into_owned();
         Ran { stdout: text(&out), stderr: text(&err), code: proc.status().map(ExitStatus::code) }
     }

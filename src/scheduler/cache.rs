@@ -224,6 +224,19 @@ impl Cache {
         }
     }
 
+    /// Puts the newest version of a held pod, whose spec is the same, in the place of an older one,
+    /// so that nobody keeps that one in memory.
+    pub fn refresh_pod(&mut self, uid: &str, pod: Rc<Pod>) {
+        let Some(node) = self.pods.get(uid) else { return };
+        let held = match self.index.get(node.as_str()) {
+            Some(&at) => self.nodes[at].pods.get_mut(uid),
+            None => self.homeless.get_mut(node).and_then(|pods| pods.get_mut(uid)),
+        };
+        if let Some(info) = held.and_then(Rc::get_mut) {
+            info.pod = pod;
+        }
+    }
+
     /// Holds what `pod` asks for on `node`, instead of what was held for it before.
     pub fn put_pod(&mut self, node: &str, pod: Rc<PodInfo>) {
         self.remove_pod(pod.uid());

@@ -14,7 +14,7 @@ use super::{
 use crate::sim::Rng;
 
 /// Nodes of a decision that are kept; of a larger cluster only so many.
-const KEPT: usize = 100;
+const KEPT: usize = 50;
 
 /// What became of one node.
 #[derive(Clone, Debug)]

@@ -51,7 +51,7 @@ use crate::{
 
 const NAME: &str = "default-scheduler";
 /// Decisions remembered for the picture.
-const DECISIONS: usize = 1000;
+const DECISIONS: usize = 500;
 /// Events' messages are cut to this length.
 const NOTE_LIMIT: usize = 1024;
 
@@ -223,7 +223,13 @@ impl Scheduler {
         } else if let Some(node) = node {
             queue.remove(&uid);
             let old = cache.pod(&uid);
-            if old.is_some_and(|old| old.pod.spec == pod.spec && !resizing(&old.pod, &pod)) {
+            // A spec that changed has another generation; binding alone doesn't count.
+            if old.is_some_and(|old| {
+                old.pod.metadata.generation == pod.metadata.generation
+                    && cache.node_of(&uid) == Some(node.as_str())
+                    && !resizing(&old.pod, &pod)
+            }) {
+                cache.refresh_pod(&uid, pod);
                 return true;
             }
             let new = Rc::new(PodInfo::new(pod));

@@ -43,6 +43,9 @@ struct TtyInner {
     ready: RefCell<VecDeque<Vec<u8>>>,
     /// The line being edited.
     line: RefCell<Vec<u8>>,
+    /// The screen's column, and the one at which the edited line began: for erasing tabs.
+    column: Cell<usize>,
+    line_column: Cell<usize>,
     /// Echo not shown yet.
     echoed: RefCell<Vec<u8>>,
     hung_up: Cell<bool>,
@@ -83,6 +86,19 @@ const SUSPEND: u8 = 0x1a;
 const QUIT: u8 = 0x1c;
 const DELETE: u8 = 0x7f;
 
+/// The column where the cursor is after `shown`. Escape sequences count as text, as in N_TTY.
+fn column_after(start: usize, shown: &[u8]) -> usize {
+    shown.iter().fold(start, |column, byte| match byte {
+        b'\n' | b'\r' => 0,
+        b'\t' => (column / 8 + 1) * 8,
+        &BACKSPACE => column.saturating_sub(1),
+        // Echoed as ^X when typed.
+        0..0x20 => column + 2,
+        byte if byte & 0xc0 == 0x80 => column,
+        _ => column + 1,
+    })
+}
+
 impl Tty {
     /// `name` as /dev shows it: `pts/0`. `output` is called with what the terminal must show.
     pub fn new(name: &str, output: impl Fn(&[u8]) + 'static) -> Tty {
@@ -95,6 +111,8 @@ impl Tty {
             machine: RefCell::default(),
             ready: RefCell::default(),
             line: RefCell::default(),
+            column: Cell::new(0),
+            line_column: Cell::new(0),
             echoed: RefCell::default(),
             hung_up: Cell::new(false),
             readers: WaitQueue::default(),
@@ -149,11 +167,12 @@ impl Tty {
             BACKSPACE | DELETE => self.erase(1),
             KILL_LINE => self.erase(usize::MAX),
             ERASE_WORD => {
+                // Back over what is no word, then over the word, as N_TTY has it.
                 let n = {
                     let line = self.0.line.borrow();
                     let text = String::from_utf8_lossy(&line);
-                    let trimmed = text.trim_end_matches([' ', '\t']);
-                    let kept = trimmed.trim_end_matches(|c: char| c != ' ' && c != '\t');
+                    let in_word = |c: char| c.is_alphanumeric() || c == '_';
+                    let kept = text.trim_end_matches(|c| !in_word(c)).trim_end_matches(in_word);
                     text.chars().count() - kept.chars().count()
                 };
                 self.erase(n);
@@ -165,6 +184,10 @@ impl Tty {
             _ => {
                 if byte != b'\n' && self.0.line.borrow().len() >= 4095 {
                     return;
+                }
+                if self.0.line.borrow().is_empty() {
+                    self.flush_echo();
+                    self.0.line_column.set(self.0.column.get());
                 }
                 self.echo(byte);
                 self.0.line.borrow_mut().push(byte);
@@ -178,7 +201,7 @@ impl Tty {
 
     /// Takes the last `n` characters off the edited line and off the screen.
     fn erase(&self, n: usize) {
-        let mut columns = 0;
+        let mut shown = Vec::new();
         {
             let mut line = self.0.line.borrow_mut();
             for _ in 0..n {
@@ -190,11 +213,18 @@ impl Tty {
                     }
                     line.pop();
                 }
-                columns += if byte < 0x20 && byte != b'\t' { 2 } else { 1 };
+                match byte {
+                    b'\t' => {
+                        let start = column_after(self.0.line_column.get(), &line);
+                        shown.extend(std::iter::repeat_n(BACKSPACE, 8 - start % 8));
+                    }
+                    0..0x20 => shown.extend(b"\x08 \x08\x08 \x08"),
+                    _ => shown.extend(b"\x08 \x08"),
+                }
             }
         }
-        if self.modes().echo && columns > 0 {
-            self.0.echoed.borrow_mut().extend(b"\x08 \x08".repeat(columns));
+        if self.modes().echo {
+            self.0.echoed.borrow_mut().extend(shown);
         }
     }
 
@@ -213,6 +243,7 @@ impl Tty {
 
     /// Sends to the screen, with ONLCR.
     fn show(&self, bytes: &[u8]) {
+        self.0.column.set(column_after(self.0.column.get(), bytes));
         if !self.modes().output_newlines || !bytes.contains(&b'\n') {
             (self.0.output)(bytes);
             return;

@@ -1,5 +1,47 @@
-//! programs::procutils
+//! Programs on processes, time and the system.
+
+mod ps;
+mod run;
+mod system;
 
 use super::Entry;
 
-pub const TABLE: &[Entry] = &[];
+pub const TABLE: &[Entry] = &[
+    entry!("ps", ctx ps::ps, "list processes"),
+    entry!("top", ctx ps::top, "list processes, busiest first"),
+    entry!("kill", ctx ps::kill, "send a signal to processes"),
+    entry!("killall", ctx ps::killall, "send a signal to processes by name"),
+    entry!("pgrep", ctx ps::pgrep, "find processes by name"),
+    entry!("pkill", ctx ps::pgrep, "send a signal to processes by name"),
+    entry!("pidof", ps::pidof, "find the pids of a program"),
+    entry!("sleep", ctx run::sleep, "wait"),
+    entry!("env", ctx run::env, "show the environment, or run a program in another one"),
+    entry!("printenv", run::printenv, "show environment variables"),
+    entry!("watch", ctx run::watch, "run a command again and again"),
+    entry!("timeout", ctx run::timeout, "run a command with a time limit"),
+    entry!("nohup", ctx run::nohup, "run a command that survives the terminal"),
+    entry!("nice", ctx run::nice, "run a command with another priority"),
+    entry!("time", ctx run::time, "run a command and say how long it took"),
+    entry!("xargs", ctx run::xargs, "build commands from input"),
+    entry!("date", ctx system::date, "show the date and time"),
+    entry!("hostname", ctx system::hostname, "show the host's name"),
+    entry!("id", ctx system::id, "show who one is"),
+    entry!("whoami", system::whoami, "show the user's name"),
+    entry!("groups", system::groups, "show the user's groups"),
+    entry!("uname", ctx system::uname, "show the system's name"),
+    entry!("arch", system::arch, "show the machine's architecture"),
+    entry!("uptime", system::uptime, "show how long the machine runs"),
+    entry!("nproc", system::nproc, "show the number of processors"),
+    entry!("free", ctx system::free, "show the memory in use"),
+    entry!("df", ctx system::df, "show the space on file systems"),
+    entry!("tty", system::tty, "show the terminal's name"),
+    entry!("stty", system::stty, "change the terminal's settings"),
+    entry!("clear", system::clear, "clear the screen"),
+    entry!("reset", system::clear, "reset the terminal"),
+    entry!("help", ctx system::help, "list the programs"),
+    entry!("sync", system::nothing, "write what is in memory to disk"),
+    entry!("vi", ctx system::no_editor, "edit a file"),
+    entry!("vim", ctx system::no_editor, "edit a file"),
+    entry!("nano", ctx system::no_editor, "edit a file"),
+    entry!("emacs", ctx system::no_editor, "edit a file"),
+];

@@ -272,12 +272,9 @@ impl Eval<'_> {
             Tok::Num(value) => Ok(value),
             Tok::Name(name) => {
                 let value = self.variable(&name)?;
-                match self.op() {
-                    Some(op @ ("++" | "--")) => {
-                        self.pos += 1;
-                        self.set(&name, value.wrapping_add(if op == "++" { 1 } else { -1 }))?;
-                    }
-                    _ => {}
+                if let Some(op @ ("++" | "--")) = self.op() {
+                    self.pos += 1;
+                    self.set(&name, value.wrapping_add(if op == "++" { 1 } else { -1 }))?;
                 }
                 Ok(value)
             }

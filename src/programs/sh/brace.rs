@@ -51,8 +51,8 @@ fn alternatives(pieces: &[Piece], budget: &mut usize, depth: u32) -> Option<Vec<
         let mut level = 0;
         let mut commas = Vec::new();
         let mut close = None;
-        for i in open..pieces.len() {
-            match &pieces[i] {
+        for (i, piece) in pieces.iter().enumerate().skip(open) {
+            match piece {
                 Piece::Char('{') => level += 1,
                 Piece::Char('}') => {
                     level -= 1;

@@ -6,6 +6,7 @@ use super::{
     Dialect,
     ast::is_name,
     echo,
+    interpret::Nested,
     state::{Flow, Outcome, Shell, option_letters},
     test,
 };
@@ -114,7 +115,7 @@ impl Shell {
             "break" | "continue" => self.break_(name, args).await,
             "eval" => {
                 let text = args.join(" ");
-                Box::pin(self.evaluate(&text, false)).await
+                self.nested(Nested::Text(text)).await
             }
             "." | "source" => self.source(name, args).await,
             "exec" => self.exec_builtin(args, tail).await,
@@ -376,7 +377,7 @@ impl Shell {
         let positional = (args.len() > 1 && self.dialect != Dialect::Dash)
             .then(|| std::mem::replace(&mut self.positional, args[1..].to_vec()));
         self.sourced += 1;
-        let result = Box::pin(self.evaluate(&text, false)).await;
+        let result = self.nested(Nested::Text(text)).await;
         self.sourced -= 1;
         if let Some(positional) = positional {
             self.positional = positional;

@@ -595,7 +595,9 @@ impl Shell {
     /// The output of a command, without the newlines at its end.
     async fn substitute(&mut self, list: Rc<super::ast::List>) -> Result<String, Flow> {
         let (read, write) = self.proc.pipe();
-        let pid = self.fork(vec![(1, write)], super::interpret::Work::List(list));
+        let Ok(pid) = self.fork(vec![(1, write)], super::interpret::Work::List(list)) else {
+            return Err(self.cannot_fork().await);
+        };
         let mut output = Vec::new();
         while let Ok(data) = read.read(64 * 1024).await
             && !data.is_empty()

@@ -83,6 +83,7 @@ async fn commands(shell: &mut Shell) -> i32 {
         shell.tested = 0;
         shell.loops = 0;
         shell.calls = 0;
+        shell.stack_base = 0;
         shell.locals.clear();
     }
 }

@@ -32,6 +32,12 @@ pub enum Work {
     Script(String, Vec<String>),
 }
 
+/// What runs inside a command in this same process.
+pub enum Nested {
+    Body(Rc<Command>),
+    Text(String),
+}
+
 impl Shell {
     /// Runs a list. With `tail` nothing comes after it in this process.
     pub async fn list(&mut self, list: &List, tail: bool) -> Outcome {
@@ -40,7 +46,7 @@ impl Shell {
         for (i, Item { and_or, background, text }) in list.0.iter().enumerate() {
             self.check_signals().await?;
             if *background {
-                self.start_background(and_or.clone(), text).await;
+                self.start_background(and_or.clone(), text).await?;
                 status = 0;
                 self.status = 0;
             } else {
@@ -54,21 +60,18 @@ impl Shell {
     async fn and_or(&mut self, and_or: &AndOr, tail: bool) -> Outcome {
         let count = and_or.rest.len();
         let mut status = 0;
-        let mut skipped_last = false;
         for i in 0..=count {
             let pipeline = match i {
                 0 => &and_or.first,
                 _ => {
                     let (connector, pipeline) = &and_or.rest[i - 1];
                     if (*connector == Connector::And) != (status == 0) {
-                        skipped_last = true;
                         continue;
                     }
                     pipeline
                 }
             };
             let is_last = i == count;
-            skipped_last = !is_last;
             self.tested += u32::from(!is_last);
             let result = self.pipeline(pipeline, tail && is_last).await;
             self.tested -= u32::from(!is_last);
@@ -78,7 +81,6 @@ impl Shell {
                 return Err(Flow::Exit(status));
             }
         }
-        let _ = skipped_last;
         Ok(status)
     }
 
@@ -133,7 +135,9 @@ impl Shell {
                 fds.push((1, write));
                 input = Some(read);
             }
-            let pid = self.fork_in(group, fds, Work::Command(command.clone()), false);
+            let Ok(pid) = self.fork_in(group, fds, Work::Command(command.clone()), false) else {
+                return Err(self.cannot_fork().await);
+            };
             if pids.is_empty() && group == Group::New {
                 group = Group::Join(pid);
                 self.give_terminal(pid);
@@ -450,8 +454,7 @@ impl Shell {
         let positional = std::mem::replace(&mut self.positional, fields);
         let loops = std::mem::take(&mut self.loops);
         self.locals.push(Vec::new());
-        let body = body.clone();
-        let result = self.command(&body, false).await;
+        let result = self.nested(Nested::Body(body.clone())).await;
         for (name, variable) in self.locals.pop().unwrap_or_default().into_iter().rev() {
             self.put_back(name, variable);
         }
@@ -461,6 +464,36 @@ impl Shell {
             Err(Flow::Return(code)) => Ok(code),
             Err(Flow::Break(_) | Flow::Continue(_)) => Ok(self.status),
             other => other,
+        }
+    }
+
+    /// Runs a function's body or a text. Now and then it gets a task of its own: the futures of nested
+    /// calls are polled one inside the other, so deep recursion would otherwise use up the native stack.
+    pub async fn nested(&mut self, work: Nested) -> Outcome {
+        const FRAMES: u32 = 12;
+        if self.calls - self.stack_base < FRAMES {
+            return Box::pin(self.run_nested(work)).await;
+        }
+        let base = std::mem::replace(&mut self.stack_base, self.calls);
+        let (tx, rx) = crate::sim::oneshot();
+        let mut shell = self.clone();
+        self.proc.thread(async move {
+            let result = shell.run_nested(work).await;
+            tx.send((shell, result));
+        });
+        let Some((shell, result)) = rx.await else {
+            // `exec` has put a program in this one's place.
+            return std::future::pending().await;
+        };
+        *self = shell;
+        self.stack_base = base;
+        result
+    }
+
+    async fn run_nested(&mut self, work: Nested) -> Outcome {
+        match work {
+            Nested::Body(body) => self.command(&body, false).await,
+            Nested::Text(text) => self.evaluate(&text, false).await,
         }
     }
 
@@ -495,6 +528,7 @@ impl Shell {
         self.restore(saved.clone());
         match result {
             Ok(pid) => self.wait_foreground(pid).await,
+            Err(Errno::EAGAIN) => Err(self.cannot_fork().await),
             Err(error) => {
                 // The message goes where the command's would have gone.
                 let again = self.redirect(&command.redirects).await;
@@ -546,7 +580,7 @@ impl Shell {
         match self.proc.spawn(fields, env, Vec::new(), group) {
             Err(Errno::ENOEXEC) => {
                 let file = self.find_program(&fields[0]).ok_or(Errno::ENOENT)?;
-                Ok(self.fork_in(group, Vec::new(), Work::Script(file, fields[1..].to_vec()), false))
+                self.fork_in(group, Vec::new(), Work::Script(file, fields[1..].to_vec()), false)
             }
             other => other,
         }
@@ -607,22 +641,36 @@ impl Shell {
     /// Runs work in a child and waits for it.
     async fn foreground(&mut self, work: Work) -> Outcome {
         let group = if self.controls_jobs() { Group::New } else { Group::Inherit };
-        let pid = self.fork_in(group, Vec::new(), work, false);
+        let Ok(pid) = self.fork_in(group, Vec::new(), work, false) else {
+            return Err(self.cannot_fork().await);
+        };
         self.wait_foreground(pid).await
     }
 
     /// fork, in this shell's process group.
-    pub fn fork(&mut self, fds: Vec<(i32, File)>, work: Work) -> Pid {
+    pub fn fork(&mut self, fds: Vec<(i32, File)>, work: Work) -> Result<Pid, Errno> {
         self.fork_in(Group::Inherit, fds, work, false)
     }
 
-    pub fn fork_in(&mut self, group: Group, fds: Vec<(i32, File)>, work: Work, background: bool) -> Pid {
+    pub fn fork_in(&mut self, group: Group, fds: Vec<(i32, File)>, work: Work, background: bool) -> Result<Pid, Errno> {
         let mut shell = self.clone();
         let deaf = background && group == Group::Inherit;
-        self.proc.fork(fds, group, move |child| async move {
+        let main = move |child| async move {
             shell.become_subshell(child, deaf);
             Box::pin(shell.work(work)).await
-        })
+        };
+        self.proc.try_fork(fds, group, main)
+    }
+
+    /// Reports that no process could be made.
+    pub async fn cannot_fork(&mut self) -> Flow {
+        let text = match self.dialect {
+            Dialect::Bash => "fork: retry: Resource temporarily unavailable",
+            Dialect::Dash => "Cannot fork",
+            Dialect::Ash => "can't fork: Resource temporarily unavailable",
+        };
+        self.complain(None, text).await;
+        Flow::Error(if self.dialect.is_bash() { 254 } else { 2 })
     }
 
     fn become_subshell(&mut self, child: Proc, deaf: bool) {
@@ -637,6 +685,7 @@ impl Shell {
         self.options.monitor = false;
         self.jobs.forget();
         self.tested = 0;
+        self.stack_base = self.calls;
     }
 
     async fn work(&mut self, work: Work) -> i32 {
@@ -658,10 +707,12 @@ impl Shell {
         self.leave(code).await
     }
 
-    async fn start_background(&mut self, and_or: Rc<AndOr>, text: &str) {
+    async fn start_background(&mut self, and_or: Rc<AndOr>, text: &str) -> Result<(), Flow> {
         let group = if self.options.monitor { Group::New } else { Group::Inherit };
         let fds = if group == Group::Inherit { vec![(0, File::null())] } else { Vec::new() };
-        let pid = self.fork_in(group, fds, Work::AndOr(and_or), true);
+        let Ok(pid) = self.fork_in(group, fds, Work::AndOr(and_or), true) else {
+            return Err(self.cannot_fork().await);
+        };
         self.proc.charge(FORK_COST).await;
         self.last_background = Some(pid);
         let id = self.jobs.add(Spawned { pid, text: text.to_string(), in_group: group == Group::New });
@@ -669,6 +720,7 @@ impl Shell {
             let line = if self.dialect.is_bash() { format!("[{id}] {pid}\n") } else { String::new() };
             util::ignore(self.proc.eprint(&line).await);
         }
+        Ok(())
     }
 
     /// Waits for a child that is not a job of its own; gives its exit status.

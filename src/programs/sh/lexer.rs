@@ -279,7 +279,7 @@ impl Parser {
                 match self.parts(Until::Arith) {
                     Ok(parts) => {
                         self.pos += 2;
-                        return Ok(Some(Part::Arith(parts)));
+                        Ok(Some(Part::Arith(parts)))
                     }
                     // `$((` may also begin a command substitution with a subshell in it.
                     Err(error) if error.kind == ErrorKind::NotArith => {

@@ -25,6 +25,7 @@ mod parser;
 pub mod pattern;
 mod read;
 mod readline;
+pub use readline::width;
 mod redirect;
 mod state;
 pub mod test;

@@ -116,7 +116,8 @@ impl Shell {
         if data.len() <= PIPE_ROOM {
             util::ignore(write.write_all(&data).await);
         } else {
-            self.fork(Vec::new(), Work::Write(data, write));
+            // Without a writer the reader finds an empty document.
+            let _ = self.fork(Vec::new(), Work::Write(data, write));
         }
         read
     }

@@ -19,7 +19,7 @@ use crate::{
 pub const MAX_TEXT: usize = 16 << 20;
 
 /// Nested function calls, `eval`s and compound commands: each costs stack.
-pub const MAX_CALLS: u32 = 150;
+pub const MAX_CALLS: u32 = 1000;
 
 /// Why a command did not just end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +176,8 @@ pub struct Shell {
     pub tested: u32,
     pub loops: u32,
     pub calls: u32,
+    /// `calls` when the running task began.
+    pub stack_base: u32,
     pub sourced: u32,
     /// Exit status of the last command substitution of the command being expanded.
     pub substituted: Option<i32>,
@@ -214,6 +216,7 @@ impl Shell {
             tested: 0,
             loops: 0,
             calls: 0,
+            stack_base: 0,
             sourced: 0,
             substituted: None,
             getopts_at: (1, 0),

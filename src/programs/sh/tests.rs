@@ -143,8 +143,9 @@ fn processes() {
 #[test]
 fn endless_loops_cost_time() {
     let world = World::new();
-    let ran = world.run(&["sh", "-c", "while :; do :; done"], "");
-    assert_eq!(ran.code, None);
+    let (proc, ..) = world.terminal(&["sh", "-c", "while :; do :; done"]);
+    world.pass(2);
+    assert_eq!(proc.status(), None);
     let ran = World::new().run(&["sh", "-c", "f() { f; }; f"], "");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), "sh: 1: Maximum function recursion depth reached\n"));
 }
@@ -230,4 +231,77 @@ fn parser_survives_anything() {
     for text in ["(".repeat(100_000), "$(".repeat(100_000), "${x:-".repeat(100_000), "if ".repeat(100_000)] {
         assert!(Parser::new(&text, Dialect::Bash, None).next_command().is_err());
     }
+}
+
+fn shown(data: &std::cell::RefCell<Vec<u8>>) -> String {
+    String::from_utf8_lossy(&data.borrow()).into_owned()
+}
+
+/// Types at an interactive bash; gives what the screen was sent since.
+fn type_at(typed: &[&str]) -> (String, Option<crate::os::ExitStatus>) {
+    let world = World::new();
+    let (proc, tty, screen) = world.terminal(&["bash"]);
+    world.pass(1);
+    assert_eq!(shown(&screen), "root@box:/tmp# ");
+    screen.borrow_mut().clear();
+    for text in typed {
+        tty.input(text.as_bytes());
+        world.pass(1);
+    }
+    let text = shown(&screen);
+    (text, proc.status())
+}
+
+#[test]
+fn line_editing() {
+    const PROMPT: &str = "root@box:/tmp# ";
+    for (typed, expected) in [
+        (vec!["echo hi\r"], format!("echo hi\r\nhi\r\n{PROMPT}")),
+        (vec!["echo hx\x7fi\r"], format!("echo hx\x08 \x08i\r\nhi\r\n{PROMPT}")),
+        (vec!["abc\x03"], format!("abc^C\r\n{PROMPT}")),
+        (
+            vec!["for i in 1 2\r", "do echo $i; done\r"],
+            format!("for i in 1 2\r\n> do echo $i; done\r\n1\r\n2\r\n{PROMPT}"),
+        ),
+        (vec!["sleep 100\r", "\x03", "echo $?\r"], format!("sleep 100\r\n^C\r\n{PROMPT}echo $?\r\n130\r\n{PROMPT}")),
+        (
+            vec!["while :; do :; done\r", "\x03", "echo $?\r"],
+            format!("while :; do :; done\r\n^C{PROMPT}echo $?\r\n130\r\n{PROMPT}"),
+        ),
+        (vec!["cat\r", "x\r", "\x04"], format!("cat\r\nx\r\nx\r\n{PROMPT}")),
+    ] {
+        let (text, status) = type_at(&typed);
+        assert_eq!(text, expected, "{typed:?}");
+        assert_eq!(status, None);
+    }
+    // History, editing in the middle, completion: what runs is what counts.
+    for (typed, expected) in [
+        (vec!["echo one\r", "\x1b[A\x7f\x7f\x7ftwo\r"], "\r\ntwo\r\n"),
+        (vec!["ho hi\x01ec\r"], "\r\nhi\r\n"),
+        (vec!["echo a b\x1b[D\x1b[Dx\r"], "\r\nax b\r\n"),
+        (vec!["echo rs one\r", "\x12rs\r"], "\r\nrs one\r\n"),
+        (vec!["touch longname\r", "cat long\t", "&& echo ok\r"], "\r\nok\r\n"),
+        (vec!["hostn\t\r"], "\r\nbox\r\n"),
+        (vec!["echo äö\u{4f60}\x7f\x7fü\r"], "\r\näü\r\n"),
+        (vec!["\x1b[200~echo p1\necho p2\n\x1b[201~\r"], "\r\np1\r\np2\r\n"),
+        (vec!["echo one two\x17three\r"], "\r\none three\r\n"),
+    ] {
+        let (text, _) = type_at(&typed);
+        assert!(text.contains(expected), "{typed:?} {text:?}");
+    }
+    let (text, status) = type_at(&["\x04"]);
+    assert_eq!((text.as_str(), status), ("exit\r\n", Some(crate::os::ExitStatus::Exited(0))));
+    let long = "x".repeat(200);
+    let (text, _) = type_at(&[&format!("echo {long}\x01\x05\x15echo done\r")]);
+    assert!(text.contains("\r\ndone\r\n"), "{text:?}");
+}
+
+#[test]
+fn a_fork_bomb_is_bounded() {
+    let world = World::new();
+    let (proc, tty, _) = world.terminal(&["sh"]);
+    tty.input(b"f() { f & f & }; f\n");
+    world.sim.run_until(world.sim.now() + std::time::Duration::from_secs(5), 30_000);
+    assert!(world.machine.processes().len() < 10_000);
+    assert!(proc.status().is_none());
 }

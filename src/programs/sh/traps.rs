@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::state::{Flow, Shell};
+use super::{
+    interpret::Nested,
+    state::{Flow, Shell},
+};
 use crate::os::{Signal, process::Disposition};
 
 /// Commands by signal; the empty text ignores it.
@@ -84,7 +87,7 @@ impl Shell {
         match self.traps.signals.get(&signal).cloned() {
             Some(text) => {
                 let status = self.status;
-                Box::pin(self.evaluate(&text, false)).await?;
+                self.nested(Nested::Text(text)).await?;
                 self.status = status;
                 Ok(())
             }
@@ -104,7 +107,7 @@ impl Shell {
             return code;
         }
         self.traps.exiting = true;
-        match Box::pin(self.evaluate(&text, false)).await {
+        match self.nested(Nested::Text(text)).await {
             Err(Flow::Exit(code)) => code,
             _ => code,
         }

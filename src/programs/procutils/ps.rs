@@ -1,0 +1,521 @@
+//! ps, top, kill, pgrep and their like.
+
+use std::time::Duration;
+
+use crate::{
+    os::{Proc, ProcInfo, Signal},
+    programs::{
+        Context, Flavour,
+        coreutils::Names,
+        util::{self, Arg, Args},
+    },
+    sim::{Either, race},
+};
+
+fn command(process: &ProcInfo) -> String {
+    match process.args.is_empty() {
+        true => format!("[{}]", process.comm),
+        false => process.args.join(" "),
+    }
+}
+
+/// `00:00:03`
+fn clock(cpu: Duration) -> String {
+    let seconds = cpu.as_secs();
+    format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+fn cut(line: String, columns: Option<usize>) -> String {
+    match columns {
+        Some(columns) => line.chars().take(columns).collect(),
+        None => line,
+    }
+}
+
+pub async fn ps(proc: Proc, ctx: Context) -> i32 {
+    let names = Names::load(&proc).await;
+    let columns = proc.stdout().tty().map(|tty| usize::from(tty.size().0));
+    if ctx.flavour == Flavour::Busybox {
+        return busybox_ps(&proc, &names, columns).await;
+    }
+    let mut all = false;
+    let mut full = false;
+    let mut user = false;
+    let mut format: Option<String> = None;
+    let mut only: Option<Vec<u32>> = None;
+    let mut headings = true;
+    let argv = proc.argv();
+    let mut args = argv.iter().skip(1);
+    while let Some(arg) = args.next() {
+        if arg == "--no-headers" || arg == "--no-heading" {
+            headings = false;
+            continue;
+        }
+        if arg == "--forest" {
+            continue;
+        }
+        let dashed = arg.strip_prefix('-');
+        let letters = dashed.unwrap_or(arg);
+        let mut rest = letters;
+        while let Some(letter) = rest.chars().next() {
+            rest = &rest[letter.len_utf8()..];
+            let mut value = || {
+                let taken = std::mem::take(&mut rest);
+                if taken.is_empty() { args.next().cloned().unwrap_or_default() } else { taken.to_string() }
+            };
+            match (letter, dashed.is_some()) {
+                ('e' | 'A', true) | ('a' | 'x', _) => all = true,
+                ('f' | 'F', true) => full = true,
+                ('u', false) => user = true,
+                ('o', _) => {
+                    let more = value();
+                    format = Some(format.map_or(more.clone(), |format| format!("{format},{more}")));
+                }
+                ('p', _) => only = Some(value().split([',', ' ']).filter_map(|pid| pid.parse().ok()).collect()),
+                ('w' | 'l' | 'H' | 'f' | 'e' | 'j', _) => {}
+                _ => {
+                    let text = "error: unsupported option (BSD syntax)\n\nUsage:\n ps [options]\n\n Try 'ps --help <simple|list|output|threads|misc|all>'\n  or 'ps --help <s|l|o|t|m|a>'\n for additional help text.\n\nFor more details see ps(1).\n".to_string();
+                    util::ignore(proc.eprint(&text).await);
+                    return 1;
+                }
+            }
+        }
+    }
+    let own_tty = proc.tty().map(|tty| tty.name());
+    let mut processes = proc.processes();
+    if let Some(only) = &only {
+        processes.retain(|process| only.contains(&process.pid));
+    } else if !all {
+        let uid = proc.uid();
+        processes.retain(|process| {
+            process.uid == uid && process.tty == own_tty && own_tty.is_some() || process.pid == proc.pid()
+        });
+    }
+    let found = !processes.is_empty();
+    let now = proc.sim().now();
+    let start = |process: &ProcInfo| {
+        let time = proc.sim().wall_at(process.started).to_zoned(jiff::tz::TimeZone::UTC);
+        let old = now.since(process.started) > Duration::from_secs(24 * 3600);
+        time.strftime(if old { "%b%d" } else { "%H:%M" }).to_string()
+    };
+    let tty = |process: &ProcInfo| process.tty.clone().unwrap_or_else(|| "?".to_string());
+    let usage = |process: &ProcInfo| {
+        let lived = now.since(process.started).as_secs_f64();
+        if lived > 0.0 { (process.cpu.as_secs_f64() / lived * 100.0).min(100.0) } else { 0.0 }
+    };
+    let memory = |process: &ProcInfo| 2000 + 400 * (process.args.len() as u64);
+    let mut lines = Vec::new();
+    if let Some(format) = format {
+        let fields: Vec<(String, String)> = format
+            .split([',', ' '])
+            .filter(|field| !field.is_empty())
+            .map(|field| {
+                let (name, title) = match field.split_once('=') {
+                    Some((name, title)) => (name, title.to_string()),
+                    None => (
+                        field,
+                        match field {
+                            "comm" | "args" | "command" | "cmd" if field != "cmd" => "COMMAND".to_string(),
+                            "pcpu" | "%cpu" => "%CPU".to_string(),
+                            "pmem" | "%mem" => "%MEM".to_string(),
+                            "etime" => "ELAPSED".to_string(),
+                            "stat" | "state" | "s" => {
+                                if field == "stat" {
+                                    "STAT".to_string()
+                                } else {
+                                    "S".to_string()
+                                }
+                            }
+                            "lstart" => "STARTED".to_string(),
+                            other => other.to_uppercase(),
+                        },
+                    ),
+                };
+                (name.to_string(), title)
+            })
+            .collect();
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        if headings && fields.iter().any(|(_, title)| !title.is_empty()) {
+            rows.push(fields.iter().map(|(_, title)| title.clone()).collect());
+        }
+        for process in &processes {
+            let cell = |name: &str| match name {
+                "pid" => process.pid.to_string(),
+                "ppid" => process.ppid.to_string(),
+                "pgid" => process.pgid.to_string(),
+                "uid" => process.uid.to_string(),
+                "user" | "euser" | "ruser" => names.user(process.uid),
+                "comm" => process.comm.clone(),
+                "args" | "command" | "cmd" => command(process),
+                "stat" | "state" | "s" => process.state.to_string(),
+                "tty" | "tt" => tty(process),
+                "time" => clock(process.cpu),
+                "pcpu" | "%cpu" => format!("{:.1}", usage(process)),
+                "pmem" | "%mem" => "0.0".to_string(),
+                "vsz" | "rss" => memory(process).to_string(),
+                "etime" => {
+                    let seconds = now.since(process.started).as_secs();
+                    format!("{:02}:{:02}", seconds / 60, seconds % 60)
+                }
+                "start" | "stime" | "lstart" => start(process),
+                "nice" | "ni" => "0".to_string(),
+                _ => "-".to_string(),
+            };
+            rows.push(fields.iter().map(|(name, _)| cell(name)).collect());
+        }
+        let numeric =
+            |name: &str| matches!(name, "pid" | "ppid" | "pgid" | "uid" | "vsz" | "rss" | "pcpu" | "%cpu" | "etime");
+        let widths: Vec<usize> = (0..fields.len())
+            .map(|i| {
+                let least = match fields[i].0.as_str() {
+                    "pid" | "ppid" | "pgid" => 7,
+                    "user" => 8,
+                    _ => 1,
+                };
+                rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0).max(least)
+            })
+            .collect();
+        for row in rows {
+            let cells: Vec<String> = row
+                .iter()
+                .enumerate()
+                .map(|(i, cell)| {
+                    let width = widths[i];
+                    if numeric(&fields[i].0) {
+                        format!("{cell:>width$}")
+                    } else if i + 1 == fields.len() {
+                        cell.clone()
+                    } else {
+                        format!("{cell:<width$}")
+                    }
+                })
+                .collect();
+            lines.push(cells.join(" "));
+        }
+    } else if user {
+        if headings {
+            lines.push("USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND".to_string());
+        }
+        for process in &processes {
+            let seconds = process.cpu.as_secs();
+            lines.push(format!(
+                "{:<8} {:>7} {:>4.1} {:>4.1} {:>6} {:>5} {:<8} {:<4} {:<5} {:>6} {}",
+                names.user(process.uid),
+                process.pid,
+                usage(process),
+                0.0,
+                memory(process),
+                memory(process) / 2,
+                tty(process),
+                process.state,
+                start(process),
+                format!("{}:{:02}", seconds / 60, seconds % 60),
+                command(process),
+            ));
+        }
+    } else if full {
+        if headings {
+            lines.push("UID          PID    PPID  C STIME TTY          TIME CMD".to_string());
+        }
+        for process in &processes {
+            lines.push(format!(
+                "{:<8} {:>7} {:>7} {:>2} {:<5} {:<8} {} {}",
+                names.user(process.uid),
+                process.pid,
+                process.ppid,
+                usage(process) as u32,
+                start(process),
+                tty(process),
+                clock(process.cpu),
+                command(process),
+            ));
+        }
+    } else {
+        if headings {
+            lines.push("    PID TTY          TIME CMD".to_string());
+        }
+        for process in &processes {
+            lines.push(format!("{:>7} {:<8} {} {}", process.pid, tty(process), clock(process.cpu), process.comm));
+        }
+    }
+    let text: String = lines.into_iter().map(|line| cut(line, columns) + "\n").collect();
+    util::done(proc.print(&text).await).max(i32::from(!found))
+}
+
+async fn busybox_ps(proc: &Proc, names: &Names, columns: Option<usize>) -> i32 {
+    let mut text = "PID   USER     TIME  COMMAND\n".to_string();
+    for process in proc.processes() {
+        let seconds = process.cpu.as_secs();
+        let line = format!(
+            "{:>5} {:<8} {:>2}:{:02} {}",
+            process.pid,
+            names.user(process.uid).chars().take(8).collect::<String>(),
+            seconds / 60,
+            seconds % 60,
+            command(&process)
+        );
+        text += &(cut(line, columns.or(Some(132))) + "\n");
+    }
+    util::done(proc.print(&text).await)
+}
+
+pub async fn top(proc: Proc, ctx: Context) -> i32 {
+    let mut args = Args::of(&proc, ctx.flavour);
+    let (mut batch, mut count, mut delay) = (false, None, 3.0);
+    loop {
+        match args.next() {
+            Ok(None) => break,
+            Ok(Some(Arg::Short('b'))) => batch = true,
+            Ok(Some(Arg::Short('n'))) => count = args.value().ok().and_then(|text| text.parse::<u64>().ok()),
+            Ok(Some(Arg::Short('d'))) => {
+                delay = args.value().ok().and_then(|text| text.parse::<f64>().ok()).unwrap_or(3.0);
+            }
+            Ok(Some(_)) => {}
+            Err(error) => return util::usage(&proc, error, 1).await,
+        }
+    }
+    let delay = Duration::try_from_secs_f64(delay.clamp(0.1, 86400.0)).unwrap_or(Duration::from_secs(3));
+    let tty = proc.stdout().tty().filter(|_| !batch);
+    if tty.is_none() && !batch {
+        return util::fail(&proc, 1, "top: failed tty get").await;
+    }
+    let names = Names::load(&proc).await;
+    let modes = tty.as_ref().map(|tty| tty.modes());
+    if let (Some(tty), Some(modes)) = (&tty, modes) {
+        tty.set_modes(crate::os::tty::Modes { canonical: false, echo: false, ..modes });
+    }
+    let mut shown = 0;
+    let mut code = 0;
+    loop {
+        let mut text = String::new();
+        let (columns, rows) = tty.as_ref().map_or((200, u16::MAX), |tty| tty.size());
+        if tty.is_some() {
+            text.push_str("\x1b[H\x1b[2J");
+        }
+        let processes = proc.processes();
+        let up = proc.sim().now().as_nanos() / 1_000_000_000;
+        let now = proc.sim().wall().to_zoned(jiff::tz::TimeZone::UTC);
+        let running = processes.iter().filter(|process| process.state == 'R').count();
+        text += &format!(
+            "top - {} up {} min,  0 users,  load average: 0.00, 0.00, 0.00\nTasks: {:3} total, {:3} running, {:3} sleeping,   0 stopped,   0 zombie\n\n    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n",
+            now.strftime("%H:%M:%S"),
+            up / 60,
+            processes.len(),
+            running,
+            processes.len() - running,
+        );
+        let mut processes = processes;
+        processes.sort_by(|a, b| b.cpu.cmp(&a.cpu).then(a.pid.cmp(&b.pid)));
+        for process in processes.iter().take(usize::from(rows).saturating_sub(6)) {
+            let centis = process.cpu.as_millis() / 10;
+            let line = format!(
+                "{:>7} {:<8}  20   0    4000   2000   1500 {} {:>5.1} {:>5.1} {:>9} {}",
+                process.pid,
+                names.user(process.uid),
+                process.state,
+                0.0,
+                0.0,
+                format!("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100),
+                process.comm
+            );
+            text += &(cut(line, Some(usize::from(columns))) + "\n");
+        }
+        if util::write_out(&proc, text.as_bytes()).await.is_err() {
+            code = 1;
+            break;
+        }
+        shown += 1;
+        if count.is_some_and(|count| shown >= count) {
+            break;
+        }
+        if tty.is_none() {
+            proc.sleep(delay).await;
+            continue;
+        }
+        let input = proc.stdin();
+        match race(input.read(1), proc.sleep(delay)).await {
+            Either::Left(Ok(key)) if key.is_empty() || key == b"q" => break,
+            Either::Left(Err(_)) => break,
+            _ => {}
+        }
+    }
+    if let (Some(tty), Some(modes)) = (&tty, modes) {
+        tty.set_modes(modes);
+    }
+    code
+}
+
+pub async fn kill(proc: Proc, ctx: Context) -> i32 {
+    let argv = proc.argv();
+    let mut args = &argv[1..];
+    let mut signal = Some(Signal::TERM);
+    let name = match args.first().map(String::as_str) {
+        Some("-l" | "-L") => {
+            let text = match args.get(1) {
+                Some(arg) => match arg.parse::<i32>() {
+                    Ok(n) => Signal::from_number(n & 127).map(|signal| signal.name().to_string()),
+                    Err(_) => Signal::parse(arg).map(|signal| signal.number().to_string()),
+                }
+                .unwrap_or_default(),
+                None => Signal::ALL.iter().map(|signal| signal.name()).collect::<Vec<_>>().join(" "),
+            };
+            return util::done(proc.print(&format!("{text}\n")).await);
+        }
+        Some("-s") => {
+            let name = args.get(1).cloned();
+            args = args.get(2..).unwrap_or_default();
+            name
+        }
+        Some("--") => {
+            args = &args[1..];
+            None
+        }
+        Some(option) if option.starts_with('-') && option.len() > 1 => {
+            let name = option[1..].to_string();
+            args = &args[1..];
+            Some(name)
+        }
+        _ => None,
+    };
+    if let Some(name) = name {
+        signal = Signal::parse(&name);
+        if signal.is_none() && name != "0" {
+            let text = match ctx.flavour {
+                Flavour::Gnu => format!("kill: unknown signal name '{name}'"),
+                Flavour::Busybox => format!("kill: bad signal name '{name}'"),
+            };
+            return util::fail(&proc, 1, &text).await;
+        }
+    }
+    if args.is_empty() {
+        let text = match ctx.flavour {
+            Flavour::Gnu => "kill: not enough arguments",
+            Flavour::Busybox => "kill: you need to specify whom to kill",
+        };
+        return util::fail(&proc, 1, text).await;
+    }
+    let mut code = 0;
+    for target in args {
+        let result = match target.parse::<i64>() {
+            Ok(pid) => proc.kill(pid, signal).map_err(|error| match ctx.flavour {
+                Flavour::Gnu => format!("kill: sending signal to {pid} failed: {error}"),
+                Flavour::Busybox => format!("kill: can't kill pid {pid}: {error}"),
+            }),
+            Err(_) => Err(match ctx.flavour {
+                Flavour::Gnu => format!("kill: cannot find process \"{target}\""),
+                Flavour::Busybox => format!("kill: invalid number '{target}'"),
+            }),
+        };
+        if let Err(text) = result {
+            code = util::fail(&proc, 1, &text).await;
+        }
+    }
+    code
+}
+
+/// A leading `-9`, `-TERM`, `-s TERM`; else SIGTERM.
+fn take_signal(args: &mut Vec<String>) -> Option<Signal> {
+    let first = args.first()?;
+    if first == "-s" && args.len() > 1 {
+        let signal = Signal::parse(&args[1]);
+        args.drain(..2);
+        return signal;
+    }
+    let signal = first.strip_prefix('-').and_then(Signal::parse)?;
+    args.remove(0);
+    Some(signal)
+}
+
+pub async fn killall(proc: Proc, _ctx: Context) -> i32 {
+    let mut args: Vec<String> = proc.argv().iter().skip(1).cloned().collect();
+    let signal = take_signal(&mut args).unwrap_or(Signal::TERM);
+    let mut code = 0;
+    for name in args.iter().filter(|arg| !arg.starts_with('-')) {
+        let mut found = false;
+        for process in proc.processes() {
+            if process.comm == *name && process.pid != proc.pid() {
+                found |= proc.kill(i64::from(process.pid), Some(signal)).is_ok();
+            }
+        }
+        if !found {
+            code = util::fail(&proc, 1, &format!("{name}: no process found")).await;
+        }
+    }
+    code
+}
+
+pub async fn pgrep(proc: Proc, ctx: Context) -> i32 {
+    let name = util::program_name(&proc);
+    let mut list: Vec<String> = proc.argv().iter().skip(1).cloned().collect();
+    let signal = if name == "pkill" { take_signal(&mut list).unwrap_or(Signal::TERM) } else { Signal::TERM };
+    let mut args = Args::new(&name, ctx.flavour, list);
+    let (mut full, mut exact, mut show_name, mut show_all, mut newest, mut patterns) =
+        (false, false, false, false, false, Vec::new());
+    loop {
+        match args.next() {
+            Ok(None) => break,
+            Ok(Some(Arg::Short('f'))) => full = true,
+            Ok(Some(Arg::Short('x'))) => exact = true,
+            Ok(Some(Arg::Short('l'))) => show_name = true,
+            Ok(Some(Arg::Short('a'))) => show_all = true,
+            Ok(Some(Arg::Short('n'))) => newest = true,
+            Ok(Some(Arg::Value(value))) => patterns.push(value),
+            Ok(Some(_)) => return util::usage(&proc, args.unknown(), 2).await,
+            Err(error) => return util::usage(&proc, error, 2).await,
+        }
+    }
+    let Some(pattern) = patterns.first() else {
+        return util::fail(
+            &proc,
+            2,
+            &format!("{name}: no matching criteria specified\nTry `{name} --help' for more information."),
+        )
+        .await;
+    };
+    let regex = match crate::programs::coreutils::regex(pattern, true) {
+        Ok(regex) => regex,
+        Err(_) => return util::fail(&proc, 2, &format!("{name}: invalid regular expression: {pattern}")).await,
+    };
+    let mut found: Vec<ProcInfo> = proc
+        .processes()
+        .into_iter()
+        .filter(|process| process.pid != proc.pid())
+        .filter(|process| {
+            let text = if full { process.args.join(" ") } else { process.comm.clone() };
+            if exact { text == *pattern } else { regex.is_match(&text) }
+        })
+        .collect();
+    if newest && found.len() > 1 {
+        found = found.split_off(found.len() - 1);
+    }
+    let mut text = String::new();
+    for process in &found {
+        if name == "pkill" {
+            // It may have ended meanwhile.
+            let _ = proc.kill(i64::from(process.pid), Some(signal));
+        } else if show_all {
+            text += &format!("{} {}\n", process.pid, command(process));
+        } else if show_name {
+            text += &format!("{} {}\n", process.pid, process.comm);
+        } else {
+            text += &format!("{}\n", process.pid);
+        }
+    }
+    util::done(proc.print(&text).await).max(i32::from(found.is_empty()))
+}
+
+pub async fn pidof(proc: Proc) -> i32 {
+    let argv = proc.argv();
+    let mut pids: Vec<u32> = proc
+        .processes()
+        .into_iter()
+        .filter(|process| argv.iter().skip(1).any(|name| *name == process.comm))
+        .map(|process| process.pid)
+        .collect();
+    pids.reverse();
+    if pids.is_empty() {
+        return 1;
+    }
+    let text: Vec<String> = pids.iter().map(u32::to_string).collect();
+    util::done(proc.print(&format!("{}\n", text.join(" "))).await)
+}
