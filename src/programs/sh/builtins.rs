@@ -863,6 +863,9 @@ impl Shell {
             }
             Some("-l" | "-L") => {
                 let text = match args.get(1) {
+                    Some(arg) if self.dialect == Dialect::Dash && arg.parse::<i32>().is_err() => {
+                        return self.error("kill", &format!("Illegal number: {arg}")).await;
+                    }
                     Some(arg) => match arg.parse::<i32>() {
                         Ok(n) => Signal::from_number(n & 127).map(|s| s.name().to_string()),
                         Err(_) => Signal::parse(arg).map(|s| s.number().to_string()),

@@ -455,7 +455,7 @@ impl Shell {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let trimmed = text.trim();
+        let trimmed = text.trim_start();
         let bash = self.dialect.is_bash();
         let message = match (&error, self.dialect) {
             (ArithError::Variable(message), _) => message.clone(),

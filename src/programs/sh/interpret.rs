@@ -438,8 +438,11 @@ impl Shell {
         if !self.options.xtrace {
             return;
         }
-        let bash = self.dialect.is_bash();
-        let quote = |text: &String| if bash { builtins::bash_quoted(text) } else { builtins::quoted_if_needed(text) };
+        let quote = |text: &String| match self.dialect {
+            Dialect::Bash => builtins::bash_quoted(text),
+            Dialect::Dash => text.clone(),
+            Dialect::Ash => builtins::quoted_if_needed(text),
+        };
         let values = values.iter().map(|(name, value)| match value.is_empty() {
             true => format!("{name}="),
             false => format!("{name}={}", quote(value)),
