@@ -1,4 +1,5 @@
-//! FAKE (not to be pushed): the laboratory's shape with a fixed situation.
+//! STAND-IN, only on branch `page`: the shape that `app` drives, over a fixed situation. With the laboratory: `Session` owns a `Lab`;
+//! `cluster`, `pod`, `newest_pod` are `scene::observe`, `timeline` and the requests are `scene::past`; `diagnose` is `api::diagnose`.
 use crate::scene::Mark;
 use crate::scene::cluster::ClusterFacts;
 use crate::scene::facts::*;
