@@ -7,6 +7,8 @@
 
 pub mod cluster;
 pub mod facts;
+pub mod observe;
+pub mod past;
 pub mod pod;
 mod rail;
 #[cfg(test)]

@@ -1,0 +1,184 @@
+//! A pod's recorded history as a timeline's facts, and the network's events as requests.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Mark;
+use super::facts::{PodFacts, Request};
+use super::timeline::{EventMark, Lane, Span, TimelineFacts};
+use crate::lab::view::{ContainerState, PodHistory, PodRecord, View};
+use crate::os::net::{NetEvent, NetEventKind};
+use crate::sim::SimTime;
+
+/// What is known of a pod's life until `now`; `pod` as it is now, if it is still there.
+pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: SimTime) -> TimelineFacts {
+    let until = history.removed.map(SimTime::as_secs_f64);
+    let mut phases = Track::default();
+    let mut ready = Track::default();
+    let mut names: Vec<&str> = Vec::new();
+    let mut lanes: BTreeMap<&str, Track> = BTreeMap::new();
+    for (at, record) in &history.records {
+        let at = at.as_secs_f64();
+        let (mark, words) = phase(record);
+        phases.turn(at, mark, words);
+        if let Some((_, status, message)) = record.conditions.iter().find(|c| c.0 == "Ready") {
+            let words = match message {
+                Some(message) if status != "True" => format!("{status}: {message}"),
+                _ => status.clone(),
+            };
+            ready.turn(at, if status == "True" { Mark::Running } else { Mark::Pending }, words);
+        }
+        for c in &record.containers {
+            if !names.contains(&c.name.as_str()) {
+                names.push(&c.name);
+            }
+            let (mark, words) = container(&c.state);
+            lanes.entry(&c.name).or_default().turn(at, mark, words);
+        }
+    }
+    let mut lanes: Vec<Lane> = names
+        .into_iter()
+        .filter_map(|name| Some(Lane { name: name.to_owned(), spans: lanes.remove(name)?.end(until) }))
+        .collect();
+    for lane in &mut lanes {
+        let due = pod.and_then(|p| {
+            let (due, _) = p.inside_of(&lane.name)?.back_off?;
+            Some(now.as_secs_f64() + due.duration_since(p.now).as_secs_f64())
+        });
+        if let Some(span) = lane.spans.last_mut().filter(|s| s.until.is_none() && s.mark == Mark::Waiting) {
+            span.due = due;
+        }
+    }
+    let ip = address(pod);
+    TimelineFacts {
+        now: now.as_secs_f64(),
+        from: history.created.as_secs_f64(),
+        until,
+        phases: phases.end(until),
+        lanes,
+        ready: ready.end(until),
+        requests: view.net_events().filter(|e| is_request(e, ip)).map(|e| e.at.as_secs_f64()).collect(),
+        events: events(history),
+    }
+}
+
+/// The requests that reached a pod since `since`, oldest first.
+pub fn requests(view: &View, pod: &PodFacts, since: SimTime) -> Vec<Request> {
+    let ip = address(Some(pod));
+    let mut found: Vec<Request> = view
+        .net_events()
+        .rev()
+        .take_while(|e| e.at >= since)
+        .filter(|e| is_request(e, ip))
+        .filter_map(|e| {
+            let NetEventKind::Request { method, path, tls } = &e.kind else { return None };
+            let what = if *tls { format!("{method} {path} (TLS)") } else { format!("{method} {path}") };
+            let local = e.from.ip().is_loopback() || Some(e.from.ip()) == ip;
+            Some(Request { id: e.at.as_nanos(), port: e.to.port(), from: sender(view, e, local), what, local })
+        })
+        .take(6)
+        .collect();
+    found.reverse();
+    for i in 1..found.len() {
+        // Two at one instant are still two.
+        found[i].id = found[i].id.max(found[i - 1].id + 1);
+    }
+    found
+}
+
+fn address(pod: Option<&PodFacts>) -> Option<IpAddr> {
+    pod?.pod.status.as_ref()?.pod_ip.as_deref()?.parse().ok()
+}
+
+fn is_request(event: &NetEvent, ip: Option<IpAddr>) -> bool {
+    matches!(event.kind, NetEventKind::Request { .. }) && ip.is_some_and(|ip| unmapped(event.to.ip()) == ip)
+}
+
+/// An IPv4 address in IPv6's clothes is that IPv4 address.
+fn unmapped(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
+        IpAddr::V4(_) => ip,
+    }
+}
+
+fn sender(view: &View, event: &NetEvent, local: bool) -> String {
+    if local {
+        return "the pod itself".into();
+    }
+    let ip = unmapped(event.from.ip()).to_string();
+    let pod = view.pods().find(|p| p.status.as_ref().and_then(|s| s.pod_ip.as_deref()) == Some(&ip));
+    pod.and_then(|p| p.metadata.name.clone()).unwrap_or(ip)
+}
+
+fn phase(record: &PodRecord) -> (Mark, String) {
+    let phase = if record.phase.is_empty() { "Pending" } else { &record.phase };
+    if record.deleting {
+        return (Mark::Ending, format!("{phase}, Terminating"));
+    }
+    let mark = match phase {
+        "Running" => Mark::Running,
+        "Succeeded" => Mark::Succeeded,
+        "Failed" => Mark::Failed,
+        "Unknown" => Mark::Unknown,
+        _ => Mark::Pending,
+    };
+    let reason = record.reason.as_ref().map(|r| format!(": {r}")).unwrap_or_default();
+    (mark, format!("{phase}{reason}"))
+}
+
+fn container(state: &ContainerState) -> (Mark, String) {
+    match state {
+        ContainerState::Running => (Mark::Running, "Running".into()),
+        ContainerState::Waiting { reason } if reason.ends_with("BackOff") => (Mark::Waiting, reason.clone()),
+        ContainerState::Waiting { reason } if reason.starts_with("Err") || reason.ends_with("Error") => {
+            (Mark::Failed, reason.clone())
+        }
+        ContainerState::Waiting { reason } => {
+            (Mark::Pending, if reason.is_empty() { "Waiting".into() } else { reason.clone() })
+        }
+        ContainerState::Terminated { reason, exit_code: 0 } => {
+            (Mark::Succeeded, if reason.is_empty() { "Completed".into() } else { reason.clone() })
+        }
+        ContainerState::Terminated { reason, exit_code } => {
+            (Mark::Failed, format!("{}, exit code {exit_code}", if reason.is_empty() { "Error" } else { reason }))
+        }
+    }
+}
+
+fn events(history: &PodHistory) -> Vec<EventMark> {
+    history
+        .events
+        .iter()
+        .map(|(at, e)| EventMark {
+            at: at.as_secs_f64(),
+            reason: e.reason.clone().unwrap_or_default(),
+            message: e.message.clone().unwrap_or_default(),
+            warning: e.type_.as_deref() == Some("Warning"),
+            count: e.count.and_then(|c| u32::try_from(c).ok()).unwrap_or(1),
+        })
+        .collect()
+}
+
+/// Spans in the making: a turn to the same again is no turn.
+#[derive(Default)]
+struct Track(Vec<Span>);
+
+impl Track {
+    fn turn(&mut self, at: f64, mark: Mark, words: String) {
+        if let Some(last) = self.0.last_mut() {
+            if last.mark == mark && last.words == words {
+                return;
+            }
+            last.until = Some(at);
+        }
+        self.0.push(Span { from: at, until: None, mark, words, due: None });
+    }
+
+    fn end(mut self, until: Option<f64>) -> Vec<Span> {
+        if let (Some(last), Some(until)) = (self.0.last_mut(), until) {
+            last.until = Some(until);
+        }
+        self.0
+    }
+}

@@ -1,0 +1,642 @@
+//! The app: its state, what can happen, and the frame loop.
+
+use std::collections::BTreeMap;
+
+use js_sys::Function;
+use wasm_bindgen::prelude::*;
+use web_sys::{Element, HtmlElement, Window};
+use yew::prelude::*;
+
+use super::bindings::{Editor, TerminalPane};
+use super::session::Session;
+use super::storage::{self, Settings};
+use super::{edit, stage, time};
+use crate::scene::facts::PodFacts;
+
+/// Virtual seconds in a real one; the last is as fast as the machine can, within reason.
+pub const SPEEDS: [(f64, &str); 5] = [(1.0, "1×"), (2.0, "2×"), (10.0, "10×"), (60.0, "60×"), (36_000.0, "max")];
+/// Real milliseconds of work in a frame.
+const WORK: f64 = 9.0;
+/// Polls between two looks at the clock.
+const SLICE: u64 = 400;
+/// Terminal bytes that may wait to be shown before the laboratory waits for the terminal.
+const BEHIND: u32 = 256 * 1024;
+/// Real milliseconds between two drawings while only the clock moves.
+const TICK: f64 = 100.0;
+
+pub enum Msg {
+    Frame(f64),
+    Edited(String, String),
+    Typed(String),
+    Resized(u16, u16),
+    Open(String),
+    New,
+    StartRename,
+    Rename(Option<String>),
+    Remove,
+    Undo,
+    Apply,
+    Choose(String),
+    Node(String, bool),
+    Play,
+    Step,
+    Speed(usize),
+    Reset,
+    Theme,
+    Show(&'static str),
+    Size(Bar, f64),
+    NextPane(bool),
+}
+
+/// The bars between panes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Bar {
+    Left,
+    Split,
+    Time,
+}
+
+pub struct App {
+    pub session: Session,
+    pub settings: Settings,
+    pub files: BTreeMap<String, String>,
+    pub open: Option<String>,
+    pub renaming: bool,
+    pub removed: Option<(String, String)>,
+    pub chosen: Option<String>,
+    pub playing: bool,
+    pub refused: bool,
+    /// What a screen reader is told.
+    pub said: String,
+    /// The pane that a phone shows, and the tab beside the stage on a medium screen.
+    pub shown: &'static str,
+    pub pod_width: f64,
+    pub time_width: f64,
+    pub root: NodeRef,
+    pub editor_host: NodeRef,
+    pub terminal_host: NodeRef,
+    pub pod_host: NodeRef,
+    pub time_host: NodeRef,
+    pub rename_input: NodeRef,
+    editor: Option<Editor>,
+    terminal: Option<TerminalPane>,
+    callbacks: Vec<JsValue>,
+    frame: Option<Closure<dyn FnMut(f64)>>,
+    last_frame: f64,
+    last_draw: f64,
+    drawn: u64,
+    files_revision: u64,
+    unsaved: bool,
+    last_save: f64,
+    status: String,
+    /// The file whose tab was scrolled into view.
+    revealed: Option<String>,
+}
+
+fn window() -> Option<Window> {
+    web_sys::window()
+}
+
+fn now() -> f64 {
+    window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
+}
+
+impl Component for App {
+    type Message = Msg;
+    type Properties = ();
+
+    fn create(_: &Context<Self>) -> App {
+        let settings = storage::settings();
+        let session = Session::new(storage::files());
+        let files = session.files();
+        let open =
+            settings.open_file.clone().filter(|f| files.contains_key(f)).or_else(|| files.keys().next().cloned());
+        App {
+            files_revision: session.files_revision(),
+            session,
+            settings,
+            files,
+            open,
+            renaming: false,
+            removed: None,
+            chosen: None,
+            playing: true,
+            refused: false,
+            said: String::new(),
+            shown: "see",
+            pod_width: 800.0,
+            time_width: 900.0,
+            root: NodeRef::default(),
+            editor_host: NodeRef::default(),
+            terminal_host: NodeRef::default(),
+            pod_host: NodeRef::default(),
+            time_host: NodeRef::default(),
+            rename_input: NodeRef::default(),
+            editor: None,
+            terminal: None,
+            callbacks: Vec::new(),
+            frame: None,
+            last_frame: 0.0,
+            last_draw: 0.0,
+            drawn: u64::MAX,
+            unsaved: false,
+            last_save: 0.0,
+            status: String::new(),
+            revealed: None,
+        }
+    }
+
+    fn rendered(&mut self, ctx: &Context<Self>, first: bool) {
+        if let Some(root) = self.root.cast::<HtmlElement>() {
+            let style = root.style();
+            for (name, value) in [
+                ("--left", format!("{}%", self.settings.left)),
+                ("--upper", format!("{}fr", self.settings.split)),
+                ("--lower", format!("{}fr", 100.0 - self.settings.split)),
+                ("--time", format!("{}px", self.settings.time)),
+            ] {
+                // A refused property leaves the style sheet's size.
+                let _ = style.set_property(name, &value);
+            }
+        }
+        if first {
+            self.start(ctx);
+        }
+        if self.revealed != self.open
+            && let Some(tab) = self.root.cast::<Element>().and_then(|r| r.query_selector(".tab.on").ok().flatten())
+        {
+            self.revealed = self.open.clone();
+            tab.scroll_into_view_with_bool(false);
+        }
+        if self.renaming
+            && let Some(input) = self.rename_input.cast::<web_sys::HtmlInputElement>()
+            && let Some(document) = window().and_then(|w| w.document())
+            && document.active_element().as_ref() != Some(input.as_ref())
+        {
+            // Not as a property of the element: that would be set again, over what is typed, at each drawing.
+            input.set_value(self.open.as_deref().unwrap_or(""));
+            // Focus can only fail for an element that is gone, and then there is nothing to do.
+            let _ = input.focus();
+            input.select();
+        }
+    }
+
+    fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
+        match msg {
+            Msg::Frame(at) => return self.frame(at),
+            Msg::Edited(path, text) => {
+                // A file that was removed or renamed meanwhile stays so.
+                if self.files.contains_key(&path) {
+                    self.files.insert(path.clone(), text.clone());
+                    self.session.write_file(&path, text);
+                    self.unsaved = true;
+                }
+                return false;
+            }
+            Msg::Typed(text) => {
+                self.session.type_text(&text);
+                return false;
+            }
+            Msg::Resized(columns, rows) => {
+                self.session.resize(columns, rows);
+                return false;
+            }
+            Msg::Open(path) => self.open_file(Some(path)),
+            Msg::New => {
+                let path = free_name(&self.files, "pod.yaml");
+                self.files.insert(path.clone(), String::new());
+                self.session.write_file(&path, String::new());
+                self.unsaved = true;
+                self.open_file(Some(path));
+                self.renaming = true;
+            }
+            Msg::StartRename => self.renaming = self.open.is_some(),
+            Msg::Rename(to) => self.rename(to),
+            Msg::Remove => self.remove(),
+            Msg::Undo => {
+                if let Some((path, text)) = self.removed.take() {
+                    let path = free_name(&self.files, &path);
+                    self.files.insert(path.clone(), text.clone());
+                    self.session.write_file(&path, text);
+                    self.unsaved = true;
+                    self.open_file(Some(path));
+                }
+            }
+            Msg::Apply => {
+                if let Some(path) = self.open.clone() {
+                    // What was typed this instant is still on its way: the file is written before it is applied.
+                    if let Some(editor) = &self.editor {
+                        editor.flush();
+                    }
+                    ctx.link().send_message(Msg::Typed(String::new()));
+                    self.session.apply(&path);
+                    self.said = format!("Applying {path}");
+                }
+            }
+            Msg::Choose(uid) => self.chosen = Some(uid),
+            Msg::Node(name, start) => {
+                self.said = format!("{} {name}", if start { "Starting" } else { "Stopping" });
+                if start { self.session.start_node(&name) } else { self.session.stop_node(&name) }
+            }
+            Msg::Play => {
+                self.playing = !self.playing;
+                self.said = if self.playing { "Playing" } else { "Paused" }.into();
+            }
+            Msg::Step => {
+                self.playing = false;
+                self.session.step();
+                self.said = format!("At {}", time::clock(self.session.seconds()));
+            }
+            Msg::Speed(speed) => {
+                self.settings.speed = speed.min(SPEEDS.len() - 1);
+                self.keep_settings();
+            }
+            Msg::Reset => {
+                if let Some(editor) = &self.editor {
+                    editor.flush();
+                }
+                self.session.reset();
+                self.chosen = None;
+                self.files_revision = self.session.files_revision();
+                if let Some(terminal) = &self.terminal {
+                    terminal.reset();
+                }
+                self.said = "A new laboratory".into();
+            }
+            Msg::Theme => {
+                self.settings.theme = Some(if self.is_dark() { "light" } else { "dark" }.into());
+                self.apply_theme();
+                self.keep_settings();
+            }
+            Msg::Show(pane) => self.shown = pane,
+            Msg::Size(bar, change) => {
+                let s = &mut self.settings;
+                match bar {
+                    Bar::Left => s.left = (s.left + change).clamp(20.0, 70.0),
+                    Bar::Split => s.split = (s.split + change).clamp(15.0, 85.0),
+                    Bar::Time => s.time = (s.time + change).clamp(120.0, 480.0),
+                }
+                self.keep_settings();
+            }
+            Msg::NextPane(back) => {
+                self.next_pane(back);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn view(&self, ctx: &Context<Self>) -> Html {
+        let link = ctx.link();
+        let pod = self.chosen.as_deref().and_then(|uid| self.session.pod(uid));
+        let keys = link.batch_callback(|e: KeyboardEvent| {
+            (e.key() == "F6").then(|| {
+                e.prevent_default();
+                Msg::NextPane(e.shift_key())
+            })
+        });
+        html! {
+            <div class={classes!("page", format!("shows-{}", self.shown))} ref={self.root.clone()} onkeydown={keys}>
+                <header class="top">
+                    <h1 class="logo">{ "pod" }<i>{ "arium" }</i></h1>
+                    <span class="crumb">{ "Kubernetes 1.36, simulated" }</span>
+                    <span class="gap" />
+                    if self.refused {
+                        <span class="crumb warn" role="status">{ "Not saved: this browser's storage is refused or full" }</span>
+                    }
+                    <details class="help">
+                        <summary class="button square" aria-label="Help" title="Help">{ "?" }</summary>
+                        <div class="help-text">
+                            <p>{ "The files are the editor's tabs and the terminal's working directory. Apply one, or type kubectl commands;                                 the stage shows what comes of it, in virtual time." }</p>
+                            <dl>
+                                <dt>{ "Ctrl+Enter, ⌘Enter" }</dt><dd>{ "apply the file in the editor" }</dd>
+                                <dt>{ "F6, Shift+F6" }</dt><dd>{ "next pane, pane before" }</dd>
+                                <dt>{ "Escape, then Tab" }</dt><dd>{ "leave the editor" }</dd>
+                                <dt>{ "Ctrl+F" }</dt><dd>{ "search in the editor" }</dd>
+                                <dt>{ "Tab" }</dt><dd>{ "complete in the terminal" }</dd>
+                                <dt>{ "Ctrl+C" }</dt><dd>{ "copy what is selected in the terminal, else interrupt" }</dd>
+                            </dl>
+                        </div>
+                    </details>
+                    <button type="button" class="button square" aria-label="Light or dark" title="Light or dark"
+                        onclick={link.callback(|_| Msg::Theme)}>{ "◐" }</button>
+                </header>
+                { edit::editor(self, link) }
+                { self.bar(link, Bar::Split) }
+                { edit::terminal(self, link) }
+                { self.bar(link, Bar::Left) }
+                <main class="stage">
+                    { stage::cluster(self, link) }
+                    { stage::pod(self, pod.as_ref()) }
+                </main>
+                { self.bar(link, Bar::Time) }
+                { time::clock_pane(self, link) }
+                { time::timeline(self, pod.as_ref()) }
+                <nav class="phone-bar" aria-label="Panes">
+                    { for [("edit", "Edit"), ("see", "See"), ("type", "Type"), ("time", "Time")].map(|(key, name)| html! {
+                        <button type="button" aria-pressed={(self.shown == key).to_string()}
+                            onclick={link.callback(move |_| Msg::Show(key))}>{ name }</button>
+                    }) }
+                </nav>
+                <p class="for-readers" aria-live="polite">{ self.said.clone() }</p>
+            </div>
+        }
+    }
+}
+
+impl App {
+    fn start(&mut self, ctx: &Context<Self>) {
+        self.apply_theme();
+        let link = ctx.link().clone();
+        if let Some(host) = self.editor_host.cast::<Element>() {
+            let edited = link.clone();
+            let apply = link.clone();
+            let on_change =
+                Closure::<dyn Fn(String, String)>::new(move |path, text| edited.send_message(Msg::Edited(path, text)));
+            let on_apply = Closure::<dyn Fn()>::new(move || apply.send_message(Msg::Apply));
+            let diagnose = Closure::<dyn Fn(String) -> JsValue>::new(|text: String| edit::diagnose(&text));
+            let (a, b, c) = (on_change.into_js_value(), on_apply.into_js_value(), diagnose.into_js_value());
+            self.editor = Some(Editor::new(&host, a.unchecked_ref::<Function>(), b.unchecked_ref(), c.unchecked_ref()));
+            self.callbacks.extend([a, b, c]);
+            self.open_file(self.open.clone());
+        }
+        if let Some(host) = self.terminal_host.cast::<Element>() {
+            let typed = link.clone();
+            let resized = link.clone();
+            let on_data = Closure::<dyn Fn(String)>::new(move |text| typed.send_message(Msg::Typed(text)));
+            let on_resize = Closure::<dyn Fn(u16, u16)>::new(move |columns, rows| {
+                resized.send_message(Msg::Resized(columns, rows))
+            });
+            let (a, b) = (on_data.into_js_value(), on_resize.into_js_value());
+            self.terminal = Some(TerminalPane::new(&host, a.unchecked_ref(), b.unchecked_ref()));
+            self.callbacks.extend([a, b]);
+        }
+        self.frame = Some(Closure::new(move |at: f64| link.send_message(Msg::Frame(at))));
+        self.next_frame();
+    }
+
+    fn next_frame(&self) {
+        if let (Some(window), Some(frame)) = (window(), &self.frame) {
+            // It can only fail in a window that is going away.
+            let _ = window.request_animation_frame(frame.as_ref().unchecked_ref());
+        }
+    }
+
+    /// One animation frame: bounded work, then drawing if there is something new to see.
+    fn frame(&mut self, at: f64) -> bool {
+        let passed = (at - self.last_frame).clamp(0.0, 250.0) / 1000.0;
+        self.last_frame = at;
+        let speed = if self.playing { SPEEDS[self.settings.speed.min(SPEEDS.len() - 1)].0 } else { 0.0 };
+        let until = self.session.target(passed * speed);
+        let began = now();
+        let behind = |terminal: &Option<TerminalPane>| terminal.as_ref().is_some_and(|t| t.pending() > BEHIND);
+        while !behind(&self.terminal) {
+            let reached = self.session.advance(until, SLICE);
+            let bytes = self.session.take_output();
+            if let Some(terminal) = self.terminal.as_ref().filter(|_| !bytes.is_empty()) {
+                terminal.write(&bytes);
+            }
+            if reached || now() - began > WORK {
+                break;
+            }
+        }
+        self.next_frame();
+        self.follow_files();
+        self.save(at);
+        let measured = self.measure();
+        let revision = self.session.revision();
+        let changed = revision != self.drawn;
+        if changed {
+            self.choose();
+        }
+        if measured || changed && at - self.last_draw > 30.0 || self.playing && at - self.last_draw > TICK {
+            self.drawn = revision;
+            self.last_draw = at;
+            return true;
+        }
+        false
+    }
+
+    /// Files that a command in the terminal wrote.
+    fn follow_files(&mut self) {
+        let revision = self.session.files_revision();
+        if revision == self.files_revision {
+            return;
+        }
+        self.files_revision = revision;
+        let files = self.session.files();
+        if let Some(editor) = &self.editor {
+            for (path, text) in &files {
+                if self.files.get(path).is_some_and(|old| old != text) {
+                    editor.update(path, text);
+                }
+            }
+            for path in self.files.keys().filter(|p| !files.contains_key(*p)) {
+                editor.forget(path);
+            }
+        }
+        if files != self.files {
+            self.files = files;
+            self.unsaved = true;
+            self.drawn = u64::MAX;
+        }
+        if self.open.as_ref().is_none_or(|p| !self.files.contains_key(p)) {
+            self.open_file(self.files.keys().next().cloned());
+        }
+    }
+
+    fn save(&mut self, at: f64) {
+        if self.unsaved && at - self.last_save > 400.0 {
+            self.unsaved = false;
+            self.last_save = at;
+            self.refused = !storage::keep_files(&self.files);
+        }
+    }
+
+    fn keep_settings(&mut self) {
+        self.refused |= !storage::keep_settings(&self.settings);
+    }
+
+    /// The sizes of what is drawn at its own size; whether they changed.
+    fn measure(&mut self) -> bool {
+        let width = |host: &NodeRef, old: f64| {
+            let width = host.cast::<Element>().map_or(0.0, |e| f64::from(e.client_width()));
+            if width > 0.0 { width } else { old }
+        };
+        let (pod, time) = (width(&self.pod_host, self.pod_width), width(&self.time_host, self.time_width));
+        let changed = pod != self.pod_width || time != self.time_width;
+        (self.pod_width, self.time_width) = (pod, time);
+        changed
+    }
+
+    /// Keeps a pod chosen while there are any, and tells a screen reader how it is.
+    fn choose(&mut self) {
+        if self.chosen.as_deref().is_none_or(|uid| self.session.pod(uid).is_none()) {
+            self.chosen = self.session.newest_pod().or(self.chosen.take());
+        }
+        let pod = self.chosen.as_deref().and_then(|uid| self.session.pod(uid));
+        let status = pod.map_or(String::new(), |p: PodFacts| format!("{}: {}", p.name(), p.status));
+        if status != self.status {
+            self.status = status.clone();
+            self.said = status;
+        }
+    }
+
+    fn open_file(&mut self, path: Option<String>) {
+        self.renaming = false;
+        self.open = path;
+        if let (Some(path), Some(editor)) = (&self.open, &self.editor)
+            && let Some(text) = self.files.get(path)
+        {
+            editor.open(path, text);
+        }
+        self.settings.open_file = self.open.clone();
+        self.keep_settings();
+    }
+
+    fn rename(&mut self, to: Option<String>) {
+        if !std::mem::take(&mut self.renaming) {
+            return;
+        }
+        let (Some(from), Some(to)) = (self.open.clone(), to) else { return };
+        let to = clean_name(&to);
+        if to.is_empty() || to == from {
+            return;
+        }
+        if self.files.contains_key(&to) {
+            self.said = format!("{to} exists already");
+            return;
+        }
+        if let Some(text) = self.files.remove(&from) {
+            self.files.insert(to.clone(), text);
+            self.session.rename_file(&from, &to);
+            if let Some(editor) = &self.editor {
+                editor.renamed(&from, &to);
+            }
+            self.unsaved = true;
+            self.open = Some(to.clone());
+            self.settings.open_file = Some(to);
+            self.keep_settings();
+        }
+    }
+
+    fn remove(&mut self) {
+        let Some(path) = self.open.clone() else { return };
+        if let Some(editor) = &self.editor {
+            editor.flush();
+            editor.forget(&path);
+        }
+        if let Some(text) = self.files.remove(&path) {
+            self.session.remove_file(&path);
+            self.said = format!("{path} deleted");
+            self.removed = Some((path.clone(), text));
+            self.unsaved = true;
+            let next = self.files.range(path..).next().or(self.files.iter().next_back()).map(|f| f.0.clone());
+            self.open_file(next);
+        }
+    }
+
+    pub fn is_dark(&self) -> bool {
+        match self.settings.theme.as_deref() {
+            Some("dark") => true,
+            Some(_) => false,
+            None => window()
+                .and_then(|w| w.match_media("(prefers-color-scheme: dark)").ok().flatten())
+                .is_some_and(|m| m.matches()),
+        }
+    }
+
+    fn apply_theme(&self) {
+        if let (Some(theme), Some(root)) =
+            (&self.settings.theme, window().and_then(|w| w.document()).and_then(|d| d.document_element()))
+        {
+            // An attribute's name that is valid can't be refused.
+            let _ = root.set_attribute("data-theme", theme);
+        }
+        if let Some(terminal) = &self.terminal {
+            terminal.recolour();
+        }
+    }
+
+    /// Moves the focus to the next pane (F6), out of editor and terminal, which keep Tab for themselves.
+    fn next_pane(&self, back: bool) {
+        let Some(document) = window().and_then(|w| w.document()) else { return };
+        let selectors =
+            [".editor .cm-content", ".terminal textarea", ".cluster button", ".pod .scroll", ".clock button"];
+        let at = selectors.iter().position(|s| {
+            let pane = s.split(' ').next().unwrap_or(s);
+            document.active_element().and_then(|e| e.closest(pane).ok().flatten()).is_some()
+        });
+        let n = selectors.len();
+        for i in 1..=n {
+            let next = match (at, back) {
+                (None, _) => i - 1,
+                (Some(at), false) => (at + i) % n,
+                (Some(at), true) => (at + n - i) % n,
+            };
+            let target = document.query_selector(selectors[next]).ok().flatten();
+            if let Some(element) = target.and_then(|e| e.dyn_into::<HtmlElement>().ok())
+                && element.offset_parent().is_some()
+            {
+                let _ = element.focus();
+                return;
+            }
+        }
+    }
+
+    /// A bar between two panes: dragged, or moved with the arrow keys.
+    fn bar(&self, link: &yew::html::Scope<App>, bar: Bar) -> Html {
+        let (class, name, vertical, value) = match bar {
+            Bar::Left => ("split-left", "Width of editor and terminal", true, self.settings.left),
+            Bar::Split => ("split-middle", "Height of the editor", false, self.settings.split),
+            Bar::Time => ("split-time", "Height of the timeline", false, self.settings.time),
+        };
+        let root = self.root.clone();
+        let move_to = link.batch_callback(move |e: PointerEvent| {
+            let held = e.buttons() & 1 == 1;
+            let page = root.cast::<Element>().filter(|_| held)?.get_bounding_client_rect();
+            Some(match bar {
+                Bar::Left => Msg::Size(bar, f64::from(e.movement_x()) / page.width().max(1.0) * 100.0),
+                Bar::Split => Msg::Size(bar, f64::from(e.movement_y()) / page.height().max(1.0) * 130.0),
+                Bar::Time => Msg::Size(bar, -f64::from(e.movement_y())),
+            })
+        });
+        let grab = Callback::from(|e: PointerEvent| {
+            if let Some(target) = e.target_dyn_into::<Element>() {
+                // Without capture the bar can still be moved with the keys.
+                let _ = target.set_pointer_capture(e.pointer_id());
+            }
+        });
+        let keys = link.batch_callback(move |e: KeyboardEvent| {
+            let step = if bar == Bar::Time { 16.0 } else { 2.0 };
+            let sign = match (e.key().as_str(), bar) {
+                ("ArrowLeft", Bar::Left) | ("ArrowUp", Bar::Split) | ("ArrowDown", Bar::Time) => -1.0,
+                ("ArrowRight", Bar::Left) | ("ArrowDown", Bar::Split) | ("ArrowUp", Bar::Time) => 1.0,
+                _ => return None,
+            };
+            e.prevent_default();
+            Some(Msg::Size(bar, sign * step))
+        });
+        html! {
+            <div class={classes!("splitter", class)} role="separator" tabindex="0" aria-label={name}
+                aria-orientation={if vertical { "vertical" } else { "horizontal" }} aria-valuenow={format!("{value:.0}")}
+                onpointerdown={grab} onpointermove={move_to} onkeydown={keys} />
+        }
+    }
+}
+
+/// `name`, or with a number before the ending if there is such a file.
+fn free_name(files: &BTreeMap<String, String>, name: &str) -> String {
+    if !files.contains_key(name) {
+        return name.to_owned();
+    }
+    let (stem, ending) = name.rfind('.').map_or((name, ""), |i| name.split_at(i));
+    (2..).map(|n| format!("{stem}-{n}{ending}")).find(|name| !files.contains_key(name)).unwrap_or_default()
+}
+
+/// A path inside the workspace, without what would lead out of it.
+fn clean_name(name: &str) -> String {
+    let parts = name.split('/').map(str::trim).filter(|p| !p.is_empty() && *p != "." && *p != "..");
+    let name = parts.collect::<Vec<_>>().join("/");
+    name.chars().filter(|c| !c.is_control()).take(200).collect()
+}

@@ -1,0 +1,68 @@
+//! Scenes as SVG.
+
+use yew::prelude::*;
+
+use crate::scene::{Group, Part};
+
+/// One SVG of a scene's groups, a unit being a CSS pixel.
+pub fn svg(label: &str, class: &'static str, width: f64, height: f64, groups: &[Group]) -> Html {
+    html! {
+        <svg class={class} role="group" aria-label={label.to_owned()}
+            width={number(width)} height={number(height)} viewBox={format!("0 0 {} {}", number(width), number(height))}>
+            <defs>
+                <pattern id={format!("{class}-hatch")} class="hatch-lines" width="6" height="6" patternUnits="userSpaceOnUse"
+                    patternTransform="rotate(45)"><path d="M0 0V6" /></pattern>
+            </defs>
+            { for groups.iter().map(|g| group(g, class)) }
+        </svg>
+    }
+}
+
+fn group(g: &Group, scene: &'static str) -> Html {
+    let title = if g.label.is_empty() {
+        Html::default()
+    } else {
+        html! { <title>{ g.label.clone() }</title> }
+    };
+    html! {
+        <g key={g.key.clone()} class={g.class.clone()}>
+            { title }
+            { for g.parts.iter().map(|p| part(p, scene)) }
+        </g>
+    }
+}
+
+fn part(p: &Part, scene: &'static str) -> Html {
+    match p {
+        Part::Rect { class, at, round } => {
+            let fill = (*class == "hatch").then(|| format!("url(#{scene}-hatch)"));
+            html! {
+                <rect class={*class} x={number(at.x)} y={number(at.y)} width={number(at.w)} height={number(at.h)}
+                    rx={number(*round)} fill={fill} />
+            }
+        }
+        Part::Path { class, d } => html! { <path class={*class} d={d.clone()} /> },
+        Part::Circle { class, x, y, r } => {
+            html! { <circle class={*class} cx={number(*x)} cy={number(*y)} r={number(*r)} /> }
+        }
+        Part::Text { class, x, y, text } => {
+            html! { <text class={*class} x={number(*x)} y={number(*y)}>{ text.clone() }</text> }
+        }
+        Part::Travel { class, from, to } => {
+            let way = format!(
+                "--from-x:{}px;--from-y:{}px;--to-x:{}px;--to-y:{}px",
+                number(from.0),
+                number(from.1),
+                number(to.0),
+                number(to.1)
+            );
+            html! { <circle class={*class} r="6" style={way} /> }
+        }
+    }
+}
+
+/// Tenths of a pixel are enough.
+fn number(value: f64) -> String {
+    let tenths = (value * 10.0).round() / 10.0;
+    format!("{tenths}")
+}
