@@ -1,12 +1,13 @@
 //! The cluster: a network, an apiserver, and nodes with a kubelet each; kind's shape by default.
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
     time::Duration,
 };
+
+use k8s_openapi::api::core::v1::Taint;
 
 use super::{Config, view::Observer};
 use crate::{
@@ -49,13 +50,6 @@ impl Default for NodeSize {
     }
 }
 
-struct Node {
-    machine: Machine,
-    config: NodeConfig,
-    /// `None` while the node is stopped.
-    kubelet: RefCell<Option<Kubelet>>,
-}
-
 /// A running cluster.
 pub struct Cluster {
     sim: Sim,
@@ -64,7 +58,7 @@ pub struct Cluster {
     scheduler: Rc<Scheduler>,
     observer: Observer,
     catalogue: Rc<Catalogue>,
-    nodes: BTreeMap<String, Node>,
+    nodes: BTreeMap<String, Kubelet>,
 }
 
 /// A simulation whose clock starts with the cluster.
@@ -116,22 +110,24 @@ impl Cluster {
         let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
         let programs = Rc::new(Programs::default());
         let machine = Machine::new(&self.sim, &self.network, programs, &name, net, root);
-        let config = NodeConfig {
-            name: name.clone(),
-            cpu_millis: config.node.cpu_millis,
-            memory_bytes: config.node.memory_bytes,
-            max_pods: config.node.pods,
-            internal_ip,
-            pod_network,
-            control_plane,
+        let mut node = NodeConfig::new(&name, &format!("{pod_network}/24"), &internal_ip.to_string());
+        node.cpu = match config.node.cpu_millis {
+            cores if cores % 1000 == 0 => (cores / 1000).to_string(),
+            millis => format!("{millis}m"),
         };
-        let node = Node { machine, config, kubelet: RefCell::default() };
-        node.kubelet.replace(Some(self.start_kubelet(&node)));
-        self.nodes.insert(name, node);
-    }
-
-    fn start_kubelet(&self, node: &Node) -> Kubelet {
-        Kubelet::start(&self.sim, &self.server, &node.machine, &self.catalogue, node.config.clone())
+        node.memory = format!("{}Ki", config.node.memory_bytes >> 10);
+        node.max_pods = config.node.pods;
+        if control_plane {
+            node.roles = vec!["control-plane".into()];
+            node.taints = vec![Taint {
+                key: "node-role.kubernetes.io/control-plane".into(),
+                effect: "NoSchedule".into(),
+                ..Taint::default()
+            }];
+        }
+        let kubelet = Kubelet::start(&self.sim, self.server.clone(), machine, self.catalogue.clone(), node);
+        self.server.connect_kubelet(&name, &kubelet.endpoint());
+        self.nodes.insert(name, kubelet);
     }
 
     /// Puts a machine on the nodes' network.
@@ -165,33 +161,27 @@ impl Cluster {
 
     /// By name: is the machine on?
     pub fn machines(&self) -> BTreeMap<String, bool> {
-        self.nodes.iter().map(|(name, node)| (name.clone(), node.kubelet.borrow().is_some())).collect()
+        self.nodes.iter().map(|(name, kubelet)| (name.clone(), kubelet.is_running())).collect()
     }
 
-    /// What only the node itself can tell of its pods; `None` if there is no such node or it is off.
-    pub fn with_kubelet<T>(&self, node: &str, look: impl FnOnce(&Kubelet) -> T) -> Option<T> {
-        self.nodes.get(node)?.kubelet.borrow().as_ref().map(look)
+    /// The kubelet of a node that is on: for what only the node itself can tell of its pods.
+    pub fn kubelet(&self, node: &str) -> Option<&Kubelet> {
+        self.nodes.get(node).filter(|kubelet| kubelet.is_running())
     }
 
     /// Pulls a node's plug. False if there is no such node or it is off already.
     pub fn stop_node(&self, name: &str) -> bool {
-        let Some(node) = self.nodes.get(name) else { return false };
-        let kubelet = node.kubelet.take();
-        if let Some(kubelet) = &kubelet {
-            kubelet.stop();
-        }
-        kubelet.is_some()
+        let Some(kubelet) = self.kubelet(name) else { return false };
+        self.server.disconnect_kubelet(name);
+        kubelet.stop();
+        true
     }
 
     /// Boots a stopped node. False if there is no such node or it is on already.
     pub fn start_node(&self, name: &str) -> bool {
-        let Some(node) = self.nodes.get(name) else { return false };
-        if node.kubelet.borrow().is_some() {
-            return false;
-        }
-        node.machine.power_on();
-        let kubelet = self.start_kubelet(node);
-        node.kubelet.replace(Some(kubelet));
+        let Some(kubelet) = self.nodes.get(name).filter(|kubelet| !kubelet.is_running()) else { return false };
+        kubelet.restart();
+        self.server.connect_kubelet(name, &kubelet.endpoint());
         true
     }
 }
