@@ -53,9 +53,9 @@ pub fn go_duration(nanos: i64) -> String {
         format!("{whole}.{}", format!("{rest:0digits$}").trim_end_matches('0'))
     };
     match nanos {
-        ..1_000 => return format!("{sign}{nanos}ns"),
-        ..1_000_000 => return format!("{sign}{}µs", fraction(nanos, 1_000)),
-        ..1_000_000_000 => return format!("{sign}{}ms", fraction(nanos, 1_000_000)),
+        0..1_000 => return format!("{sign}{nanos}ns"),
+        1_000..1_000_000 => return format!("{sign}{}µs", fraction(nanos, 1_000)),
+        1_000_000..1_000_000_000 => return format!("{sign}{}ms", fraction(nanos, 1_000_000)),
         _ => {}
     }
     let minutes = nanos / 60_000_000_000;

@@ -4,6 +4,7 @@
 
 pub mod client;
 pub mod decode;
+pub mod default;
 pub mod duration;
 pub mod error;
 pub mod field;

@@ -222,6 +222,13 @@ impl Quantity {
         i64::try_from(wide).unwrap_or(if self.big { wide as i64 } else { 0 })
     }
 
+    /// Rounded up to thousandths; `None` if it is that coarse already.
+    pub fn rounded_up_to_milli(&self) -> Option<Quantity> {
+        const MILLI: i128 = NANO / 1000;
+        let fine = self.nanos % MILLI != 0;
+        fine.then(|| Quantity { nanos: divide_up(self.nanos, MILLI) * MILLI, text: None, ..self.clone() })
+    }
+
     pub fn is_integer(&self) -> bool {
         self.nanos % NANO == 0
     }

@@ -1,6 +1,9 @@
 //! The kubectl program: an ordinary program of the simulated OS that speaks to the cluster through
 //! [`ApiClient`] alone. One command table makes parsing, help and completion.
 
+pub mod files;
+pub mod target;
+
 use std::{fmt, rc::Rc};
 
 use crate::{
