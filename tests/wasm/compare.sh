@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# The same seed and commands give the same bytes, natively and in wasm.
+. "$(dirname "$0")/../../scripts/common.sh"
+cargo build --quiet --bin podarium
+cargo build --quiet --release --example headless --target wasm32-unknown-unknown
+wasm-bindgen --target nodejs --out-dir target/headless --no-typescript \
+  target/wasm32-unknown-unknown/release/examples/headless.wasm
+exec node tests/wasm/compare.mjs target/headless/headless.js target/debug/podarium
