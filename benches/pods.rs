@@ -32,7 +32,8 @@ fn main() {
     for (workers, count) in [(3, 100), (10, 1000)] {
         let files = [("pods.yaml".to_string(), pods(count).into_bytes())].into();
         let config = Config { workers, files, ..Config::default() };
-        let script = "kubectl apply -f pods.yaml >/dev/null; sleep 120; kubectl get pods --no-headers | grep -c Running";
+        let script =
+            "kubectl apply -f pods.yaml >/dev/null; sleep 120; kubectl get pods --no-headers | grep -c Running";
         let before = cpu();
         let mut running = String::new();
         headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
