@@ -1,7 +1,10 @@
 //! The kubectl program: an ordinary program of the simulated OS that speaks to the cluster through
 //! [`ApiClient`] alone. One command table makes parsing, help and completion.
 
+pub mod container;
+pub mod exec;
 pub mod files;
+pub mod logs;
 pub mod target;
 
 use std::{fmt, rc::Rc};
