@@ -49,7 +49,7 @@ fn strategic_patches() {
     let meta = json!({"metadata": {"finalizers": ["a.b/c", "d.e/f"]}});
     let patch = json!({"metadata": {"$deleteFromPrimitiveList/finalizers": ["a.b/c"], "finalizers": ["g.h/i"]}});
     let patched = strategic(Kind::Pod, &meta, &patch).map(|v| v["metadata"]["finalizers"].clone());
-    assert_eq!(patched, Ok(json!(["d.e/f", "g.h/i"])));
+    assert_eq!(patched, Ok(json!(["g.h/i", "d.e/f"])));
     let error = strategic(Kind::Pod, &pod(base), &json!({"spec": {"containers": [{"image": "x"}]}}));
     assert_eq!(error, Err("map: {\"image\":\"x\"} does not contain declared merge key: name".into()));
 }
