@@ -8,6 +8,8 @@ pub mod create;
 pub mod exec;
 pub mod files;
 pub mod logs;
+pub mod patch_label;
+pub mod run;
 pub mod target;
 pub mod write;
 
