@@ -12,7 +12,7 @@ use k8s_openapi::{
 };
 use std::rc::Rc;
 
-use super::{ApiServer, checks, select::Selection};
+use super::{ApiServer, select::Selection};
 use crate::api::{Error, Kind, Object, Result, error::Cause};
 
 /// Where containers find their service account's token.
@@ -247,7 +247,7 @@ pub(super) fn prepare_pod(pod: &mut Pod, now: &Time) {
     pod.status = Some(PodStatus {
         phase: Some("Pending".into()),
         conditions: condition,
-        qos_class: Some(checks::qos(pod).into()),
+        qos_class: Some(crate::api::resources::qos(pod).into()),
         ..PodStatus::default()
     });
 }

@@ -5,19 +5,9 @@ use serde_json::Value;
 
 use crate::api::{
     Error, Kind, Object, Result,
-    client::{FieldValidation, Patch, Subresource},
+    client::{Patch, Subresource},
     error::Cause,
 };
-
-pub(super) fn decode(kind: Kind, value: Value, _validation: FieldValidation) -> Result<(Object, Vec<String>)> {
-    let object = Object::from_value(kind, value).map_err(|error| {
-        let version = kind.version();
-        Error::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"))
-    })?;
-    Ok((object, Vec::new()))
-}
-
-pub(super) fn default(_object: &mut Object) {}
 
 pub(super) fn create(_object: &Object) -> Result<()> {
     Ok(())
@@ -60,25 +50,5 @@ fn merge(value: &mut Value, patch: &Value) {
         } else {
             merge(into.entry(key).or_insert(Value::Null), patch);
         }
-    }
-}
-
-pub(super) fn qos(pod: &Pod) -> &'static str {
-    let Some(spec) = &pod.spec else { return "BestEffort" };
-    let (mut any, mut guaranteed) = (false, true);
-    for container in spec.containers.iter().chain(spec.init_containers.iter().flatten()) {
-        let resources = container.resources.as_ref();
-        let requests = resources.and_then(|r| r.requests.as_ref());
-        let limits = resources.and_then(|r| r.limits.as_ref());
-        for name in ["cpu", "memory"] {
-            let (request, limit) = (requests.and_then(|r| r.get(name)), limits.and_then(|l| l.get(name)));
-            any |= request.is_some() || limit.is_some();
-            guaranteed &= limit.is_some() && request.is_none_or(|request| Some(request) == limit);
-        }
-    }
-    match (any, guaranteed) {
-        (false, _) => "BestEffort",
-        (true, true) => "Guaranteed",
-        (true, false) => "Burstable",
     }
 }

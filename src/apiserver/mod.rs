@@ -12,7 +12,6 @@ mod checks;
 mod connect;
 mod delete;
 pub mod events;
-mod labels;
 pub mod proxy;
 mod select;
 mod store;

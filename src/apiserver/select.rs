@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::labels::LabelSelector;
-use crate::api::{Error, Kind, Object, client::ListOptions};
+use crate::api::{Error, Kind, Object, client::ListOptions, selector::LabelSelector};
 
 /// What a list or watch covers.
 #[derive(Clone, Debug)]

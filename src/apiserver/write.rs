@@ -38,7 +38,7 @@ impl ApiServer {
         if object.resource_version() != 0 {
             return Err(Error::new(Reason::Unknown, "resourceVersion should not be set on objects to be created"));
         }
-        checks::default(&mut object);
+        crate::api::default::apply(&mut object);
         self.admit_create(&mut object)?;
         let meta = object.meta_mut();
         meta.uid = Some(self.rng.borrow_mut().uuid());
@@ -125,7 +125,7 @@ impl ApiServer {
             return Err(Error::conflict(kind, name, MODIFIED));
         }
         if subresource == Subresource::None {
-            checks::default(&mut object);
+            crate::api::default::apply(&mut object);
         }
         keep_system_fields(&old, &mut object);
         let spec_changed = merge(&old, &mut object, subresource)?;
@@ -287,7 +287,7 @@ pub fn set_condition(conditions: &mut Vec<PodCondition>, mut condition: PodCondi
 
 fn decode(kind: Kind, body: Body, validation: FieldValidation) -> Result<(Object, Vec<String>)> {
     match body {
-        Body::Json(value) => checks::decode(kind, value, validation),
+        Body::Json(value) => crate::api::decode::decode(kind, value, validation),
         Body::Object(object) if object.kind() == kind => Ok((object, Vec::new())),
         Body::Object(object) => Err(Error::bad_request(format!("a {} was sent as a {kind}", object.kind()))),
     }

@@ -131,6 +131,13 @@ impl<T> Drop for OneshotSender<T> {
     }
 }
 
+impl<T> OneshotReceiver<T> {
+    /// The value, if it has come.
+    pub fn try_take(&mut self) -> Option<T> {
+        self.0.value.take()
+    }
+}
+
 impl<T> Future for OneshotReceiver<T> {
     type Output = Option<T>;
 

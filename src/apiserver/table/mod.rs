@@ -147,7 +147,7 @@ fn since(time: Option<&Time>, now: Timestamp) -> String {
 
 /// From one whole second to another: an event's microseconds don't make it look younger.
 fn elapsed(then: Timestamp, now: Timestamp) -> String {
-    human_duration(whole_seconds(now).0.duration_since(whole_seconds(then).0))
+    crate::api::duration::human_duration(whole_seconds(now).0.duration_since(whole_seconds(then).0).as_secs())
 }
 
 fn config_map_size(map: &ConfigMap) -> usize {
@@ -320,31 +320,6 @@ fn external_ip(service: &Service) -> String {
     }
 }
 
-/// `duration.HumanDuration`.
-fn human_duration(span: k8s_openapi::jiff::SignedDuration) -> String {
-    let s = span.as_secs();
-    if s < -1 {
-        return "<invalid>".into();
-    }
-    let (m, h, d) = (s / 60, s / 3600, s / 86400);
-    let two = |a: i64, unit: char, b: i64, small: char| match b {
-        0 => format!("{a}{unit}"),
-        _ => format!("{a}{unit}{b}{small}"),
-    };
-    match s {
-        ..0 => "0s".into(),
-        _ if s < 120 => format!("{s}s"),
-        _ if m < 10 => two(m, 'm', s % 60, 's'),
-        _ if h < 3 => format!("{m}m"),
-        _ if h < 8 => two(h, 'h', m % 60, 'm'),
-        _ if h < 48 => format!("{h}h"),
-        _ if d < 8 => two(d, 'd', h % 24, 'h'),
-        _ if d < 2 * 365 => format!("{d}d"),
-        _ if d < 8 * 365 => two(d / 365, 'y', d % 365, 'd'),
-        _ => format!("{}y", d / 365),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -424,33 +399,6 @@ mod tests {
                 "status": {"loadBalancer": {"ingress": [{"ip": "3.4.5.6", "hostname": "h"}, {"hostname": "g"}]}}}),
             &["s", "LoadBalancer", "1.5.6.7", "3.4.5.6,g,80.11.12.10", "80:30080/TCP,53/UDP", "<unknown>", "foo=bar"],
         );
-    }
-
-    #[test]
-    fn human_durations() {
-        let table = [
-            (-2, "<invalid>"),
-            (-1, "0s"),
-            (119, "119s"),
-            (120, "2m"),
-            (599, "9m59s"),
-            (600, "10m"),
-            (10799, "179m"),
-            (10800, "3h"),
-            (28799, "7h59m"),
-            (28800, "8h"),
-            (172799, "47h"),
-            (172800, "2d"),
-            (691199, "7d23h"),
-            (691200, "8d"),
-            (63071999, "729d"),
-            (63072000, "2y"),
-            (252287999, "7y364d"),
-            (252288000, "8y"),
-        ];
-        for (seconds, text) in table {
-            assert_eq!(human_duration(k8s_openapi::jiff::SignedDuration::from_secs(seconds)), text, "{seconds}");
-        }
     }
 
     /// Upstream's own tables. `PODARIUM_CASES` names another directory with such tables.
