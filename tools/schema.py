@@ -194,7 +194,7 @@ while queue:
     seen.add(key)
     if key in structs:
         published, own = rust_fields(key)
-        structure.append(f"type {key}")
+        structure.append(f"# {key}")
         descriptions.append(f"# {key}")
         if own:
             descriptions.append(f"= {own}".replace("\n", "\\n"))

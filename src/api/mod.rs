@@ -10,6 +10,7 @@ pub mod error;
 pub mod field;
 pub mod names;
 pub mod object;
+pub mod patch;
 pub mod quantity;
 pub mod resources;
 pub mod schema;

@@ -101,7 +101,9 @@ impl ApiServer {
         let internal = addresses.iter().find(|a| a.type_ == "InternalIP").map_or(node, |a| a.address.as_str());
         let port = status
             .and_then(|status| status.daemon_endpoints.as_ref()?.kubelet_endpoint.as_ref())
-            .map_or(10250, |endpoint| endpoint.port);
+            .map(|endpoint| endpoint.port)
+            .filter(|port| *port != 0)
+            .unwrap_or(10250);
         Ok(format!("{internal}:{port}"))
     }
 }

@@ -1,8 +1,17 @@
 //! The kubectl program: an ordinary program of the simulated OS that speaks to the cluster through
 //! [`ApiClient`] alone. One command table makes parsing, help and completion.
 
+pub mod apply;
+pub mod apply_patch;
+pub mod container;
+pub mod create;
+pub mod exec;
 pub mod files;
+pub mod logs;
+pub mod patch_label;
+pub mod run;
 pub mod target;
+pub mod write;
 
 use std::{fmt, rc::Rc};
 

@@ -1,7 +1,7 @@
 //! The fields of the API's types: names, Go types, patch keys, enums and descriptions.
 //!
 //! One table answers strict decoding, strategic merge patches and `kubectl explain`. It is data written by
-//! `tools/schema.py`, read once. `structure.txt` has a line `type PACKAGE.NAME`, then one line `FIELD TYPE FLAGS` for each of
+//! `tools/schema.py`, read once. `structure.txt` has a line `# PACKAGE.NAME`, then one line `FIELD TYPE FLAGS` for each of
 //! its fields, sorted; `alias PACKAGE.NAME TYPE VALUES` names a scalar or map. A TYPE is a scalar, a type's name, `[]TYPE`,
 //! `map:TYPE` (keys are strings), with `*` before what Go keeps as a pointer (so that zero differs from absent).
 //! FLAGS: `o` omitempty, `r` required, `e=` the embedded Go struct it comes from, `s=` patch strategy, `m=` patch merge key,
@@ -173,7 +173,7 @@ fn read(text: &'static str) -> Table {
     let mut table = Table::default();
     let mut aliases: BTreeMap<&'static str, (&'static str, &'static str)> = BTreeMap::new();
     for line in text.lines() {
-        if let Some(key) = line.strip_prefix("type ") {
+        if let Some(key) = line.strip_prefix("# ") {
             table.by_key.insert(key, table.structs.len());
             table.structs.push(Struct { key, fields: Vec::new() });
         } else if let Some(alias) = line.strip_prefix("alias ") {
@@ -185,7 +185,7 @@ fn read(text: &'static str) -> Table {
     }
     let mut current = 0;
     for line in text.lines() {
-        if let Some(key) = line.strip_prefix("type ") {
+        if let Some(key) = line.strip_prefix("# ") {
             current = table.by_key.get(key).copied().unwrap_or_default();
             continue;
         }

@@ -1,0 +1,264 @@
+//! `kubectl exec` and `kubectl attach`: a terminal or plain streams to a container and back.
+
+use std::{future::pending, rc::Rc};
+
+use k8s_openapi::api::core::v1::Pod;
+
+use super::{Args, Ctx, Failure, Outcome, container, target};
+use crate::{
+    api::{
+        Error, Kind, client,
+        client::{ExecOptions, Session},
+        error::Reason,
+    },
+    os::{File, Signal, Tty, process::Disposition, tty::Modes},
+    sim::{self, Either, race},
+};
+
+const EXEC_USAGE: &str = "expected 'exec (POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [ARG...]'.\nPOD or TYPE/NAME \
+                          and COMMAND are required arguments for the exec command";
+const ATTACH_USAGE: &str = "expected 'attach POD -c CONTAINER'.\nPOD or TYPE/NAME is a required argument for the attach \
+                            command";
+const OLD_FORM: &str = "kubectl exec [POD] [COMMAND] is DEPRECATED and will be removed in a future version. Use kubectl \
+                        exec [POD] -- [COMMAND] instead.\n";
+const NO_TTY: &str = "Unable to use a TTY - input is not a terminal or the right kind of file\n";
+const RECORDED: &str = "All commands and output from this session will be recorded in container logs, including \
+                        credentials and sensitive information passed through the command prompt.\n";
+const PROMPT: &str = "If you don't see a command prompt, try pressing enter.\n";
+
+pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
+    let Some((pod, old_form)) = args.args.split_first() else {
+        return Err(Failure::Usage { command: "exec".into(), message: EXEC_USAGE.into() });
+    };
+    // Newer kubectl refuses a command without `--`; older ones run it with this warning.
+    if !old_form.is_empty() {
+        cx.err(OLD_FORM).await;
+    }
+    let command: Vec<String> = old_form.iter().chain(args.dash.iter().flatten()).cloned().collect();
+    if command.is_empty() {
+        return Err(Failure::Message("you must specify at least one command for the container".into()));
+    }
+    let pod = find(cx, pod).await?;
+    let phase = phase(&pod);
+    if phase == "Succeeded" || phase == "Failed" {
+        let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
+        return Err(Failure::Message(message));
+    }
+    let quiet = args.on("quiet");
+    let container = container::choose(cx, &pod, args.get("container"), quiet).await?;
+    let stdin = args.on("stdin");
+    let tty = local_tty(cx, stdin, args.on("tty"), quiet).await;
+    let options = ExecOptions {
+        container: Some(container),
+        command,
+        stdin,
+        tty: tty.is_some(),
+        size: tty.as_ref().map(Tty::size),
+    };
+    let raw = tty.as_ref().map(RawMode::enter);
+    let (namespace, name) = place(&pod);
+    let code = match cx.client.exec(namespace, name, options).await {
+        Ok(session) => stream(cx, session, tty).await,
+        Err(error) => Err(upgrade_failure(error)),
+    };
+    drop(raw);
+    let code = code?;
+    if code != 0 {
+        cx.err(format!("command terminated with exit code {code}\n")).await;
+    }
+    Ok(code)
+}
+
+/// `kubectl attach`.
+pub async fn attach(cx: &Ctx, args: &Args) -> Outcome {
+    let [pod] = args.args.as_slice() else {
+        return Err(Failure::Usage { command: "attach".into(), message: ATTACH_USAGE.into() });
+    };
+    let pod = find(cx, pod).await?;
+    let options = AttachTo {
+        container: args.get("container"),
+        stdin: args.on("stdin"),
+        tty: args.on("tty"),
+        quiet: args.on("quiet"),
+    };
+    attach_to(cx, &pod, options).await
+}
+
+/// What `attach` and `run -it` ask for.
+pub struct AttachTo<'a> {
+    pub container: Option<&'a str>,
+    pub stdin: bool,
+    pub tty: bool,
+    pub quiet: bool,
+}
+
+/// Attaches to a container of a pod until its end.
+pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
+    let AttachTo { container, stdin, mut tty, quiet } = options;
+    let phase = phase(pod);
+    if phase == "Succeeded" || phase == "Failed" {
+        let message = format!("cannot attach a container in a completed pod; current phase is {phase}");
+        return Err(Failure::Message(message));
+    }
+    let container = container::choose(cx, pod, container, quiet).await?;
+    let allocated = has_tty(pod, &container);
+    if tty && !allocated && !quiet {
+        cx.err(format!("error: Unable to use a TTY - container {container} did not allocate one\n")).await;
+    }
+    tty = allocated;
+    let local = local_tty(cx, stdin, tty, quiet).await;
+    if !quiet {
+        cx.err(RECORDED).await;
+        cx.err(PROMPT).await;
+    }
+    let options = ExecOptions {
+        container: Some(container.clone()),
+        command: Vec::new(),
+        stdin,
+        tty: local.is_some(),
+        size: local.as_ref().map(Tty::size),
+    };
+    let raw = local.as_ref().map(RawMode::enter);
+    let had_terminal = raw.is_some();
+    let (namespace, name) = place(pod);
+    let code = match cx.client.attach(namespace, name, options).await {
+        Ok(session) => stream(cx, session, local).await,
+        Err(error) => Err(upgrade_failure(error)),
+    };
+    drop(raw);
+    let code = code?;
+    let restarts = pod.spec.as_ref().and_then(|s| s.restart_policy.as_deref()) == Some("Always");
+    if had_terminal && restarts && !quiet {
+        cx.out(format!(
+            "Session ended, resume using 'kubectl attach {name} -c {container} -i -t' command when the pod is running\n"
+        ))
+        .await;
+    }
+    Ok(code)
+}
+
+async fn find(cx: &Ctx, word: &str) -> Result<Rc<Pod>, Failure> {
+    let name = match word.split_once('/') {
+        None => word,
+        Some((resource, name)) => match target::kind(resource)? {
+            Kind::Pod => name,
+            other => {
+                let message = format!("cannot attach to *v1.{other}: selector for *v1.{other} not implemented");
+                return Err(Failure::Message(message));
+            }
+        },
+    };
+    Ok(client::get::<Pod>(&*cx.client, &cx.namespace, name).await?)
+}
+
+fn place(pod: &Pod) -> (&str, &str) {
+    (pod.metadata.namespace.as_deref().unwrap_or_default(), pod.metadata.name.as_deref().unwrap_or_default())
+}
+
+fn phase(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or_default()
+}
+
+fn has_tty(pod: &Pod, name: &str) -> bool {
+    let Some(spec) = &pod.spec else { return false };
+    let mut all = spec.containers.iter().chain(spec.init_containers.iter().flatten());
+    let ephemeral = spec.ephemeral_containers.iter().flatten().find(|c| c.name == name);
+    let tty = all.find(|c| c.name == name).map(|c| c.tty).or(ephemeral.map(|c| c.tty));
+    tty.flatten().unwrap_or(false)
+}
+
+/// The terminal to hand over: only with -i, and only if stdin is one.
+async fn local_tty(cx: &Ctx, stdin: bool, tty: bool, quiet: bool) -> Option<Tty> {
+    if !stdin || !tty {
+        return None;
+    }
+    let found = cx.proc.stdin().tty();
+    if found.is_none() && !quiet {
+        cx.err(NO_TTY).await;
+    }
+    found
+}
+
+/// A refused upgrade in kubectl's words.
+fn upgrade_failure(error: Error) -> Failure {
+    match error.reason {
+        Reason::BadRequest if error.message.contains("unable to upgrade connection") => Failure::Message(error.message),
+        Reason::BadRequest => Failure::Message(format!("unable to upgrade connection: {}", error.message)),
+        Reason::InternalError => Failure::Message(error.message),
+        _ => Failure::Server(error),
+    }
+}
+
+/// A terminal in raw mode until dropped, whatever ends the command.
+struct RawMode {
+    tty: Tty,
+    before: Modes,
+}
+
+impl RawMode {
+    fn enter(tty: &Tty) -> RawMode {
+        let before = tty.modes();
+        tty.set_modes(Modes::RAW);
+        RawMode { tty: tty.clone(), before }
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        self.tty.set_modes(self.before);
+    }
+}
+
+/// Copies both ways until the remote side has ended; its exit code.
+async fn stream(cx: &Ctx, session: Session, tty: Option<Tty>) -> Outcome {
+    let Session { stdin, stdout, stderr, resize, exit } = session;
+    if tty.is_some() {
+        cx.proc.set_disposition(Signal::WINCH, Disposition::Catch);
+    }
+    let output = async {
+        futures_util::future::join(copy_out(cx, stdout, cx.proc.stdout()), copy_out(cx, stderr, cx.proc.stderr()))
+            .await;
+        exit.await
+    };
+    let input = futures_util::future::join(copy_in(cx, stdin), sizes(cx, tty, resize));
+    // The output side is looked at first, and the read of stdin is dropped with it: what is typed
+    // after the end of the session stays for the next reader.
+    match race(output, input).await {
+        Either::Left(Some(Ok(code))) => Ok(code),
+        Either::Left(Some(Err(error))) => Err(upgrade_failure(error)),
+        Either::Left(None) => Err(Failure::Message("error reading from error stream: unexpected EOF".into())),
+        Either::Right(_) => Ok(0),
+    }
+}
+
+async fn copy_out(cx: &Ctx, mut from: sim::Receiver<Vec<u8>>, to: File) {
+    while let Some(data) = from.recv().await {
+        if cx.proc.write(&to, &data).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Local input to the remote side; at its end the remote stdin is closed. Never ends itself.
+async fn copy_in(cx: &Ctx, to: Option<sim::Sender<Vec<u8>>>) {
+    if let Some(to) = to {
+        let from = cx.proc.stdin();
+        while let Ok(data) = from.read(4096).await {
+            if data.is_empty() || to.send(data).is_err() {
+                break;
+            }
+        }
+    }
+    pending().await
+}
+
+/// Tells the remote terminal each new size of the local one.
+async fn sizes(cx: &Ctx, tty: Option<Tty>, resize: sim::Sender<(u16, u16)>) {
+    let Some(tty) = tty else { return pending().await };
+    while cx.proc.next_signal().await == Signal::WINCH {
+        if resize.send(tty.size()).is_err() {
+            break;
+        }
+    }
+    pending().await
+}

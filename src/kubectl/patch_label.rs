@@ -1,0 +1,208 @@
+//! `kubectl label`, `annotate` and `patch`.
+
+use serde_json::{Map, Value};
+
+use super::{
+    Args, Ctx, Failure, Outcome, target,
+    write::{self, DryRun},
+};
+use crate::{
+    api::{
+        Object,
+        client::{Patch, Subresource},
+        names,
+    },
+    manifest,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Labels,
+    Annotations,
+}
+
+impl Field {
+    fn key(self) -> &'static str {
+        if self == Field::Labels { "labels" } else { "annotations" }
+    }
+
+    fn word(self) -> &'static str {
+        if self == Field::Labels { "label" } else { "annotation" }
+    }
+}
+
+pub async fn label(cx: &Ctx, args: &Args) -> Outcome {
+    change(cx, args, Field::Labels).await
+}
+
+pub async fn annotate(cx: &Ctx, args: &Args) -> Outcome {
+    change(cx, args, Field::Annotations).await
+}
+
+/// The words that change something: `k=v`, `k-`; the rest names objects.
+fn split(words: &[String]) -> (Vec<String>, Vec<String>) {
+    let is_change = |word: &String| word.contains('=') || (word.ends_with('-') && word.len() > 1);
+    let first = words.iter().position(is_change).unwrap_or(words.len());
+    (words[..first].to_vec(), words[first..].to_vec())
+}
+
+async fn change(cx: &Ctx, args: &Args, which: Field) -> Outcome {
+    let (resources, changes) = split(&args.args);
+    let list = args.on("list");
+    if changes.is_empty() && !list {
+        return Err(Failure::Message(format!("at least one {} update is required", which.word())));
+    }
+    let mut set: Vec<(String, String)> = Vec::new();
+    let mut removed: Vec<String> = Vec::new();
+    for change in &changes {
+        if let Some((key, value)) = change.split_once('=') {
+            if which == Field::Labels
+                && let Some(fault) = names::label_value(value).first()
+            {
+                return Err(Failure::Message(format!("invalid label value: \"{key}={value}\": {fault}")));
+            }
+            set.push((key.into(), value.into()));
+        } else if let Some(key) = change.strip_suffix('-') {
+            removed.push(key.into());
+        } else {
+            return Err(Failure::Message(format!("unknown {} spec: {change}", which.word())));
+        }
+    }
+    if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
+        let what = which.word();
+        return Err(Failure::Message(format!("can not both modify and remove a {what} in the same command: {key}")));
+    }
+    let dry_run = DryRun::of(args)?;
+    let mut failures = Vec::new();
+    for object in target::objects(cx, args, &resources).await? {
+        let result = one(cx, args, which, &object, &set, &removed, dry_run).await;
+        failures.extend(result.err());
+    }
+    target::finish(cx, failures).await
+}
+
+async fn one(
+    cx: &Ctx,
+    args: &Args,
+    which: Field,
+    object: &Object,
+    set: &[(String, String)],
+    removed: &[String],
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let meta = object.meta();
+    let there = if which == Field::Labels { &meta.labels } else { &meta.annotations }.clone().unwrap_or_default();
+    if set.is_empty() && removed.is_empty() {
+        let lines: String = there.iter().map(|(key, value)| format!("{key}={value}\n")).collect();
+        cx.out(lines).await;
+        return Ok(());
+    }
+    if !args.on("overwrite") {
+        let clashes: Vec<String> = set
+            .iter()
+            .filter_map(|(key, value)| there.get(key).filter(|old| *old != value).map(|old| (key, old)))
+            .map(|(key, old)| format!("'{key}' already has a value ({old})"))
+            .collect();
+        match (clashes.as_slice(), which) {
+            ([], _) => {}
+            ([first, ..], Field::Labels) => {
+                return Err(Failure::Message(format!("{first}, and --overwrite is false")));
+            }
+            (all, Field::Annotations) => {
+                return Err(Failure::Message(format!(
+                    "--overwrite is false but found the following declared annotation(s): {}",
+                    all.join("; ")
+                )));
+            }
+        }
+    }
+    let mut patch = Map::new();
+    for key in removed {
+        if there.contains_key(key) {
+            patch.insert(key.clone(), Value::Null);
+        } else if which == Field::Labels {
+            cx.out(format!("label \"{key}\" not found.\n")).await;
+        }
+    }
+    for (key, value) in set {
+        if there.get(key) != Some(value) {
+            patch.insert(key.clone(), Value::from(value.as_str()));
+        }
+    }
+    let verb = match which {
+        Field::Annotations => "annotated",
+        Field::Labels if patch.is_empty() => "not labeled",
+        Field::Labels if set.is_empty() => "unlabeled",
+        Field::Labels => "labeled",
+    };
+    let mut value = object.to_value();
+    if !patch.is_empty() && dry_run != DryRun::Client {
+        let body = serde_json::json!({"metadata": {which.key(): patch}});
+        let options =
+            write::options(args, dry_run, if which == Field::Labels { "kubectl-label" } else { "kubectl-annotate" });
+        let (namespace, name) = (object.namespace(), object.name());
+        let patched = cx.client.patch(object.kind(), namespace, name, Subresource::None, Patch::Merge(body), options);
+        value = write::warned(cx, patched.await?).await.to_value();
+    }
+    write::report(cx, args, object.kind(), &value, verb, dry_run).await
+}
+
+/// `kubectl patch`.
+pub async fn patch(cx: &Ctx, args: &Args) -> Outcome {
+    let text = match (args.get("patch"), args.get("patch-file")) {
+        (Some(text), None) if !text.is_empty() => text.to_string(),
+        (None, Some(path)) => {
+            let read = cx.proc.read_file(path).await;
+            let bytes = read.map_err(|_| {
+                Failure::Message(format!("unable to read patch file: open {path}: no such file or directory"))
+            })?;
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        (Some(_), Some(_)) => return Err(Failure::Message("cannot specify --patch and --patch-file together".into())),
+        _ => {
+            return Err(Failure::Message(
+                "must specify --patch or --patch-file containing the contents of the patch".into(),
+            ));
+        }
+    };
+    let value = match manifest::parse(&text).items.into_iter().next() {
+        Some(Ok(document)) => document.value,
+        Some(Err(error)) => return Err(Failure::Message(format!("unable to parse \"{text}\": {}", error.message))),
+        None => Value::Null,
+    };
+    let subresource = match args.get("subresource").unwrap_or_default() {
+        "" => Subresource::None,
+        "status" => Subresource::Status,
+        "resize" => Subresource::Resize,
+        other => {
+            let message = format!("invalid subresource value: \"{other}\". Must be one of [status scale resize]");
+            return Err(Failure::Message(message));
+        }
+    };
+    let dry_run = DryRun::of(args)?;
+    for object in target::objects(cx, args, &args.args).await? {
+        let body = match args.get("type").unwrap_or("strategic") {
+            "json" => Patch::Json(value.clone()),
+            "merge" => Patch::Merge(value.clone()),
+            "strategic" => Patch::Strategic(value.clone()),
+            other => {
+                let message = format!("--type must be one of [json merge strategic], not \"{other}\"");
+                return Err(Failure::Message(message));
+            }
+        };
+        let mut result = object.to_value();
+        let mut verb = "patched";
+        if dry_run != DryRun::Client {
+            let options = write::options(args, dry_run, "kubectl-patch");
+            let (namespace, name) = (object.namespace(), object.name());
+            let written = cx.client.patch(object.kind(), namespace, name, subresource, body, options).await?;
+            let patched = write::warned(cx, written).await.to_value();
+            if patched == result {
+                verb = "patched (no change)";
+            }
+            result = patched;
+        }
+        write::report(cx, args, object.kind(), &result, verb, dry_run).await?;
+    }
+    Ok(0)
+}

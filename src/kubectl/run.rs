@@ -1,0 +1,231 @@
+//! `kubectl run`: one pod from flags, attached to if asked.
+
+use std::{collections::BTreeMap, rc::Rc, time::Duration};
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+
+use super::{
+    Args, Ctx, Failure, Outcome, exec,
+    target::shown,
+    write::{self, DryRun},
+};
+use crate::{
+    api::{
+        Kind, client,
+        client::{DeleteOptions, ListOptions},
+    },
+    sim::{Either, race},
+};
+
+fn usage<T>(message: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Usage { command: "run".into(), message: message.into() })
+}
+
+pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
+    let Some((name, rest)) = args.args.split_first() else { return usage("NAME is required for run") };
+    let command: Vec<String> = rest.iter().chain(args.dash.iter().flatten()).cloned().collect();
+    let Some(image) = args.get("image").filter(|image| !image.is_empty()) else {
+        return Err(Failure::Message("required flag(s) \"image\" not set".into()));
+    };
+    if image
+        .chars()
+        .any(|c| c.is_whitespace() || c.is_ascii_uppercase() && !image.contains(':') && !image.contains('/'))
+    {
+        return Err(Failure::Message(format!("Invalid image name \"{image}\": invalid reference format")));
+    }
+    let (stdin, tty, rm) = (args.on("stdin"), args.on("tty"), args.on("rm"));
+    if tty && !stdin {
+        return usage("-i/--stdin is required for containers with -t/--tty=true");
+    }
+    let attach = if args.get("attach").is_some() { args.on("attach") } else { stdin || tty };
+    if rm && !attach {
+        return usage("--rm should only be used for attached containers");
+    }
+    let dry_run = DryRun::of(args)?;
+    if attach && dry_run != DryRun::None {
+        return usage(
+            "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
+        );
+    }
+    let pod = object(args, name, image, &command)?;
+    let created = if dry_run == DryRun::Client {
+        pod
+    } else {
+        let options = write::options(args, dry_run, "kubectl-run");
+        write::create(cx, Kind::Pod, &cx.namespace, pod, options).await?.to_value()
+    };
+    if !attach {
+        write::report(cx, args, Kind::Pod, &created, "created", dry_run).await?;
+        return Ok(0);
+    }
+    let result = attached(cx, args, name).await;
+    if rm {
+        let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
+        cx.client.delete(Kind::Pod, &cx.namespace, name, options).await?;
+        if !args.on("quiet") {
+            cx.out(format!("pod \"{name}\" deleted from {} namespace\n", cx.namespace)).await;
+        }
+    }
+    result
+}
+
+fn object(args: &Args, name: &str, image: &str, command: &[String]) -> Result<Value, Failure> {
+    let restart = args.get("restart").filter(|r| !r.is_empty()).unwrap_or("Always");
+    if !["Always", "OnFailure", "Never"].contains(&restart) {
+        return usage(format!("invalid restart policy: {restart}"));
+    }
+    let mut container = json!({"name": name, "image": image, "resources": {}});
+    match args.get("image-pull-policy").unwrap_or_default() {
+        "" => {}
+        policy @ ("Always" | "IfNotPresent" | "Never") => container["imagePullPolicy"] = policy.into(),
+        other => return usage(format!("invalid image pull policy: {other}")),
+    }
+    if !command.is_empty() {
+        container[if args.on("command") { "command" } else { "args" }] = json!(command);
+    }
+    let mut env = Vec::new();
+    for pair in args.each("env") {
+        let Some((key, value)) = pair.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return Err(Failure::Message(format!("invalid env: {pair}")));
+        };
+        env.push(json!({"name": key, "value": value}));
+    }
+    if !env.is_empty() {
+        container["env"] = Value::Array(env);
+    }
+    if let Some(port) = args.get("port").filter(|p| !p.is_empty()) {
+        let Ok(port) = port.parse::<i64>() else {
+            return Err(Failure::Message(format!("strconv.ParseInt: parsing \"{port}\": invalid syntax")));
+        };
+        container["ports"] = json!([{"containerPort": port}]);
+    }
+    for flag in ["stdin", "tty"] {
+        if args.on(flag) {
+            container[flag] = Value::Bool(true);
+        }
+    }
+    if args.on("stdin") && !args.on("leave-stdin-open") {
+        container["stdinOnce"] = Value::Bool(true);
+    }
+    if args.on("privileged") {
+        container["securityContext"] = json!({"privileged": true});
+    }
+    let mut labels = BTreeMap::new();
+    for pair in args.list("labels") {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Failure::Message(format!("unexpected label spec: {pair}")));
+        };
+        labels.insert(key.to_string(), value.to_string());
+    }
+    if labels.is_empty() {
+        labels.insert("run".into(), name.into());
+    }
+    let mut meta = json!({"name": name, "labels": labels});
+    if !args.each("annotations").is_empty() {
+        let pairs = args.each("annotations").iter().filter_map(|a| a.split_once('='));
+        meta["annotations"] = Value::Object(pairs.map(|(k, v)| (k.to_string(), Value::from(v))).collect());
+    }
+    let mut pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": meta,
+        "spec": {"containers": [container], "dnsPolicy": "ClusterFirst", "restartPolicy": restart},
+        "status": {},
+    });
+    if let Some(overrides) = args.get("overrides").filter(|o| !o.is_empty()) {
+        let parsed: Value = serde_json::from_str(overrides)
+            .map_err(|error| Failure::Message(format!("Invalid JSON Patch: {error}")))?;
+        if !parsed.is_object() {
+            return Err(Failure::Message("Invalid JSON Patch".into()));
+        }
+        merge(&mut pod, &parsed);
+    }
+    Ok(pod)
+}
+
+/// JSON merge patch.
+fn merge(into: &mut Value, patch: &Value) {
+    let (Some(map), Some(patch)) = (into.as_object_mut(), patch.as_object()) else {
+        *into = patch.clone();
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            map.remove(key);
+        } else {
+            merge(map.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn phase(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or_default()
+}
+
+/// Waits until the pod runs or has ended, attaches, then waits for its end to pass its exit code on.
+async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
+    let timeout = args.get("pod-running-timeout").and_then(crate::api::duration::parse_go_duration);
+    let timeout = Duration::from_nanos(timeout.and_then(|n| u64::try_from(n).ok()).unwrap_or(60_000_000_000));
+    let ready = |pod: &Pod| phase(pod) == "Running" || ended(pod);
+    let waiting = until(cx, name, ready);
+    let pod = match race(waiting, cx.proc.sim().sleep(timeout)).await {
+        Either::Left(pod) => pod?,
+        Either::Right(()) => {
+            return Err(Failure::Message(format!("timed out waiting for the condition on {}", shown(Kind::Pod, name))));
+        }
+    };
+    if ended(&pod) {
+        // It was over before anyone could attach: what it said is in its log.
+        let options = client::LogOptions { container: Some(name.into()), ..client::LogOptions::default() };
+        let mut log = cx.client.logs(&cx.namespace, name, options).await?;
+        let out = cx.proc.stdout();
+        while let Some(data) = log.recv().await {
+            if cx.proc.write(&out, &data).await.is_err() {
+                break;
+            }
+        }
+    } else {
+        let to = exec::AttachTo {
+            container: Some(name),
+            stdin: args.on("stdin"),
+            tty: args.on("tty"),
+            quiet: args.on("quiet"),
+        };
+        exec::attach_to(cx, &pod, to).await?;
+    }
+    let always = pod.spec.as_ref().and_then(|s| s.restart_policy.as_deref()) == Some("Always");
+    if always {
+        return Ok(0);
+    }
+    let pod = until(cx, name, ended).await?;
+    let statuses = pod.status.as_ref().and_then(|s| s.container_statuses.as_deref()).unwrap_or_default();
+    let code = statuses.iter().find_map(|s| Some(s.state.as_ref()?.terminated.as_ref()?.exit_code)).unwrap_or(0);
+    if code != 0 {
+        cx.err(format!("pod {}/{name} terminated (Error)\n", cx.namespace)).await;
+    }
+    Ok(code)
+}
+
+fn ended(pod: &Pod) -> bool {
+    matches!(phase(pod), "Succeeded" | "Failed")
+}
+
+async fn until(cx: &Ctx, name: &str, reached: impl Fn(&Pod) -> bool) -> Result<Rc<Pod>, Failure> {
+    let options = ListOptions { field_selector: format!("metadata.name={name}"), ..ListOptions::default() };
+    let mut watch = cx.client.watch(Kind::Pod, &cx.namespace, options).await?;
+    while let Some(event) = watch.recv().await {
+        match event {
+            client::WatchEvent::Error(error) => return Err(error.into()),
+            client::WatchEvent::Deleted(_) => break,
+            client::WatchEvent::Added(object) | client::WatchEvent::Modified(object) => {
+                if let Some(pod) = object.as_::<Pod>()
+                    && reached(pod)
+                {
+                    return Ok(pod.clone());
+                }
+            }
+        }
+    }
+    Err(Failure::Server(crate::api::Error::not_found(Kind::Pod, name)))
+}

@@ -1,0 +1,127 @@
+//! What the writing commands share: dry runs, validation levels, reports.
+
+use serde_json::Value;
+
+use super::{Args, Ctx, Failure, target::shown};
+use crate::{
+    api::{
+        Error, Kind, Object,
+        client::{Body, FieldValidation, WriteOptions, Written},
+        error::Reason,
+    },
+    manifest,
+};
+
+/// `--dry-run`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DryRun {
+    None,
+    Client,
+    Server,
+}
+
+impl DryRun {
+    pub fn of(args: &Args) -> Result<DryRun, Failure> {
+        match args.get("dry-run") {
+            None | Some("none" | "false") => Ok(DryRun::None),
+            Some("client" | "true" | "unchanged" | "") => Ok(DryRun::Client),
+            Some("server") => Ok(DryRun::Server),
+            Some(other) => Err(Failure::Message(format!(
+                "Invalid dry-run value ({other}). Must be \"none\", \"server\", or \"client\"."
+            ))),
+        }
+    }
+
+    pub fn suffix(self) -> &'static str {
+        match self {
+            DryRun::None => "",
+            DryRun::Client => " (dry run)",
+            DryRun::Server => " (server dry run)",
+        }
+    }
+}
+
+pub fn options(args: &Args, dry_run: DryRun, manager: &str) -> WriteOptions {
+    let field_validation = match args.get("validate") {
+        Some("false" | "ignore") => FieldValidation::Ignore,
+        Some("warn") => FieldValidation::Warn,
+        _ => FieldValidation::Strict,
+    };
+    WriteOptions {
+        dry_run: dry_run == DryRun::Server,
+        field_validation,
+        field_manager: args.get("field-manager").unwrap_or(manager).into(),
+        force: args.on("force-conflicts"),
+    }
+}
+
+/// Sends a new object; warnings go to stderr.
+pub async fn create(
+    cx: &Ctx,
+    kind: Kind,
+    namespace: &str,
+    value: Value,
+    options: WriteOptions,
+) -> Result<Object, Error> {
+    let written = cx.client.create(kind, namespace, Body::Json(value), options).await?;
+    Ok(warned(cx, written).await)
+}
+
+pub async fn warned(cx: &Ctx, written: Written) -> Object {
+    for warning in &written.warnings {
+        cx.err(format!("Warning: {warning}\n")).await;
+    }
+    written.object
+}
+
+/// `-o` of a writing command, or the verb: `pod/web created`.
+pub async fn report(
+    cx: &Ctx,
+    args: &Args,
+    kind: Kind,
+    value: &Value,
+    verb: &str,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let name = value["metadata"]["name"].as_str().unwrap_or_default();
+    let mut value = value.clone();
+    if let Some(meta) = value["metadata"].as_object_mut()
+        && !args.on("show-managed-fields")
+    {
+        meta.remove("managedFields");
+    }
+    match args.get("output").unwrap_or_default() {
+        "" => cx.out(format!("{} {verb}{}\n", shown(kind, name), dry_run.suffix())).await,
+        "name" => cx.out(format!("{}\n", shown(kind, name))).await,
+        "yaml" => cx.out(manifest::to_yaml(&value)).await,
+        "json" => cx.out(json(&value)).await,
+        other => {
+            return Err(Failure::Message(format!(
+                "unable to match a printer suitable for the output format \"{other}\", allowed formats are: \
+                 go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,\
+                 templatefile,yaml"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A refusal with its file, as kubectl words it. Invalid objects are shown without the file.
+pub fn refused(doing: &str, source: &str, error: Error) -> Failure {
+    if error.reason == Reason::Invalid {
+        return Failure::Server(error);
+    }
+    Failure::ServerWhen { doing: format!("error when {doing} \"{source}\""), error }
+}
+
+/// JSON as kubectl prints it, four blanks a level.
+fn json(value: &Value) -> String {
+    let text = format!("{value:#}\n");
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.split_inclusive('\n') {
+        let rest = line.trim_start_matches(' ');
+        out.extend(std::iter::repeat_n(' ', (line.len() - rest.len()) * 2));
+        out.push_str(rest);
+    }
+    out
+}
