@@ -127,6 +127,11 @@ impl Lab {
         self.sim.wall()
     }
 
+    /// The calendar time of an instant.
+    pub fn wall_at(&self, time: SimTime) -> jiff::Timestamp {
+        self.sim.wall_at(time)
+    }
+
     /// Everything done so far, oldest first: with the config, all that is needed to be here again.
     pub fn inputs(&self) -> &[(SimTime, Input)] {
         &self.inputs

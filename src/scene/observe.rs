@@ -6,9 +6,12 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 
 use super::cluster::ClusterFacts;
-use super::facts::{Inside, PodFacts};
+use super::facts::{Inside, InsideContainer, Listener, PodFacts, Process};
 use crate::apiserver::table;
+use crate::kubelet::inspect::SandboxView;
 use crate::lab::view::View;
+use crate::os::ProcInfo;
+use crate::sim::SimTime;
 
 /// `running`: whether a node's machine is switched on, which the API only finds out later.
 pub fn cluster(view: &View, running: impl Fn(&str) -> bool) -> ClusterFacts {
@@ -43,4 +46,37 @@ pub fn newest_pod(view: &View) -> Option<String> {
 fn is_lost(node: &Rc<Node>) -> bool {
     let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
     conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "Unknown")
+}
+
+/// What a pod's node tells of its sandbox; `at` gives the calendar time of an instant.
+pub fn inside(sandbox: &SandboxView, at: impl Fn(SimTime) -> Timestamp) -> Inside {
+    Inside {
+        hostname: sandbox.hostname.clone(),
+        containers: sandbox
+            .containers
+            .iter()
+            .map(|c| InsideContainer {
+                name: c.name.clone(),
+                processes: c.processes.iter().map(process).collect(),
+                back_off: c.back_off.map(|(due, whole)| (at(due), whole.as_secs_f64())),
+                log: c.log.clone(),
+            })
+            .collect(),
+        listeners: sandbox
+            .listeners
+            .iter()
+            .map(|l| Listener {
+                port: l.address.port(),
+                container: l.container.clone().unwrap_or_default(),
+                local: l.address.ip().is_loopback(),
+            })
+            .collect(),
+        shared_processes: sandbox.shared_processes.iter().flatten().map(process).collect(),
+    }
+}
+
+fn process(info: &ProcInfo) -> Process {
+    let number = |pid: u32| i32::try_from(pid).unwrap_or(i32::MAX);
+    let command = if info.args.is_empty() { info.comm.clone() } else { info.args.join(" ") };
+    Process { pid: number(info.pid), parent: number(info.ppid), command }
 }

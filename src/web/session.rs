@@ -169,7 +169,7 @@ impl Session {
         let view = self.lab.view();
         let node = view.history(uid)?.node.clone()?;
         let sandbox = self.lab.cluster().kubelet(&node)?.inspect(uid)?;
-        Some(observe::inside(&sandbox, self.lab.wall()))
+        Some(observe::inside(&sandbox, |time| self.lab.wall_at(time)))
     }
 }
 
