@@ -3,15 +3,30 @@
 
 pub mod apply;
 pub mod apply_patch;
+mod commands;
+mod config;
 pub mod container;
 pub mod create;
+mod delete;
+mod events;
 pub mod exec;
 pub mod files;
+mod flags;
+mod get;
+mod help;
+mod info;
+mod jsonpath;
 pub mod logs;
 pub mod patch_label;
+mod printers;
+mod program;
+mod resource;
 pub mod run;
 pub mod target;
+mod wait;
 pub mod write;
+
+pub use program::program;
 
 use std::{fmt, rc::Rc};
 

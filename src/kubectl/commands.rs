@@ -1,0 +1,331 @@
+//! The command table: what parsing, help and completion know of each command.
+
+use futures_util::future::LocalBoxFuture;
+
+use super::{
+    Args, Ctx, Outcome, apply, create, delete, events, exec,
+    flags::{Flag, optional, switch, value},
+    get, info, logs, wait,
+};
+
+pub type Main = for<'a> fn(&'a Ctx, &'a Args) -> LocalBoxFuture<'a, Outcome>;
+
+pub struct Command {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    /// The heading in `kubectl --help`.
+    pub group: &'static str,
+    pub about: &'static str,
+    /// Its arguments, after the name.
+    pub usage: &'static str,
+    /// Whole lines.
+    pub examples: &'static [&'static str],
+    pub flags: &'static [&'static [Flag]],
+    /// See [`super::flags::parse`].
+    pub stop_after: usize,
+    pub main: Main,
+}
+
+macro_rules! main {
+    ($main:path) => {
+        |cx, args| Box::pin($main(cx, args))
+    };
+}
+
+pub const BASIC: &str = "Basic Commands";
+pub const DEBUG: &str = "Troubleshooting and Debugging Commands";
+pub const CLUSTER: &str = "Cluster Management Commands";
+pub const OTHER: &str = "Other Commands";
+
+/// Flags that every command has.
+pub const GLOBAL: &[Flag] = &[
+    value("namespace", "The namespace of this request").short('n'),
+    value("context", "The kubeconfig context to use"),
+    value("kubeconfig", "Path to the kubeconfig file"),
+    value("request-timeout", "How long to wait for one request; 0 is for ever"),
+    value("v", "Log level").short('v'),
+    switch("help", "Help for the command").short('h'),
+];
+const ALL_NAMESPACES: &[Flag] = &[switch("all-namespaces", "The objects of all namespaces").short('A')];
+const SELECTORS: &[Flag] = &[
+    value("selector", "Label selector: key1=value1,key2 in (a,b),!key3").short('l'),
+    value("field-selector", "Field selector: status.phase=Running"),
+];
+const FILES: &[Flag] = &[
+    value("filename", "File or directory with the manifests").short('f'),
+    switch("recursive", "Go down into directories").short('R'),
+];
+const OUTPUT: &[Flag] = &[value("output", "Output format").short('o')];
+const IGNORE: &[Flag] = &[switch("ignore-not-found", "It is no error if there is no such object")];
+
+const WRITE: &[Flag] = &[
+    optional("dry-run", "unchanged", "none, server or client"),
+    optional("validate", "true", "strict, warn or ignore"),
+    value("field-manager", "The name of the writer"),
+    switch("show-managed-fields", "Keep metadata.managedFields in YAML and JSON"),
+];
+const CONTAINER: &[Flag] = &[value("container", "The container's name").short('c')];
+const STDIN: &[Flag] = &[
+    switch("stdin", "Pass stdin to the container").short('i'),
+    switch("tty", "Stdin is a terminal").short('t'),
+    switch("quiet", "Only the output of the container").short('q'),
+];
+
+pub static COMMANDS: &[Command] = &[
+    Command {
+        name: "get",
+        aliases: &[],
+        group: BASIC,
+        about: "Display one or many resources",
+        usage: "TYPE[,TYPE] [NAME...]|TYPE/NAME... [flags]",
+        examples: &["kubectl get pods -o wide", "kubectl get pod web -o yaml", "kubectl get pods -w"],
+        flags: &[
+            ALL_NAMESPACES,
+            SELECTORS,
+            FILES,
+            OUTPUT,
+            IGNORE,
+            &[
+                switch("watch", "After listing, watch for changes").short('w'),
+                switch("watch-only", "Watch for changes without listing first"),
+                switch("show-labels", "The labels as the last column"),
+                value("label-columns", "Labels to show as columns").short('L'),
+                switch("no-headers", "Without the header line"),
+                value("sort-by", "Sort by this JSONPath"),
+                switch("show-managed-fields", "Keep metadata.managedFields in YAML and JSON"),
+                switch("show-kind", "Show names with their kind"),
+                value("chunk-size", "How many objects to ask for at once"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(get::main),
+    },
+    Command {
+        name: "delete",
+        aliases: &[],
+        group: BASIC,
+        about: "Delete resources by file names, resources and names, or by label selector",
+        usage: "([-f FILENAME] | TYPE [(NAME | -l label | --all)]) [flags]",
+        examples: &["kubectl delete pod web", "kubectl delete -f pod.yaml", "kubectl delete pods --all --now"],
+        flags: &[
+            ALL_NAMESPACES,
+            SELECTORS,
+            FILES,
+            OUTPUT,
+            IGNORE,
+            &[
+                switch("all", "All objects of the type in the namespace"),
+                value("grace-period", "Seconds the object gets to end; -1 is its own wish"),
+                switch("force", "Remove from the API at once, with a grace period of 0"),
+                switch("now", "A grace period of 1 second"),
+                switch("wait", "Wait until the objects are gone (default true)"),
+                value("timeout", "How long to wait; 0 is for ever"),
+                optional("cascade", "background", "background, orphan or foreground"),
+                optional("dry-run", "unchanged", "none, server or client"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(delete::main),
+    },
+    Command {
+        name: "create",
+        aliases: &[],
+        group: BASIC,
+        about: "Create a resource from a file or from stdin",
+        usage: "-f FILENAME",
+        examples: &["kubectl create -f pod.yaml", "kubectl create namespace lab"],
+        flags: &[
+            FILES,
+            OUTPUT,
+            WRITE,
+            &[
+                value("from-literal", "KEY=VALUE of a config map or secret"),
+                value("from-file", "A file for a config map or secret"),
+                switch("save-config", "Keep the configuration for a later apply"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(create::main),
+    },
+    Command {
+        name: "apply",
+        aliases: &[],
+        group: BASIC,
+        about: "Apply a configuration to a resource by file name or stdin",
+        usage: "-f FILENAME",
+        examples: &["kubectl apply -f pod.yaml"],
+        flags: &[
+            FILES,
+            OUTPUT,
+            WRITE,
+            &[
+                switch("server-side", "Let the server merge"),
+                switch("force-conflicts", "Take fields of other managers"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(apply::main),
+    },
+    Command {
+        name: "logs",
+        aliases: &["log"],
+        group: DEBUG,
+        about: "Print the logs of a container in a pod",
+        usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
+        examples: &["kubectl logs web", "kubectl logs -f web -c app", "kubectl logs web --previous"],
+        flags: &[
+            CONTAINER,
+            &[
+                value("selector", "Label selector: key1=value1").short('l'),
+                switch("follow", "Go on as the log grows").short('f'),
+                switch("previous", "The container's run before this one").short('p'),
+                switch("timestamps", "Begin each line with its time"),
+                switch("all-containers", "All containers of the pod"),
+                switch("all-pods", "All pods of the object"),
+                switch("prefix", "Begin each line with pod and container"),
+                switch("ignore-errors", "Go on after an error"),
+                value("tail", "The last lines only; -1 for all"),
+                value("since", "Only what is younger: 5s, 2m, 3h"),
+                value("since-time", "Only what is younger than this date (RFC 3339)"),
+                value("limit-bytes", "At most this many bytes"),
+                value("max-log-requests", "How many logs to follow at most"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(logs::main),
+    },
+    Command {
+        name: "exec",
+        aliases: &[],
+        group: DEBUG,
+        about: "Execute a command in a container",
+        usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
+        examples: &["kubectl exec web -- date", "kubectl exec -it web -- sh"],
+        flags: &[CONTAINER, STDIN, FILES, &[value("pod-running-timeout", "How long to wait for a running pod")]],
+        stop_after: 2,
+        main: main!(exec::main),
+    },
+    Command {
+        name: "attach",
+        aliases: &[],
+        group: DEBUG,
+        about: "Attach to a running container",
+        usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags]",
+        examples: &["kubectl attach -it web"],
+        flags: &[CONTAINER, STDIN, &[value("pod-running-timeout", "How long to wait for a running pod")]],
+        stop_after: 0,
+        main: main!(exec::attach),
+    },
+    Command {
+        name: "events",
+        aliases: &[],
+        group: DEBUG,
+        about: "List events, oldest first",
+        usage: "[flags]",
+        examples: &["kubectl events --for pod/web", "kubectl events --types=Warning"],
+        flags: &[
+            ALL_NAMESPACES,
+            OUTPUT,
+            &[
+                value("for", "Only events of this object, TYPE/NAME"),
+                value("types", "Only events of these types"),
+                switch("no-headers", "Without the header line"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(events::main),
+    },
+    Command {
+        name: "wait",
+        aliases: &[],
+        group: OTHER,
+        about: "Wait for a condition on one or many resources",
+        usage: "([-f FILENAME] | TYPE/NAME | TYPE [(-l label | --all)]) --for=create|delete|condition=NAME[=VALUE]|jsonpath=EXPR[=VALUE]",
+        examples: &["kubectl wait --for=condition=Ready pod/web", "kubectl wait --for=delete pod/web --timeout=60s"],
+        flags: &[
+            ALL_NAMESPACES,
+            SELECTORS,
+            FILES,
+            OUTPUT,
+            &[
+                value("for", "What to wait for"),
+                value("timeout", "How long to wait (default 30s)"),
+                switch("all", "All objects of the type in the namespace"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(wait::main),
+    },
+    Command {
+        name: "cluster-info",
+        aliases: &[],
+        group: CLUSTER,
+        about: "Display where the cluster can be reached",
+        usage: "[flags]",
+        examples: &["kubectl cluster-info"],
+        flags: &[],
+        stop_after: 0,
+        main: main!(info::cluster_info),
+    },
+    Command {
+        name: "api-resources",
+        aliases: &[],
+        group: OTHER,
+        about: "Print the kinds of objects that the server knows",
+        usage: "[flags]",
+        examples: &["kubectl api-resources --namespaced=false"],
+        flags: &[
+            OUTPUT,
+            &[
+                switch("namespaced", "Only kinds that live in a namespace, or don't"),
+                switch("no-headers", "Without the header line"),
+                value("api-group", "Only kinds of this API group"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(info::api_resources),
+    },
+    Command {
+        name: "api-versions",
+        aliases: &[],
+        group: OTHER,
+        about: "Print the API versions of the server, as group/version",
+        usage: "",
+        examples: &["kubectl api-versions"],
+        flags: &[],
+        stop_after: 0,
+        main: main!(info::api_versions),
+    },
+    Command {
+        name: "config",
+        aliases: &[],
+        group: OTHER,
+        about: "Show and change the kubeconfig file",
+        usage: "(view | current-context | set-context --current --namespace=NAMESPACE)",
+        examples: &["kubectl config set-context --current --namespace=lab"],
+        flags: &[&[switch("current", "Change the current context"), switch("minify", "Only the current context")]],
+        stop_after: 0,
+        main: main!(super::config::main),
+    },
+    Command {
+        name: "version",
+        aliases: &[],
+        group: OTHER,
+        about: "Print the versions of client and server",
+        usage: "[flags]",
+        examples: &["kubectl version"],
+        flags: &[&[switch("client", "Only the client's version")]],
+        stop_after: 0,
+        main: main!(info::version),
+    },
+];
+
+/// The command of this name or alias.
+pub fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name || command.aliases.contains(&name))
+}
+
+/// All flags of a command.
+pub fn flags(command: &Command) -> Vec<&'static [Flag]> {
+    command.flags.iter().copied().chain([GLOBAL]).collect()
+}
