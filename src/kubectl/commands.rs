@@ -5,7 +5,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     Args, Ctx, Outcome, apply, create, delete, events, exec,
     flags::{Flag, optional, switch, value},
-    get, info, logs, wait,
+    get, info, logs, patch_label, run, wait,
 };
 
 pub type Main = for<'a> fn(&'a Ctx, &'a Args) -> LocalBoxFuture<'a, Outcome>;
@@ -35,6 +35,7 @@ macro_rules! main {
 pub const BASIC: &str = "Basic Commands";
 pub const DEBUG: &str = "Troubleshooting and Debugging Commands";
 pub const CLUSTER: &str = "Cluster Management Commands";
+pub const SETTINGS: &str = "Settings Commands";
 pub const OTHER: &str = "Other Commands";
 
 /// Flags that every command has.
@@ -69,6 +70,12 @@ const STDIN: &[Flag] = &[
     switch("stdin", "Pass stdin to the container").short('i'),
     switch("tty", "Stdin is a terminal").short('t'),
     switch("quiet", "Only the output of the container").short('q'),
+];
+
+const META: &[Flag] = &[
+    switch("overwrite", "Replace values that are there already"),
+    switch("list", "Show the present ones"),
+    switch("all", "All objects of the type in the namespace"),
 ];
 
 pub static COMMANDS: &[Command] = &[
@@ -215,6 +222,80 @@ pub static COMMANDS: &[Command] = &[
         flags: &[CONTAINER, STDIN, &[value("pod-running-timeout", "How long to wait for a running pod")]],
         stop_after: 0,
         main: main!(exec::attach),
+    },
+    Command {
+        name: "run",
+        aliases: &[],
+        group: BASIC,
+        about: "Run an image in a pod",
+        usage: "NAME --image=image [--env=\"key=value\"] [--port=port] [-- COMMAND] [args...]",
+        examples: &["kubectl run web --image=nginx:1.27", "kubectl run -it --rm sh --image=busybox:1.36 -- sh"],
+        flags: &[
+            STDIN,
+            OUTPUT,
+            WRITE,
+            &[
+                value("image", "The container's image"),
+                value("image-pull-policy", "Always, IfNotPresent or Never"),
+                value("restart", "Always, OnFailure or Never"),
+                value("port", "The port that the container opens"),
+                value("env", "NAME=VALUE in the container's environment").short('e'),
+                value("labels", "Labels of the pod").short('l'),
+                value("annotations", "Annotations of the pod"),
+                value("overrides", "JSON to merge into the pod"),
+                value("pod-running-timeout", "How long to wait for the running pod"),
+                switch("attach", "Attach to the container once it runs"),
+                switch("command", "The words after -- are the command, not its arguments"),
+                switch("leave-stdin-open", "Keep stdin open after the first attach"),
+                switch("privileged", "A privileged container"),
+                switch("rm", "Delete the pod afterwards"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(run::main),
+    },
+    Command {
+        name: "label",
+        aliases: &[],
+        group: SETTINGS,
+        about: "Update the labels of a resource",
+        usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N",
+        examples: &["kubectl label pod web tier=front", "kubectl label pod web tier-"],
+        flags: &[ALL_NAMESPACES, SELECTORS, FILES, OUTPUT, WRITE, META],
+        stop_after: 0,
+        main: main!(patch_label::label),
+    },
+    Command {
+        name: "annotate",
+        aliases: &[],
+        group: SETTINGS,
+        about: "Update the annotations of a resource",
+        usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N",
+        examples: &["kubectl annotate pod web note=hello"],
+        flags: &[ALL_NAMESPACES, SELECTORS, FILES, OUTPUT, WRITE, META],
+        stop_after: 0,
+        main: main!(patch_label::annotate),
+    },
+    Command {
+        name: "patch",
+        aliases: &[],
+        group: SETTINGS,
+        about: "Update fields of a resource",
+        usage: "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]",
+        examples: &["kubectl patch pod web -p '{\"metadata\":{\"labels\":{\"a\":\"b\"}}}'"],
+        flags: &[
+            FILES,
+            OUTPUT,
+            WRITE,
+            &[
+                value("patch", "The patch").short('p'),
+                value("patch-file", "A file with the patch"),
+                value("type", "json, merge or strategic"),
+                value("subresource", "status, resize, ..."),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(patch_label::patch),
     },
     Command {
         name: "events",
