@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod apply_patch;
 mod commands;
+mod completer;
 mod config;
 pub mod container;
 pub mod create;
@@ -26,6 +27,7 @@ pub mod target;
 mod wait;
 pub mod write;
 
+pub use completer::completer;
 pub use program::program;
 
 use std::{fmt, rc::Rc};
