@@ -3,9 +3,9 @@
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Args, Ctx, Outcome, apply, create, delete, events, exec,
+    Args, Ctx, Outcome, apply, create, delete, events, exec, explain,
     flags::{Flag, optional, switch, value},
-    get, info, logs, patch_label, run, wait,
+    get, info, logs, nodes, patch_label, run, taint, wait,
 };
 
 pub type Main = for<'a> fn(&'a Ctx, &'a Args) -> LocalBoxFuture<'a, Outcome>;
@@ -70,6 +70,11 @@ const STDIN: &[Flag] = &[
     switch("stdin", "Pass stdin to the container").short('i'),
     switch("tty", "Stdin is a terminal").short('t'),
     switch("quiet", "Only the output of the container").short('q'),
+];
+
+const NODES: &[Flag] = &[
+    value("selector", "Nodes with these labels").short('l'),
+    optional("dry-run", "unchanged", "none, server or client"),
 ];
 
 const META: &[Flag] = &[
@@ -296,6 +301,87 @@ pub static COMMANDS: &[Command] = &[
         ],
         stop_after: 0,
         main: main!(patch_label::patch),
+    },
+    Command {
+        name: "explain",
+        aliases: &[],
+        group: BASIC,
+        about: "Get documentation for a resource",
+        usage: "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group]",
+        examples: &["kubectl explain pods", "kubectl explain pods.spec.containers", "kubectl explain pods --recursive"],
+        flags: &[
+            OUTPUT,
+            &[
+                switch("recursive", "Names and types of all fields, without descriptions"),
+                value("api-version", "The API version to explain"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(explain::main),
+    },
+    Command {
+        name: "cordon",
+        aliases: &[],
+        group: CLUSTER,
+        about: "Mark node as unschedulable",
+        usage: "NODE",
+        examples: &["kubectl cordon node1"],
+        flags: &[NODES],
+        stop_after: 0,
+        main: main!(nodes::cordon),
+    },
+    Command {
+        name: "uncordon",
+        aliases: &[],
+        group: CLUSTER,
+        about: "Mark node as schedulable",
+        usage: "NODE",
+        examples: &["kubectl uncordon node1"],
+        flags: &[NODES],
+        stop_after: 0,
+        main: main!(nodes::uncordon),
+    },
+    Command {
+        name: "drain",
+        aliases: &[],
+        group: CLUSTER,
+        about: "Drain node in preparation for maintenance",
+        usage: "NODE",
+        examples: &["kubectl drain node1 --ignore-daemonsets", "kubectl drain node1 --force --grace-period=900"],
+        flags: &[
+            NODES,
+            &[
+                switch("force", "Also pods that no controller would replace"),
+                switch("ignore-daemonsets", "Leave the pods of DaemonSets where they are"),
+                switch("delete-emptydir-data", "Also pods whose emptyDir volumes will be lost"),
+                switch("disable-eviction", "Delete instead of evicting, whatever disruption budgets say"),
+                value("grace-period", "Seconds each pod gets to end; negative is its own wish"),
+                value("timeout", "How long to wait; 0 is for ever"),
+                value("pod-selector", "Only pods with these labels"),
+                value("skip-wait-for-delete-timeout", "Don't wait for pods deleted more than this many seconds ago"),
+                value("chunk-size", "How many objects to ask for at once"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(nodes::drain),
+    },
+    Command {
+        name: "taint",
+        aliases: &[],
+        group: CLUSTER,
+        about: "Update the taints on one or more nodes",
+        usage: "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
+        examples: &[
+            "kubectl taint nodes node1 dedicated=special-user:NoSchedule",
+            "kubectl taint nodes node1 dedicated:NoSchedule-",
+        ],
+        flags: &[
+            NODES,
+            OUTPUT,
+            &[switch("all", "All nodes of the cluster"), switch("overwrite", "Replace taints that are there already")],
+        ],
+        stop_after: 0,
+        main: main!(taint::main),
     },
     Command {
         name: "events",
