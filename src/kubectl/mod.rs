@@ -3,15 +3,36 @@
 
 pub mod apply;
 pub mod apply_patch;
+mod commands;
+mod completer;
+mod config;
 pub mod container;
 pub mod create;
+mod delete;
+mod events;
 pub mod exec;
+pub mod explain;
 pub mod files;
+mod flags;
+mod get;
+mod help;
+mod info;
+mod jsonpath;
 pub mod logs;
+pub mod nodes;
 pub mod patch_label;
+mod printers;
+mod program;
+mod resource;
 pub mod run;
+pub mod tabwriter;
+pub mod taint;
 pub mod target;
+mod wait;
 pub mod write;
+
+pub use completer::completer;
+pub use program::program;
 
 use std::{fmt, rc::Rc};
 

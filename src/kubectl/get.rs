@@ -1,0 +1,206 @@
+//! `kubectl get`.
+
+use super::{
+    Args, Ctx, Failure, Outcome, fail,
+    jsonpath::{self, Template},
+    printers::{self, Format, Layout, TableOptions},
+    program::report,
+    resource::{self, Found},
+};
+use crate::api::{
+    Kind, Object,
+    client::{ListOptions, WatchEvent},
+};
+
+pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
+    let format = Format::read(cx, args.get("output")).await?;
+    if args.args.is_empty() && args.each("filename").is_empty() {
+        return Err(Failure::Usage { command: "get".into(), message: "Required resource not specified.".into() })
+            .map_err(with_hint);
+    }
+    let sort = match args.get("sort-by") {
+        Some(path) => Some((path, Template::relaxed(path).map_err(Failure::Message)?)),
+        None => None,
+    };
+    if args.on("watch") || args.on("watch-only") {
+        return watch(cx, args, &format).await;
+    }
+    let mut found = resource::fetch(cx, args).await?;
+    if let Some((text, path)) = &sort {
+        sort_by(&mut found.objects, text, path)?;
+    }
+    print(cx, args, &format, &found).await?;
+    let mut code = 0;
+    for failure in &found.failures {
+        code = report(cx, failure).await;
+    }
+    Ok(code)
+}
+
+/// Where the list of types can be found stands before the error.
+fn with_hint(failure: Failure) -> Failure {
+    match failure {
+        Failure::Usage { command, message } => Failure::Plain(format!(
+            "You must specify the type of resource to get. Use \"kubectl api-resources\" for a complete list of \
+             supported resources.\n\nerror: {message}\nUse \"kubectl explain <resource>\" for a detailed description \
+             of that resource (e.g. kubectl explain pods).\nSee 'kubectl {command} -h' for help and examples"
+        )),
+        other => other,
+    }
+}
+
+fn sort_by(objects: &mut [Object], text: &str, path: &Template) -> Result<(), Failure> {
+    let mut keyed = Vec::new();
+    for object in objects.iter() {
+        let found = path.find(&object.to_value()).map_err(Failure::Message)?;
+        keyed.push((found.into_iter().next(), object.clone()));
+    }
+    if !keyed.is_empty() && keyed.iter().all(|(key, _)| key.is_none()) {
+        let inner = text.trim_start_matches('{').trim_end_matches('}').trim_start_matches('.');
+        return fail(format!("couldn't find any field with path \"{{.{inner}}}\" in the list of objects"));
+    }
+    keyed.sort_by(|(a, _), (b, _)| match (a, b) {
+        (Some(a), Some(b)) => jsonpath::compare(a, b).unwrap_or(std::cmp::Ordering::Equal),
+        (a, b) => a.is_some().cmp(&b.is_some()),
+    });
+    for (place, (_, object)) in objects.iter_mut().zip(keyed) {
+        *place = object;
+    }
+    Ok(())
+}
+
+async fn print(cx: &Ctx, args: &Args, format: &Format, found: &Found) -> Result<(), Failure> {
+    let managed = args.on("show-managed-fields");
+    let value = |object: &Object| printers::value(object, managed);
+    match format {
+        Format::Table | Format::Wide => {
+            if found.objects.is_empty() {
+                if found.failures.is_empty() && !args.on("ignore-not-found") {
+                    cx.err(nothing(cx, args)).await;
+                }
+                return Ok(());
+            }
+            let mut options = TableOptions::new(args);
+            options.with_kind |= found.several;
+            let mut rest = found.objects.as_slice();
+            let mut first = true;
+            while let Some(object) = rest.first() {
+                let same = rest.iter().take_while(|other| other.kind() == object.kind()).count();
+                let (block, after) = rest.split_at(same);
+                rest = after;
+                let text = Layout::default().print(&printers::rows(block, &options, cx.now()));
+                cx.out(if first { text } else { format!("\n{text}") }).await;
+                first = false;
+            }
+        }
+        Format::Name | Format::Columns(_) => {
+            let mut rows = Vec::new();
+            if let Format::Columns(columns) = format
+                && !args.on("no-headers")
+            {
+                rows.push(columns.iter().map(|(header, _)| header.clone()).collect());
+            }
+            rows.extend(found.objects.iter().filter_map(|object| format.line(object)));
+            cx.out(Layout::default().print(&rows)).await;
+        }
+        Format::Yaml | Format::Json | Format::JsonPath(_) => {
+            let whole = match found.objects.as_slice() {
+                [one] if found.single => value(one),
+                [] if found.single => return Ok(()),
+                many => printers::list(many.iter().map(value).collect()),
+            };
+            cx.out(format.whole(&whole)?).await;
+        }
+    }
+    Ok(())
+}
+
+fn nothing(cx: &Ctx, args: &Args) -> String {
+    let targets = resource::targets(&args.args).unwrap_or_default();
+    if cx.all_namespaces || targets.kinds.iter().all(|kind| !kind.namespaced()) {
+        "No resources found\n".into()
+    } else {
+        format!("No resources found in {} namespace.\n", cx.namespace)
+    }
+}
+
+/// What a watch is about: one kind, perhaps one name.
+fn watched(cx: &Ctx, args: &Args) -> Result<(Kind, ListOptions), Failure> {
+    let targets = resource::targets(&args.args)?;
+    let mut options = resource::selectors(args);
+    match (targets.kinds.as_slice(), targets.named.as_slice()) {
+        ([kind], []) => Ok((*kind, options)),
+        ([], [(kind, name)]) if !cx.all_namespaces => {
+            options.field_selector = format!("metadata.name={name}");
+            Ok((*kind, options))
+        }
+        _ => fail("you may only specify a single resource type"),
+    }
+}
+
+/// Lists, then prints each change until the watch ends or the process does.
+async fn watch(cx: &Ctx, args: &Args, format: &Format) -> Outcome {
+    let (kind, mut options) = watched(cx, args)?;
+    let found = resource::fetch(cx, args).await?;
+    if let Some(failure) = found.failures.into_iter().next() {
+        return Err(failure);
+    }
+    let namespace = resource::scope(cx, kind);
+    // A single object is watched from its own version on, so that no change is missed.
+    options.resource_version = found.resource_version;
+    let mut printer = Watching { cx, args, format, table: TableOptions::new(args), layout: Layout::default() };
+    let mut events = cx.client.watch(kind, namespace, options).await?;
+    if !args.on("watch-only") && !found.objects.is_empty() {
+        printer.print(&found.objects).await?;
+    }
+    while let Some(event) = events.recv().await {
+        match event {
+            WatchEvent::Error(error) => return Err(error.into()),
+            WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
+                printer.print(&[object]).await?;
+            }
+        }
+    }
+    Ok(0)
+}
+
+struct Watching<'a> {
+    cx: &'a Ctx,
+    args: &'a Args,
+    format: &'a Format,
+    table: TableOptions,
+    layout: Layout,
+}
+
+impl Watching<'_> {
+    async fn print(&mut self, objects: &[Object]) -> Result<(), Failure> {
+        let cx = self.cx;
+        if self.format.is_table() {
+            let rows = printers::rows(objects, &self.table, cx.now());
+            self.table.headers = false;
+            cx.out(self.layout.print(&rows)).await;
+            return Ok(());
+        }
+        for object in objects {
+            match self.format.line(object) {
+                Some(line) => {
+                    let mut rows = vec![line];
+                    if let Format::Columns(columns) = self.format
+                        && self.table.headers
+                    {
+                        rows.insert(0, columns.iter().map(|(header, _)| header.clone()).collect());
+                    }
+                    cx.out(self.layout.print(&rows)).await;
+                }
+                None => {
+                    let value = printers::value(object, self.args.on("show-managed-fields"));
+                    let again = matches!(self.format, Format::Yaml) && !self.table.headers;
+                    let text = self.format.whole(&value)?;
+                    cx.out(if again { format!("---\n{text}") } else { text }).await;
+                }
+            }
+            self.table.headers = false;
+        }
+        Ok(())
+    }
+}

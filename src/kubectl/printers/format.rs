@@ -1,0 +1,154 @@
+//! `-o`: which format, and objects as text in it.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    api::Object,
+    kubectl::{
+        Ctx, Failure,
+        jsonpath::{self, Template},
+        resource,
+    },
+    manifest,
+};
+
+const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,\
+                       jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
+
+/// An output format.
+#[derive(Clone, Debug)]
+pub enum Format {
+    Table,
+    Wide,
+    Name,
+    Yaml,
+    Json,
+    JsonPath(Template),
+    /// Headers and their paths.
+    Columns(Vec<(String, Template)>),
+}
+
+impl Format {
+    /// Reads the value of `-o`, with the files that it may name.
+    pub async fn read(cx: &Ctx, output: Option<&str>) -> Result<Format, Failure> {
+        let output = output.unwrap_or_default();
+        let (name, spec) = output.split_once('=').map_or((output, None), |(name, spec)| (name, Some(spec)));
+        let spec = match (name, spec) {
+            ("jsonpath-file" | "custom-columns-file", Some(path)) => {
+                let bytes = cx.proc.read_file(path).await;
+                let bytes = bytes.map_err(|error| Failure::Message(format!("error reading {name} {path}, {error}")))?;
+                Some(String::from_utf8_lossy(&bytes).into_owned())
+            }
+            (_, spec) => spec.map(str::to_string),
+        };
+        match (name, spec) {
+            ("", _) => Ok(Format::Table),
+            ("wide", _) => Ok(Format::Wide),
+            ("name", _) => Ok(Format::Name),
+            ("yaml", _) => Ok(Format::Yaml),
+            ("json", _) => Ok(Format::Json),
+            ("jsonpath" | "jsonpath-file", Some(spec)) if !spec.is_empty() => {
+                let wrong = |error| Failure::Message(format!("error parsing jsonpath {spec}, {error}"));
+                Template::parse(&spec).map(Format::JsonPath).map_err(wrong)
+            }
+            ("jsonpath" | "jsonpath-file", _) => {
+                Err(Failure::Message("template format specified but no template given".into()))
+            }
+            ("custom-columns", Some(spec)) if !spec.is_empty() => columns(&spec),
+            ("custom-columns-file", Some(spec)) => columns_of_file(&spec),
+            ("custom-columns" | "custom-columns-file", _) => {
+                Err(Failure::Message("custom-columns format specified but no custom columns given".into()))
+            }
+            _ => Err(Failure::Message(format!(
+                "unable to match a printer suitable for the output format \"{name}\", allowed formats are: {ALLOWED}"
+            ))),
+        }
+    }
+
+    pub fn is_table(&self) -> bool {
+        matches!(self, Format::Table | Format::Wide)
+    }
+
+    /// A value (an object or a list) in this format; not for tables, names and columns.
+    pub fn whole(&self, value: &Value) -> Result<String, Failure> {
+        match self {
+            Format::Yaml => Ok(manifest::to_yaml(value)),
+            Format::Json => Ok(json(value)),
+            Format::JsonPath(template) => {
+                template.render(value).map_err(|error| Failure::Message(format!("error executing jsonpath: {error}")))
+            }
+            Format::Table | Format::Wide | Format::Name | Format::Columns(_) => Ok(String::new()),
+        }
+    }
+
+    /// The lines that one object gives in a format of lines; `None` for others.
+    pub fn line(&self, object: &Object) -> Option<Vec<String>> {
+        match self {
+            Format::Name => Some(vec![resource::reference(object.kind(), object.name())]),
+            Format::Columns(columns) => {
+                let value = object.to_value();
+                let cell = |(_, path): &(String, Template)| {
+                    let found = path.find(&value).unwrap_or_default();
+                    let texts: Vec<String> = found.iter().map(jsonpath::show).collect();
+                    if texts.is_empty() { "<none>".to_string() } else { texts.join(",") }
+                };
+                Some(columns.iter().map(cell).collect())
+            }
+            _ => None,
+        }
+    }
+}
+
+fn columns(spec: &str) -> Result<Format, Failure> {
+    let column = |part: &str| {
+        let (header, path) = part
+            .split_once(':')
+            .ok_or_else(|| format!("unexpected custom-columns spec: {part}, expected <header>:<json-path-expr>"))?;
+        Ok((header.to_string(), Template::relaxed(path)?))
+    };
+    let columns: Result<Vec<_>, String> = spec.split(',').map(column).collect();
+    columns.map(Format::Columns).map_err(Failure::Message)
+}
+
+/// A line of headers above a line of paths.
+fn columns_of_file(text: &str) -> Result<Format, Failure> {
+    let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let (headers, paths) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    if headers.len() != paths.len() || headers.is_empty() {
+        return Err(Failure::Message(format!(
+            "number of headers ({}) and field specifications ({}) don't match",
+            headers.len(),
+            paths.len()
+        )));
+    }
+    let columns = headers.iter().zip(paths).map(|(header, path)| Ok((header.to_string(), Template::relaxed(path)?)));
+    columns.collect::<Result<_, _>>().map(Format::Columns).map_err(Failure::Message)
+}
+
+/// JSON as Go prints it: indented by 4, `<`, `>`, `&` escaped.
+fn json(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    let style = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, style);
+    // Writing a `Value` to memory can't fail.
+    let _ = value.serialize(&mut serializer);
+    let text = String::from_utf8(bytes).unwrap_or_default();
+    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026") + "\n"
+}
+
+/// An object to show: without managedFields unless they are wanted.
+pub fn value(object: &Object, managed: bool) -> Value {
+    let mut value = object.to_value();
+    if let Some(meta) = value["metadata"].as_object_mut()
+        && !managed
+    {
+        meta.remove("managedFields");
+    }
+    value
+}
+
+/// A `v1` List of the values.
+pub fn list(items: Vec<Value>) -> Value {
+    json!({"apiVersion": "v1", "items": items, "kind": "List", "metadata": {"resourceVersion": ""}})
+}
