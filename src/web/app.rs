@@ -400,6 +400,9 @@ impl App {
                 break;
             }
         }
+        if let Some(notice) = self.session.take_notices().pop() {
+            self.said = notice;
+        }
         self.next_frame();
         self.follow_files();
         self.save(at);
