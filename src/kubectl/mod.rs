@@ -9,6 +9,7 @@ mod config;
 pub mod container;
 pub mod create;
 mod delete;
+pub mod describe;
 mod events;
 pub mod exec;
 pub mod explain;

@@ -1,1 +1,365 @@
-//! kubelet
+//! The kubelet of one node: takes the pods that are bound to it, runs their containers on the
+//! node's machine, and tells the apiserver how they are.
+//!
+//! Each pod has one worker task ([`worker`]), woken by changes of the pod, by containers that end,
+//! by probe results and by timers. Statuses are pure functions ([`status`]).
+//!
+//! Invariants:
+//! - Speaks to the cluster through [`ApiClient`] alone.
+//! - A pod's status is written only when it has changed.
+//! - Nothing polls: an idle node costs one timer, an idle pod none but its next sync and its probes.
+//! - The two clocks of a real kubelet, a second each, are kept as phases ([`Inner::next_relist`],
+//!   [`Inner::next_tick`]): what happens in between is seen at their next beat.
+
+mod actions;
+mod admission;
+mod backoff;
+mod env;
+mod exec;
+mod hooks;
+mod hosts;
+mod images;
+pub mod inspect;
+mod kill;
+mod node;
+mod probes;
+mod quantity;
+mod runtime;
+mod server;
+mod start;
+pub mod status;
+mod volumes;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+
+use self::{
+    images::{ImageStore, PullBackoff},
+    runtime::ipam::Ipam,
+    worker::Worker,
+};
+use crate::{
+    api::{
+        ApiClient, Kind, Resource,
+        client::{ListOptions, WatchEvent},
+    },
+    apiserver::{
+        events::{EventType, Recorder, pod_reference},
+        proxy::KubeletEndpoint,
+    },
+    os::{Filesystem, FsImage, Machine, MountNs},
+    registry::{Catalogue, PullTimes},
+    sim::{Rng, Sim, SimTime, Task},
+};
+
+/// A node, as it is set up.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    pub name: String,
+    /// Quantities: `4`, `8Gi`.
+    pub cpu: String,
+    pub memory: String,
+    pub max_pods: u32,
+    /// `10.244.1.0/24`.
+    pub pod_cidr: String,
+    pub internal_ip: String,
+    pub labels: BTreeMap<String, String>,
+    pub taints: Vec<Taint>,
+    /// `control-plane`, `worker`.
+    pub roles: Vec<String>,
+    pub version: String,
+    pub os_image: String,
+    pub kernel: String,
+    /// `containerd://2.1.3`.
+    pub container_runtime: String,
+    pub pull_times: PullTimes,
+}
+
+impl NodeConfig {
+    /// A worker as kind makes it.
+    pub fn new(name: &str, pod_cidr: &str, internal_ip: &str) -> NodeConfig {
+        NodeConfig {
+            name: name.into(),
+            cpu: "4".into(),
+            memory: "8Gi".into(),
+            max_pods: 110,
+            pod_cidr: pod_cidr.into(),
+            internal_ip: internal_ip.into(),
+            labels: BTreeMap::new(),
+            taints: Vec::new(),
+            roles: Vec::new(),
+            version: crate::apiserver::VERSION.into(),
+            os_image: "Debian GNU/Linux 13 (trixie)".into(),
+            kernel: "6.12.48".into(),
+            container_runtime: "containerd://2.1.4".into(),
+            pull_times: PullTimes::default(),
+        }
+    }
+}
+
+/// How long after the watch a worker begins (recorded: bound to first status 12 ms).
+const PICKUP: Duration = Duration::from_millis(6);
+
+/// A running kubelet. Cloning shares it.
+#[derive(Clone)]
+pub struct Kubelet(Rc<Inner>);
+
+pub(crate) struct Inner {
+    sim: Sim,
+    client: Rc<dyn ApiClient>,
+    machine: Machine,
+    images: ImageStore,
+    config: NodeConfig,
+    ipam: Option<Ipam>,
+    recorder: Recorder,
+    rng: RefCell<Rng>,
+    running: Cell<bool>,
+    /// Its own Node, as last seen.
+    node: RefCell<Rc<Node>>,
+    workers: RefCell<BTreeMap<String, Rc<Worker>>>,
+    pull_backoff: RefCell<PullBackoff>,
+    tasks: RefCell<Vec<Task>>,
+    /// When in each second containers are looked at, and when due syncs are.
+    relist_phase: Duration,
+    tick_phase: Duration,
+    /// The root that pause processes share.
+    pause_root: MountNs,
+    /// The machine's own root file system, for hostPath.
+    host_root: Filesystem,
+}
+
+impl Kubelet {
+    /// Starts the kubelet of `machine`.
+    pub fn start(
+        sim: &Sim,
+        client: Rc<dyn ApiClient>,
+        machine: Machine,
+        catalogue: Rc<Catalogue>,
+        config: NodeConfig,
+    ) -> Kubelet {
+        let mut rng = sim.rng(&format!("kubelet {}", config.name));
+        let mut phase = || Duration::from_millis(rng.below(1000));
+        let (relist_phase, tick_phase) = (phase(), phase());
+        let pause = Filesystem::new("overlay", Rc::new(FsImage::new([])));
+        let mounts = machine.namespaces().mnt.mounts();
+        let host_root = mounts.first().map_or_else(|| Filesystem::empty("ext4", None), |mount| mount.fs.clone());
+        let kubelet = Kubelet(Rc::new(Inner {
+            sim: sim.clone(),
+            images: ImageStore::new(sim, catalogue, config.pull_times),
+            ipam: Ipam::new(&config.pod_cidr),
+            recorder: Recorder::new(sim, client.clone(), "kubelet", &config.name),
+            rng: RefCell::new(rng),
+            running: Cell::new(false),
+            node: RefCell::default(),
+            workers: RefCell::default(),
+            pull_backoff: RefCell::default(),
+            tasks: RefCell::default(),
+            relist_phase,
+            tick_phase,
+            pause_root: MountNs::new(pause, true),
+            host_root,
+            client,
+            machine,
+            config,
+        }));
+        kubelet.boot();
+        kubelet
+    }
+
+    fn boot(&self) {
+        let inner = &self.0;
+        inner.running.set(true);
+        inner.machine.power_on();
+        let (node, pods) = (inner.clone(), inner.clone());
+        let task = inner.sim.spawn(async move {
+            node.register().await;
+            let pods_task = pods.sim.spawn(pods.clone().watch_pods());
+            pods.tasks.borrow_mut().push(pods_task);
+            node.heartbeat().await;
+        });
+        inner.tasks.borrow_mut().push(task);
+    }
+
+    /// Power cut: every process of the node ends at once, and nobody says so. Its disk stays.
+    pub fn stop(&self) {
+        let inner = &self.0;
+        inner.running.set(false);
+        for task in inner.tasks.take() {
+            task.abort();
+        }
+        let workers = inner.workers.take();
+        for worker in workers.values() {
+            worker.abort();
+        }
+        inner.machine.power_off();
+        drop(workers);
+        inner.images.reset();
+        *inner.pull_backoff.borrow_mut() = PullBackoff::default();
+    }
+
+    /// Boots the node again after [`Kubelet::stop`]: its containers are gone, its images are there.
+    pub fn restart(&self) {
+        if !self.is_running() {
+            self.boot();
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.0.running.get()
+    }
+
+    pub fn name(&self) -> &str {
+        &self.0.config.name
+    }
+
+    pub fn machine(&self) -> &Machine {
+        &self.0.machine
+    }
+
+    /// What the apiserver asks for logs, exec and attach. It must not be asked while the node is off.
+    pub fn endpoint(&self) -> Rc<dyn KubeletEndpoint> {
+        self.0.clone()
+    }
+
+    /// Puts an image on the node's disk.
+    pub fn preload(&self, image: &str) {
+        self.0.images.preload(image);
+    }
+
+    /// The image that is being pulled.
+    pub fn pull(&self) -> Option<images::Pull> {
+        self.0.images.current()
+    }
+}
+
+impl Inner {
+    /// The next beat of the clock that looks at containers.
+    fn next_relist(&self) -> SimTime {
+        next_beat(self.sim.now(), self.relist_phase)
+    }
+
+    /// The next beat, at or after `at`, of the clock that looks for due syncs.
+    fn tick_from(&self, at: SimTime) -> SimTime {
+        next_beat(SimTime::from_nanos(at.as_nanos().saturating_sub(1)), self.tick_phase)
+    }
+
+    fn event(&self, pod: &Pod, path: Option<&str>, kind: EventType, reason: &str, message: impl Into<String>) {
+        self.recorder.event(pod_reference(pod, path), kind, reason, message);
+    }
+
+    fn random(&self) -> f64 {
+        self.rng.borrow_mut().f64()
+    }
+
+    /// A delay lengthened by up to half, so that syncs don't bunch.
+    fn jitter(&self, delay: Duration) -> Duration {
+        delay.mul_f64(1.0 + 0.5 * self.random())
+    }
+
+    /// Follows the pods that are bound to this node.
+    async fn watch_pods(self: Rc<Self>) {
+        let field_selector = format!("spec.nodeName={}", self.config.name);
+        loop {
+            let options = ListOptions { field_selector: field_selector.clone(), ..ListOptions::default() };
+            let Ok(mut watch) = self.client.watch(Kind::Pod, "", options).await else {
+                self.sim.sleep(Duration::from_secs(1)).await;
+                continue;
+            };
+            // A new watch begins with what exists; what is missing from it has gone.
+            let mut known: Vec<String> = self.workers.borrow().keys().cloned().collect();
+            let mut listed = Vec::new();
+            let mut first = true;
+            while let Some(event) = watch.recv().await {
+                match event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        if let Some(pod) = Pod::from_object(&object) {
+                            listed.push(pod.uid().to_string());
+                            self.changed(pod.clone());
+                        }
+                    }
+                    WatchEvent::Deleted(object) => {
+                        if let Some(pod) = Pod::from_object(&object) {
+                            self.removed(pod);
+                        }
+                    }
+                    WatchEvent::Error(_) => break,
+                }
+                if std::mem::take(&mut first) {
+                    self.sim.yield_now().await;
+                }
+                if !known.is_empty() {
+                    // All that exists was queued when the watch began.
+                    known.retain(|uid| !listed.contains(uid));
+                    self.forget_missing(&mut known).await;
+                }
+            }
+        }
+    }
+
+    /// After a new watch: pods that the server no longer has.
+    async fn forget_missing(&self, known: &mut Vec<String>) {
+        for uid in std::mem::take(known) {
+            let worker = self.workers.borrow().get(&uid).cloned();
+            let Some(worker) = worker else { continue };
+            let pod = worker.pod();
+            let found = self.client.get(Kind::Pod, pod.namespace(), pod.name()).await;
+            if found.is_err() || found.is_ok_and(|object| object.uid() != uid) {
+                worker.gone();
+            }
+        }
+    }
+
+    fn changed(self: &Rc<Self>, pod: Rc<Pod>) {
+        let worker = self.workers.borrow().get(pod.uid()).cloned();
+        match worker {
+            Some(worker) => worker.update(pod),
+            None => {
+                let worker = Worker::new(self, pod.clone());
+                self.workers.borrow_mut().insert(pod.uid().to_string(), worker.clone());
+                worker.begin();
+            }
+        }
+    }
+
+    fn removed(&self, pod: &Rc<Pod>) {
+        let worker = self.workers.borrow().get(pod.uid()).cloned();
+        if let Some(worker) = worker {
+            worker.update(pod.clone());
+            worker.gone();
+        }
+    }
+
+    /// A worker has nothing left to do and its pod is gone.
+    fn forget(&self, uid: &str) {
+        let worker = self.workers.borrow_mut().remove(uid);
+        drop(worker);
+        self.pull_backoff.borrow_mut().forget_pod(uid);
+    }
+
+    /// Pods of this node that hold resources: all but those that have ended, and `but`.
+    fn active_pods(&self, but: &str) -> Vec<Rc<Pod>> {
+        let workers = self.workers.borrow();
+        workers.values().filter(|w| w.uid() != but && w.holds_resources()).map(|w| w.pod()).collect()
+    }
+}
+
+/// The first instant after `now` that is `phase` into its second.
+fn next_beat(now: SimTime, phase: Duration) -> SimTime {
+    const SECOND: u64 = 1_000_000_000;
+    let phase = u64::try_from(phase.as_nanos()).unwrap_or(0);
+    let (nanos, mut beat) = (now.as_nanos(), now.as_nanos() / SECOND * SECOND + phase);
+    if beat <= nanos {
+        beat += SECOND;
+    }
+    SimTime::from_nanos(beat)
+}

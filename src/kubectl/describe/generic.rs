@@ -1,0 +1,92 @@
+//! Kinds without a layout of their own: metadata, then the fields as they are.
+
+use serde_json::Value;
+
+use super::{annotations, labels, time};
+use crate::api::{Kind, Object};
+
+pub fn describe(out: &mut String, object: &Object) {
+    let meta = object.meta();
+    out.push_str(&format!("Name:\t{}\n", object.name()));
+    if object.kind().namespaced() {
+        out.push_str(&format!("Namespace:\t{}\n", object.namespace()));
+    }
+    labels(out, "Labels:", meta.labels.as_ref());
+    annotations(out, meta.annotations.as_ref());
+    let value = object.to_value();
+    match object {
+        Object::Namespace(namespace) => {
+            let phase = namespace.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or_default();
+            out.push_str(&format!("Status:\t{phase}\n\nNo resource quota.\n\nNo LimitRange resource.\n"));
+        }
+        Object::ConfigMap(_) => {
+            out.push_str("\nData\n====\n");
+            for (key, value) in value["data"].as_object().into_iter().flatten() {
+                out.push_str(&format!("{key}:\n----\n{}\n\n", value.as_str().unwrap_or_default()));
+            }
+            out.push_str("\nBinaryData\n====\n\n");
+        }
+        Object::Secret(secret) => {
+            out.push_str(&format!("\nType:\t{}\n\nData\n====\n", secret.type_.as_deref().unwrap_or_default()));
+            for (key, value) in secret.data.iter().flatten() {
+                out.push_str(&format!("{key}:\t{} bytes\n", value.0.len()));
+            }
+        }
+        _ => {
+            if let Some(created) = &meta.creation_timestamp {
+                out.push_str(&format!("API Version:\t{}\nKind:\t{}\n", object.kind().api_version(), object.kind()));
+                if object.kind() != Kind::Service {
+                    out.push_str(&format!("Created:\t{}\n", time(created.0)));
+                }
+            }
+            for (key, value) in value.as_object().into_iter().flatten() {
+                if !["apiVersion", "kind", "metadata"].contains(&key.as_str()) {
+                    tree(out, key, value, 0);
+                }
+            }
+        }
+    }
+}
+
+/// `containerPort` as `Container Port`.
+fn title(key: &str) -> String {
+    let mut out = String::new();
+    for (i, c) in key.chars().enumerate() {
+        if i == 0 {
+            out.extend(c.to_uppercase());
+        } else {
+            if c.is_ascii_uppercase() {
+                out.push(' ');
+            }
+            out.push(c);
+        }
+    }
+    out
+}
+
+fn tree(out: &mut String, key: &str, value: &Value, depth: usize) {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Null => {}
+        Value::Object(map) => {
+            out.push_str(&format!("{indent}{}:\n", title(key)));
+            for (key, value) in map {
+                tree(out, key, value, depth + 1);
+            }
+        }
+        Value::Array(items) => {
+            out.push_str(&format!("{indent}{}:\n", title(key)));
+            for item in items {
+                match item {
+                    Value::Object(map) => map.iter().for_each(|(key, value)| tree(out, key, value, depth + 1)),
+                    other => out.push_str(&format!("{indent}  {}\n", plain(other))),
+                }
+            }
+        }
+        other => out.push_str(&format!("{indent}{}:\t{}\n", title(key), plain(other))),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}

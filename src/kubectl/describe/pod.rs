@@ -1,0 +1,383 @@
+//! A pod in full.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{
+    api::core::v1::{Container, ContainerState, ContainerStatus, EnvVar, Pod, Probe},
+    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
+    jiff::Timestamp,
+};
+use serde_json::Value;
+
+use super::{age, annotations, labels, time};
+use crate::api::quantity::amount;
+
+fn some(text: Option<&String>) -> &str {
+    text.map(String::as_str).unwrap_or_default()
+}
+
+pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
+    let spec = pod.spec.clone().unwrap_or_default();
+    let status = pod.status.clone().unwrap_or_default();
+    let meta = &pod.metadata;
+    let mut line = |key: &str, value: &str| out.push_str(&format!("{key}:\t{value}\n"));
+    line("Name", some(meta.name.as_ref()));
+    line("Namespace", some(meta.namespace.as_ref()));
+    if let Some(priority) = spec.priority {
+        line("Priority", &priority.to_string());
+    }
+    for (key, value) in [
+        ("Priority Class Name", &spec.priority_class_name),
+        ("Runtime Class Name", &spec.runtime_class_name),
+        ("Service Account", &spec.service_account_name),
+    ] {
+        if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
+            line(key, value);
+        }
+    }
+    match spec.node_name.as_deref().filter(|n| !n.is_empty()) {
+        Some(node) => line("Node", &format!("{node}/{}", some(status.host_ip.as_ref()))),
+        None => line("Node", "<none>"),
+    }
+    if let Some(start) = &status.start_time {
+        line("Start Time", &time(start.0));
+    }
+    labels(out, "Labels:", meta.labels.as_ref());
+    annotations(out, meta.annotations.as_ref());
+    let mut line = |key: &str, value: &str| out.push_str(&format!("{key}:\t{value}\n"));
+    match &meta.deletion_timestamp {
+        Some(at) if status.reason.as_deref() != Some("NodeLost") => {
+            line("Status", &format!("Terminating (lasts {})", age(at.0, now)));
+            line("Termination Grace Period", &format!("{}s", meta.deletion_grace_period_seconds.unwrap_or(0)));
+        }
+        _ => line("Status", some(status.phase.as_ref())),
+    }
+    if let Some(reason) = status.reason.as_ref().filter(|r| !r.is_empty()) {
+        line("Reason", reason);
+    }
+    if let Some(message) = status.message.as_ref().filter(|m| !m.is_empty()) {
+        line("Message", message);
+    }
+    let profile = spec.security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
+    if let Some(profile) = profile {
+        line("SeccompProfile", &profile.type_);
+    }
+    line("IP", some(status.pod_ip.as_ref()));
+    match status.pod_ips.as_deref().unwrap_or_default() {
+        [] => line("IPs", "<none>"),
+        ips => {
+            out.push_str("IPs:\n");
+            ips.iter().for_each(|ip| out.push_str(&format!("  IP:\t{}\n", ip.ip)));
+        }
+    }
+    let owner = meta.owner_references.iter().flatten().find(|o| o.controller == Some(true));
+    if let Some(owner) = owner {
+        out.push_str(&format!("Controlled By:\t{}/{}\n", owner.kind, owner.name));
+    }
+    if let Some(node) = status.nominated_node_name.as_ref().filter(|n| !n.is_empty()) {
+        out.push_str(&format!("NominatedNodeName:\t{node}\n"));
+    }
+    let no_statuses = Vec::new();
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    if !init.is_empty() {
+        containers(out, "Init Containers", init, status.init_container_statuses.as_ref().unwrap_or(&no_statuses), pod);
+    }
+    containers(out, "Containers", &spec.containers, status.container_statuses.as_ref().unwrap_or(&no_statuses), pod);
+    let ephemeral: Vec<Container> = spec
+        .ephemeral_containers
+        .iter()
+        .flatten()
+        .filter_map(|c| serde_json::from_value(serde_json::to_value(c).ok()?).ok())
+        .collect();
+    if !ephemeral.is_empty() {
+        let statuses = status.ephemeral_container_statuses.as_ref().unwrap_or(&no_statuses);
+        containers(out, "Ephemeral Containers", &ephemeral, statuses, pod);
+    }
+    let conditions = status.conditions.as_deref().unwrap_or_default();
+    if let Some(gates) = spec.readiness_gates.as_ref().filter(|g| !g.is_empty()) {
+        out.push_str("Readiness Gates:\n  Type\tStatus\n");
+        for gate in gates {
+            let found = conditions.iter().find(|c| c.type_ == gate.condition_type);
+            let status = found.map_or("<none>", |c| c.status.as_str());
+            out.push_str(&format!("  {} \t{status} \n", gate.condition_type));
+        }
+    }
+    if !conditions.is_empty() {
+        out.push_str("Conditions:\n  Type\tStatus\n");
+        conditions.iter().for_each(|c| out.push_str(&format!("  {} \t{} \n", c.type_, c.status)));
+    }
+    volumes(out, &serde_json::to_value(&spec.volumes).unwrap_or(Value::Null));
+    out.push_str(&format!("QoS Class:\t{}\n", some(status.qos_class.as_ref())));
+    labels(out, "Node-Selectors:", spec.node_selector.as_ref());
+    tolerations(out, spec.tolerations.as_deref().unwrap_or_default());
+    let spread = spec.topology_spread_constraints.as_deref().unwrap_or_default();
+    for (i, c) in spread.iter().enumerate() {
+        let title = if i == 0 { "Topology Spread Constraints:" } else { "" };
+        let selector = crate::api::selector::LabelSelector::from_api(c.label_selector.as_ref());
+        let selector = selector.map(|s| s.to_string()).unwrap_or_default();
+        out.push_str(&format!(
+            "{title}\t{}:{} when max skew {} is exceeded for selector {selector}\n",
+            c.topology_key, c.when_unsatisfiable, c.max_skew
+        ));
+    }
+}
+
+fn containers(out: &mut String, title: &str, list: &[Container], statuses: &[ContainerStatus], pod: &Pod) {
+    out.push_str(&format!("{title}:\n"));
+    for container in list {
+        one(out, container, statuses.iter().find(|s| s.name == container.name), pod);
+    }
+}
+
+fn one(out: &mut String, c: &Container, status: Option<&ContainerStatus>, pod: &Pod) {
+    out.push_str(&format!("  {}:\n", c.name));
+    let mut line = |key: &str, value: &str| out.push_str(&format!("    {key}:\t{value}\n"));
+    if let Some(status) = status {
+        line("Container ID", some(status.container_id.as_ref()));
+    }
+    line("Image", some(c.image.as_ref()));
+    if let Some(status) = status {
+        line("Image ID", &status.image_id);
+    }
+    let ports = c.ports.as_deref().unwrap_or_default();
+    let protocol = |p: Option<&String>| p.map_or("TCP", String::as_str).to_string();
+    let shown: Vec<String> = ports
+        .iter()
+        .map(|p| {
+            let name = p.name.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
+            format!("{}/{}{name}", p.container_port, protocol(p.protocol.as_ref()))
+        })
+        .collect();
+    let host: Vec<String> =
+        ports.iter().map(|p| format!("{}/{}", p.host_port.unwrap_or(0), protocol(p.protocol.as_ref()))).collect();
+    let or_none = |list: &[String]| if list.is_empty() { "<none>".to_string() } else { list.join(", ") };
+    let plural = if ports.len() > 1 { "s" } else { "" };
+    line(&format!("Port{plural}"), &or_none(&shown));
+    line(&format!("Host Port{plural}"), &or_none(&host));
+    if let Some(profile) = c.security_context.as_ref().and_then(|s| s.seccomp_profile.as_ref()) {
+        line("SeccompProfile", &profile.type_);
+    }
+    for (key, words) in [("Command", &c.command), ("Args", &c.args)] {
+        if let Some(words) = words.as_ref().filter(|w| !w.is_empty()) {
+            out.push_str(&format!("    {key}:\n"));
+            for part in words.iter().flat_map(|word| word.split('\n')) {
+                out.push_str(&format!("      {part}\n"));
+            }
+        }
+    }
+    if let Some(status) = status {
+        state(out, "State", status.state.as_ref());
+        if status.last_state.as_ref().is_some_and(|s| s.terminated.is_some()) {
+            state(out, "Last State", status.last_state.as_ref());
+        }
+        let ready = if status.ready { "True" } else { "False" };
+        out.push_str(&format!("    Ready:\t{ready}\n    Restart Count:\t{}\n", status.restart_count));
+    }
+    if let Some(resources) = &c.resources {
+        amounts(out, "Limits", resources.limits.as_ref());
+        amounts(out, "Requests", resources.requests.as_ref());
+    }
+    for (key, found) in
+        [("Liveness", &c.liveness_probe), ("Readiness", &c.readiness_probe), ("Startup", &c.startup_probe)]
+    {
+        if let Some(found) = found {
+            out.push_str(&format!("    {key}:\t{}\n", probe(found)));
+        }
+    }
+    let from = c.env_from.as_deref().unwrap_or_default();
+    if !from.is_empty() {
+        out.push_str("    Environment Variables from:\n");
+    }
+    for source in from {
+        let map = source.config_map_ref.as_ref().map(|r| (&r.name, "ConfigMap", r.optional));
+        let secret = source.secret_ref.as_ref().map(|r| (&r.name, "Secret", r.optional));
+        if let Some((name, kind, optional)) = map.or(secret) {
+            let prefix = source.prefix.as_ref().filter(|p| !p.is_empty());
+            let prefix = prefix.map(|p| format!(" with prefix '{p}'")).unwrap_or_default();
+            out.push_str(&format!("      {name}\t{kind}{prefix}\tOptional: {}\n", optional.unwrap_or(false)));
+        }
+    }
+    match c.env.as_deref().unwrap_or_default() {
+        [] => out.push_str("    Environment:\t<none>\n"),
+        env => {
+            out.push_str("    Environment:\n");
+            env.iter().for_each(|var| out.push_str(&format!("      {}:\t{}\n", var.name, variable(var, pod))));
+        }
+    }
+    let mut mounts: Vec<_> = c.volume_mounts.iter().flatten().collect();
+    mounts.sort_by(|a, b| a.mount_path.cmp(&b.mount_path));
+    if mounts.is_empty() {
+        out.push_str("    Mounts:\t<none>\n");
+    } else {
+        out.push_str("    Mounts:\n");
+    }
+    for mount in mounts {
+        let access = if mount.read_only == Some(true) { "ro" } else { "rw" };
+        let path = mount.sub_path.as_ref().filter(|p| !p.is_empty());
+        let path = path.map(|p| format!(",path=\"{p}\"")).unwrap_or_default();
+        out.push_str(&format!("      {} from {} ({access}{path})\n", mount.mount_path, mount.name));
+    }
+}
+
+fn variable(var: &EnvVar, pod: &Pod) -> String {
+    let Some(from) = &var.value_from else { return some(var.value.as_ref()).replace('\n', "\n      \t") };
+    if let Some(field) = &from.field_ref {
+        let meta = &pod.metadata;
+        let value = match field.field_path.as_str() {
+            "metadata.name" => some(meta.name.as_ref()),
+            "metadata.namespace" => some(meta.namespace.as_ref()),
+            _ => "",
+        };
+        return format!("{value} ({}:{})", field.api_version.as_deref().unwrap_or("v1"), field.field_path);
+    }
+    if let Some(resource) = &from.resource_field_ref {
+        return format!("({})", resource.resource);
+    }
+    let map = from.config_map_key_ref.as_ref().map(|r| (&r.key, "config map", &r.name, r.optional));
+    let secret = from.secret_key_ref.as_ref().map(|r| (&r.key, "secret", &r.name, r.optional));
+    map.or(secret).map_or(String::new(), |(key, kind, name, optional)| {
+        format!("<set to the key '{key}' of {kind} '{name}'>\tOptional: {}", optional.unwrap_or(false))
+    })
+}
+
+fn state(out: &mut String, title: &str, state: Option<&ContainerState>) {
+    let mut line = |indent: &str, key: &str, value: &str| out.push_str(&format!("    {indent}{key}:\t{value}\n"));
+    let Some(state) = state else { return line("", title, "Waiting") };
+    if let Some(running) = &state.running {
+        line("", title, "Running");
+        line("  ", "Started", &running.started_at.as_ref().map_or(String::new(), |t| time(t.0)));
+    } else if let Some(ended) = &state.terminated {
+        line("", title, "Terminated");
+        for (key, value) in [("Reason", &ended.reason), ("Message", &ended.message)] {
+            if let Some(value) = value.as_ref().filter(|v| !v.is_empty()) {
+                line("  ", key, value);
+            }
+        }
+        line("  ", "Exit Code", &ended.exit_code.to_string());
+        if let Some(signal) = ended.signal.filter(|s| *s > 0) {
+            line("  ", "Signal", &signal.to_string());
+        }
+        line("  ", "Started", &ended.started_at.as_ref().map_or(String::new(), |t| time(t.0)));
+        line("  ", "Finished", &ended.finished_at.as_ref().map_or(String::new(), |t| time(t.0)));
+    } else {
+        line("", title, "Waiting");
+        if let Some(reason) = state.waiting.as_ref().and_then(|w| w.reason.as_ref()).filter(|r| !r.is_empty()) {
+            line("  ", "Reason", reason);
+        }
+    }
+}
+
+fn amounts(out: &mut String, title: &str, list: Option<&BTreeMap<String, Quantity>>) {
+    let Some(list) = list.filter(|l| !l.is_empty()) else { return };
+    out.push_str(&format!("    {title}:\n"));
+    list.iter().for_each(|(name, quantity)| out.push_str(&format!("      {name}:\t{}\n", amount(quantity))));
+}
+
+fn port(port: &IntOrString) -> String {
+    match port {
+        IntOrString::Int(n) => n.to_string(),
+        IntOrString::String(name) => name.clone(),
+    }
+}
+
+fn probe(p: &Probe) -> String {
+    let action = if let Some(exec) = &p.exec {
+        format!("exec [{}]", exec.command.as_deref().unwrap_or_default().join(" "))
+    } else if let Some(http) = &p.http_get {
+        let scheme = http.scheme.as_deref().unwrap_or("HTTP").to_ascii_lowercase();
+        format!("http-get {scheme}://{}:{}{}", some(http.host.as_ref()), port(&http.port), some(http.path.as_ref()))
+    } else if let Some(tcp) = &p.tcp_socket {
+        format!("tcp-socket {}:{}", some(tcp.host.as_ref()), port(&tcp.port))
+    } else if let Some(grpc) = &p.grpc {
+        format!("grpc <pod>:{} {}", grpc.port, some(grpc.service.as_ref()))
+    } else {
+        "unknown".into()
+    };
+    format!(
+        "{action} delay={}s timeout={}s period={}s #success={} #failure={}",
+        p.initial_delay_seconds.unwrap_or(0),
+        p.timeout_seconds.unwrap_or(0),
+        p.period_seconds.unwrap_or(0),
+        p.success_threshold.unwrap_or(0),
+        p.failure_threshold.unwrap_or(0),
+    )
+}
+
+fn volumes(out: &mut String, volumes: &Value) {
+    let Some(volumes) = volumes.as_array().filter(|v| !v.is_empty()) else {
+        out.push_str("Volumes:\t<none>\n");
+        return;
+    };
+    out.push_str("Volumes:\n");
+    for volume in volumes {
+        out.push_str(&format!("  {}:\n", volume["name"].as_str().unwrap_or_default()));
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let optional = |value: &Value| value["optional"].as_bool().unwrap_or(false);
+        let mut line = |key: &str, value: &str| out.push_str(&format!("    {key}:\t{value}\n"));
+        if let Some(v) = volume.get("emptyDir") {
+            line("Type", "EmptyDir (a temporary directory that shares a pod's lifetime)");
+            line("Medium", &text(&v["medium"]));
+            line("SizeLimit", v["sizeLimit"].as_str().unwrap_or("<unset>"));
+        } else if let Some(v) = volume.get("hostPath") {
+            line("Type", "HostPath (bare host directory volume)");
+            line("Path", &text(&v["path"]));
+            line("HostPathType", &text(&v["type"]));
+        } else if let Some(v) = volume.get("configMap") {
+            line("Type", "ConfigMap (a volume populated by a ConfigMap)");
+            line("Name", &text(&v["name"]));
+            line("Optional", &optional(v).to_string());
+        } else if let Some(v) = volume.get("secret") {
+            line("Type", "Secret (a volume populated by a Secret)");
+            line("SecretName", &text(&v["secretName"]));
+            line("Optional", &optional(v).to_string());
+        } else if let Some(v) = volume.get("projected") {
+            line("Type", "Projected (a volume that contains injected data from multiple sources)");
+            for source in v["sources"].as_array().into_iter().flatten() {
+                if let Some(s) = source.get("secret") {
+                    line("SecretName", &text(&s["name"]));
+                    line("Optional", &optional(s).to_string());
+                } else if source.get("downwardAPI").is_some() {
+                    line("DownwardAPI", "true");
+                } else if let Some(c) = source.get("configMap") {
+                    line("ConfigMapName", &text(&c["name"]));
+                    line("Optional", &optional(c).to_string());
+                } else if let Some(t) = source.get("serviceAccountToken") {
+                    line("TokenExpirationSeconds", &t["expirationSeconds"].as_i64().unwrap_or(3600).to_string());
+                }
+            }
+        } else if let Some(v) = volume.get("persistentVolumeClaim") {
+            line("Type", "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)");
+            line("ClaimName", &text(&v["claimName"]));
+            line("ReadOnly", &v["readOnly"].as_bool().unwrap_or(false).to_string());
+        } else if volume.get("downwardAPI").is_some() {
+            line("Type", "DownwardAPI (a volume populated by information about the pod)");
+        } else {
+            line("Type", "<unknown>");
+        }
+    }
+}
+
+fn tolerations(out: &mut String, list: &[k8s_openapi::api::core::v1::Toleration]) {
+    let mut list: Vec<_> = list.iter().collect();
+    list.sort_by(|a, b| a.key.cmp(&b.key));
+    out.push_str("Tolerations:");
+    if list.is_empty() {
+        out.push_str("\t<none>\n");
+    }
+    for t in list {
+        let mut text = some(t.key.as_ref()).to_string();
+        if let Some(value) = t.value.as_ref().filter(|v| !v.is_empty()) {
+            text.push_str(&format!("={value}"));
+        }
+        if let Some(effect) = t.effect.as_ref().filter(|e| !e.is_empty()) {
+            text.push_str(&format!(":{effect}"));
+        }
+        if t.operator.as_deref() == Some("Exists") && t.value.as_deref().unwrap_or_default().is_empty() {
+            text.push_str(if text.is_empty() { "op=Exists" } else { " op=Exists" });
+        }
+        if let Some(seconds) = t.toleration_seconds {
+            text.push_str(&format!(" for {seconds}s"));
+        }
+        out.push_str(&format!("\t{text}\n"));
+    }
+}

@@ -1,0 +1,236 @@
+//! A node's images: which are there, pulling them one at a time, backing off from those that fail.
+//! Source: kubernetes `pkg/kubelet/images/image_manager.go`.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::Rc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Container, ContainerImage};
+
+use super::backoff::{Backoff, go_duration};
+use crate::{
+    apiserver::events::EventType,
+    registry::{Catalogue, Image, ImageRef, PullTimes, apply_default_tag},
+    sim::{Notify, Sim, SimTime},
+};
+
+/// What is on the node's disk: it outlives the kubelet.
+pub struct ImageStore {
+    sim: Sim,
+    catalogue: Rc<Catalogue>,
+    times: PullTimes,
+    /// By full name.
+    images: RefCell<BTreeMap<String, Rc<Image>>>,
+    /// Pulls take turns: the next number to give out, and the one whose turn it is.
+    tickets: Cell<(u64, u64)>,
+    turn: Notify,
+    current: RefCell<Option<Pull>>,
+}
+
+/// A pull under way.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    pub image: String,
+    pub started: SimTime,
+    pub ends: SimTime,
+    /// 0 if the image doesn't exist.
+    pub total_bytes: u64,
+}
+
+/// Failures to pull, by pod and image.
+#[derive(Default)]
+pub struct PullBackoff {
+    waits: Backoff,
+    /// What the last attempt said.
+    errors: BTreeMap<String, String>,
+}
+
+impl PullBackoff {
+    pub fn forget_pod(&mut self, uid: &str) {
+        let prefix = format!("{uid}_");
+        let keys: Vec<String> = self
+            .errors
+            .range(prefix.clone()..)
+            .map(|(k, _)| k.clone())
+            .take_while(|k| k.starts_with(&prefix))
+            .collect();
+        for key in keys {
+            self.waits.forget(&key);
+            self.errors.remove(&key);
+        }
+    }
+}
+
+fn key(uid: &str, image: &str) -> String {
+    format!("{uid}_{image}")
+}
+
+/// Why there is no image: the waiting state's reason and message.
+pub type Refusal = (String, String);
+
+impl ImageStore {
+    pub fn new(sim: &Sim, catalogue: Rc<Catalogue>, times: PullTimes) -> ImageStore {
+        ImageStore {
+            sim: sim.clone(),
+            catalogue,
+            times,
+            images: RefCell::default(),
+            tickets: Cell::default(),
+            turn: Notify::new(),
+            current: RefCell::default(),
+        }
+    }
+
+    /// The node is up again: whoever waited for a pull is gone.
+    pub fn reset(&self) {
+        self.tickets.set((0, 0));
+        self.current.take();
+    }
+
+    /// Puts an image on the disk without a pull.
+    pub fn preload(&self, name: &str) {
+        if let Ok(reference) = ImageRef::parse(name)
+            && let Ok(image) = self.catalogue.resolve(&reference)
+        {
+            self.images.borrow_mut().insert(reference.to_string(), image);
+        }
+    }
+
+    pub fn current(&self) -> Option<Pull> {
+        self.current.borrow().clone()
+    }
+
+    /// As the node's status lists them: largest first, at most 50.
+    pub fn list(&self) -> Vec<ContainerImage> {
+        let images = self.images.borrow();
+        let mut list: Vec<&Rc<Image>> = images.values().collect();
+        list.sort_by_key(|image| std::cmp::Reverse(image.size));
+        list.truncate(50);
+        let entry = |image: &&Rc<Image>| ContainerImage {
+            names: Some(vec![image.image_id(), image.reference.clone()]),
+            size_bytes: i64::try_from(image.size).ok(),
+        };
+        list.iter().map(entry).collect()
+    }
+
+    pub fn count(&self) -> usize {
+        self.images.borrow().len()
+    }
+
+    /// `EnsureImageExists` for a container of the pod `uid`; `event` records (type, reason, message).
+    pub async fn ensure(
+        &self,
+        backoff: &RefCell<PullBackoff>,
+        uid: &str,
+        container: &Container,
+        event: &dyn Fn(EventType, &str, String),
+    ) -> Result<Rc<Image>, Refusal> {
+        let asked = container.image.as_deref().unwrap_or_default();
+        let tagged = apply_default_tag(asked).and_then(|tagged| ImageRef::parse(&tagged));
+        let reference = match tagged {
+            Ok(reference) => reference,
+            Err(error) => {
+                let message = format!(
+                    "Failed to apply default image tag \"{asked}\": couldn't parse image name \"{asked}\": {error}"
+                );
+                event(EventType::Warning, "InspectFailed", message.clone());
+                return Err(("InvalidImageName".into(), message));
+            }
+        };
+        let full = reference.to_string();
+        let policy = container.image_pull_policy.as_deref().unwrap_or_else(|| default_policy(&reference));
+        let present = self.images.borrow().get(&full).cloned();
+        match (present, policy) {
+            (Some(image), "IfNotPresent" | "Never") => {
+                let text = "already present on machine and can be accessed by the pod";
+                event(EventType::Normal, "Pulled", format!("Container image \"{asked}\" {text}"));
+                return Ok(image);
+            }
+            (None, "Never") => {
+                let message = format!("Container image \"{asked}\" is not present with pull policy of Never");
+                event(EventType::Warning, "ErrImageNeverPull", message.clone());
+                return Err(("ErrImageNeverPull".into(), message));
+            }
+            _ => {}
+        }
+        let key = key(uid, &full);
+        let held = {
+            let backoff = backoff.borrow();
+            backoff.waits.holds(&key, self.sim.now()).then(|| backoff.errors.get(&key).cloned())
+        };
+        if let Some(last_error) = held {
+            let message = format!("Back-off pulling image \"{asked}\"");
+            event(EventType::Normal, "BackOff", message.clone());
+            let message = last_error.map_or(message.clone(), |error| format!("{message}: {error}"));
+            return Err(("ImagePullBackOff".into(), message));
+        }
+        event(EventType::Normal, "Pulling", format!("Pulling image \"{asked}\""));
+        let asked_at = self.sim.now();
+        match self.pull(&reference).await {
+            Ok((image, took)) => {
+                let round = |d: Duration| go_duration(Duration::from_millis(d.as_millis() as u64));
+                let (took, whole) = (round(took), round(self.sim.now().since(asked_at)));
+                let message = format!(
+                    "Successfully pulled image \"{asked}\" in {took} ({whole} including waiting). Image size: {} bytes.",
+                    image.size
+                );
+                event(EventType::Normal, "Pulled", message);
+                Ok(image)
+            }
+            Err(error) => {
+                event(EventType::Warning, "Failed", format!("Failed to pull image \"{asked}\": {error}"));
+                let mut backoff = backoff.borrow_mut();
+                let now = self.sim.now();
+                backoff.waits.step(&key, now, now);
+                backoff.errors.insert(key, format!("ErrImagePull: {error}"));
+                Err(("ErrImagePull".into(), error))
+            }
+        }
+    }
+
+    /// Waits for its turn and pulls; gives the image and the time that the pull itself took.
+    async fn pull(&self, reference: &ImageRef) -> Result<(Rc<Image>, Duration), String> {
+        let (mine, serving) = self.tickets.get();
+        self.tickets.set((mine + 1, serving));
+        let turn = Turn(self);
+        loop {
+            let changed = self.turn.notified();
+            if self.tickets.get().1 >= mine {
+                break;
+            }
+            changed.await;
+        }
+        let started = self.sim.now();
+        let found = self.catalogue.resolve(reference);
+        let (time, total_bytes) = match &found {
+            Ok(image) => (self.times.of(image), image.size),
+            Err(_) => (self.times.fixed.unwrap_or(self.times.latency), 0),
+        };
+        let pull = Pull { image: reference.to_string(), started, ends: started + time, total_bytes };
+        *self.current.borrow_mut() = Some(pull);
+        self.sim.sleep(time).await;
+        self.current.take();
+        drop(turn);
+        let image = found.map_err(|error| error.to_string())?;
+        self.images.borrow_mut().insert(reference.to_string(), image.clone());
+        Ok((image, time))
+    }
+}
+
+/// A place in the queue of pulls; the next one's turn comes when it is dropped.
+struct Turn<'a>(&'a ImageStore);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let (next, serving) = self.0.tickets.get();
+        self.0.tickets.set((next, serving + 1));
+        self.0.turn.notify();
+    }
+}
+
+fn default_policy(reference: &ImageRef) -> &'static str {
+    if reference.tag.as_deref() == Some("latest") { "Always" } else { "IfNotPresent" }
+}

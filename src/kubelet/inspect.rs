@@ -1,0 +1,154 @@
+//! What the picture shows of a pod that no API tells: its network, processes, mounts, timers. Plain
+//! data, made on request.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{
+    Kubelet,
+    runtime::Container,
+    worker::{Life, Worker},
+};
+pub use super::{
+    images::Pull,
+    probes::{Counter, Kind as ProbeKind},
+};
+use crate::{
+    os::{ProcInfo, net::Interface},
+    sim::SimTime,
+};
+
+/// The inside of one pod.
+#[derive(Clone, Debug, Default)]
+pub struct SandboxView {
+    pub hostname: String,
+    pub host_network: bool,
+    pub interfaces: Vec<Interface>,
+    /// Listening sockets.
+    pub listeners: Vec<Listener>,
+    pub containers: Vec<ContainerView>,
+    /// With shareProcessNamespace: the one tree, pause first.
+    pub shared_processes: Option<Vec<ProcInfo>>,
+    /// Bytes used by volume.
+    pub volumes: Vec<(String, u64)>,
+    pub probes: Vec<Counter>,
+    /// While the pod or a container of it is being stopped: when it will be killed.
+    pub grace_ends: Option<SimTime>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub address: SocketAddr,
+    /// The container that owns it, if it is one of the pod's.
+    pub container: Option<String>,
+    pub comm: String,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ContainerView {
+    pub name: String,
+    /// 64 hexadecimal digits.
+    pub id: String,
+    pub running: bool,
+    /// With pids as the container sees them.
+    pub processes: Vec<ProcInfo>,
+    pub mounts: Vec<MountView>,
+    /// When it will be started again, and the whole length of that back-off.
+    pub back_off: Option<(SimTime, Duration)>,
+    /// The last lines of its log, or without one of the log before.
+    pub log: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct MountView {
+    pub target: String,
+    /// `overlay`, `tmpfs`, `ext4`.
+    pub kind: String,
+    pub read_only: bool,
+}
+
+/// Lines of each log that are shown.
+const LOG_LINES: usize = 5;
+
+impl Kubelet {
+    /// What is inside a pod; `None` while it has no sandbox here.
+    pub fn inspect(&self, uid: &str) -> Option<SandboxView> {
+        let worker = self.0.workers.borrow().get(uid).cloned()?;
+        let sandbox = worker.sandbox.borrow().clone()?;
+        let machine = &self.0.machine;
+        let host_pids = &machine.namespaces().pid;
+        let containers = worker.containers.borrow().clone();
+        let owner = |host_pid: u32| {
+            let cgroup = machine.process(host_pid)?.cgroup();
+            containers.iter().find(|c| c.id == cgroup).map(|c| c.name.clone())
+        };
+        let listeners = sandbox
+            .net
+            .sockets()
+            .into_iter()
+            .filter(|socket| socket.state == "LISTEN")
+            .map(|socket| Listener { address: socket.local, container: owner(socket.host_pid), comm: socket.comm });
+        let names = container_names(&worker);
+        Some(SandboxView {
+            hostname: sandbox.uts.hostname(),
+            host_network: sandbox.address.is_none(),
+            interfaces: sandbox.net.interfaces(),
+            // On the host's network only what is the pod's own.
+            listeners: listeners.filter(|l| sandbox.address.is_some() || l.container.is_some()).collect(),
+            containers: names.iter().map(|name| self.container_view(&worker, name)).collect(),
+            shared_processes: sandbox
+                .shared_pids
+                .as_ref()
+                .filter(|pids| !pids.same(host_pids))
+                .map(|pids| machine.processes_seen_from(pids)),
+            volumes: worker.volumes.used(),
+            probes: worker.probes.counters(),
+            grace_ends: worker.grace_ends.get().filter(|at| *at > self.0.sim.now()),
+        })
+    }
+
+    fn container_view(&self, worker: &Worker, name: &str) -> ContainerView {
+        let containers = worker.containers.borrow();
+        let mut own = containers.iter().filter(|c| c.name == name);
+        let mut view = ContainerView { name: name.into(), ..ContainerView::default() };
+        let back_off = worker.restarts_at.borrow().get(name).copied();
+        view.back_off = back_off.filter(|_| worker.life.get() == Life::Syncing).map(|at| {
+            let since = own.clone().find_map(|c| c.finished_at()).unwrap_or(at);
+            (at, at.since(since))
+        });
+        let Some(current) = own.next() else { return view };
+        view.id.clone_from(&current.id);
+        view.running = current.is_running();
+        view.log = current.log.tail(LOG_LINES);
+        if view.log.is_empty()
+            && let Some(previous) = own.next()
+        {
+            view.log = previous.log.tail(LOG_LINES);
+        }
+        if let Some(proc) = current.proc() {
+            let namespaces = proc.namespaces();
+            let seen = self.0.machine.processes_seen_from(&namespaces.pid);
+            view.processes = seen.into_iter().filter(|p| p.cgroup == current.id).collect();
+            view.mounts = mounts(current);
+        }
+        view
+    }
+}
+
+fn mounts(container: &Container) -> Vec<MountView> {
+    let Some(proc) = container.proc() else { return Vec::new() };
+    let view = |mount: crate::os::fs::Mount| MountView {
+        target: mount.target,
+        kind: mount.fs.kind().into(),
+        read_only: mount.read_only,
+    };
+    proc.namespaces().mnt.mounts().into_iter().map(view).collect()
+}
+
+/// Init containers, then the others, then ephemeral ones, as the pod has them.
+fn container_names(worker: &Worker) -> Vec<String> {
+    let pod = worker.pod();
+    let Some(spec) = &pod.spec else { return Vec::new() };
+    let inits = super::status::init_containers(spec).iter().map(|c| &c.name);
+    let others = spec.containers.iter().map(|c| &c.name);
+    inits.chain(others).chain(spec.ephemeral_containers.iter().flatten().map(|c| &c.name)).cloned().collect()
+}

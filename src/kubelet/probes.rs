@@ -1,0 +1,462 @@
+//! Probes: one task each, a tick every period. Sources: kubernetes `pkg/kubelet/prober/{worker,prober}.go`,
+//! `pkg/probe/`.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, HTTPGetAction, Pod, Probe};
+
+use super::{
+    Inner,
+    actions::Verdicts,
+    exec, hooks, kill,
+    runtime::Container,
+    start::pod_label,
+    status::{init_containers, is_sidecar, is_terminal, pod::ProbeResults, restart::is_restartable},
+    worker::Worker,
+};
+use crate::{
+    apiserver::events::EventType,
+    os::Errno,
+    programs::net::http::{self, Headers},
+    sim::{Either, Notify, Task, race},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Startup,
+    Liveness,
+    Readiness,
+}
+
+impl Kind {
+    fn title(self) -> &'static str {
+        match self {
+            Kind::Startup => "Startup",
+            Kind::Liveness => "Liveness",
+            Kind::Readiness => "Readiness",
+        }
+    }
+}
+
+/// Tries of one probe when it can't be made at all.
+const TRIES: usize = 3;
+const MAX_REDIRECTS: usize = 10;
+
+/// The probes of a pod.
+#[derive(Default)]
+pub struct Probes {
+    probes: RefCell<BTreeMap<(String, Kind), Running>>,
+}
+
+struct Running {
+    task: Option<Task>,
+    state: Rc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The container that the result is about, by its full id.
+    id: RefCell<String>,
+    /// `None`: unknown.
+    result: Cell<Option<bool>>,
+    /// No probing until another container comes.
+    on_hold: Cell<bool>,
+    last: Cell<Option<bool>>,
+    run: Cell<u32>,
+    /// A readiness probe asked for out of turn.
+    triggered: Notify,
+    waiting: Cell<bool>,
+}
+
+/// A probe's counters, for the picture.
+#[derive(Clone, Debug)]
+pub struct Counter {
+    pub container: String,
+    pub kind: Kind,
+    /// How the last probe came out, and how many in a row did so.
+    pub last: Option<bool>,
+    pub run: u32,
+    pub result: Option<bool>,
+}
+
+impl ProbeResults for Probes {
+    fn started(&self, container: &str, id: &str) -> bool {
+        self.result(container, Kind::Startup, id, Some(true)) == Some(true)
+    }
+
+    fn ready(&self, container: &str, id: &str) -> bool {
+        self.result(container, Kind::Readiness, id, Some(true)) == Some(true)
+    }
+}
+
+impl Verdicts for Probes {
+    fn startup(&self, name: &str, id: &str) -> Option<bool> {
+        self.result(name, Kind::Startup, id, Some(true))
+    }
+
+    fn is_dead(&self, name: &str, id: &str) -> bool {
+        self.result(name, Kind::Liveness, id, None) == Some(false)
+    }
+}
+
+impl Probes {
+    /// A probe's result for this instance; `without` if there is no such probe.
+    fn result(&self, container: &str, kind: Kind, id: &str, without: Option<bool>) -> Option<bool> {
+        let probes = self.probes.borrow();
+        if probes.is_empty() {
+            return without;
+        }
+        let Some(running) = probes.get(&(container.to_string(), kind)) else { return without };
+        if *running.state.id.borrow() == id { running.state.result.get() } else { None }
+    }
+
+    pub fn counters(&self) -> Vec<Counter> {
+        let counter = |((container, kind), running): (&(String, Kind), &Running)| Counter {
+            container: container.clone(),
+            kind: *kind,
+            last: running.state.last.get(),
+            run: running.state.run.get(),
+            result: running.state.result.get(),
+        };
+        self.probes.borrow().iter().map(counter).collect()
+    }
+
+    /// Probes readiness now, if its worker isn't busy.
+    pub fn trigger_readiness(&self, container: &str) {
+        let probes = self.probes.borrow();
+        if let Some(running) = probes.get(&(container.to_string(), Kind::Readiness))
+            && running.state.waiting.get()
+        {
+            running.state.triggered.notify();
+        }
+    }
+
+    /// Starts the workers of a pod's probes, those that aren't there yet.
+    pub(super) fn start(&self, worker: &Rc<Worker>, kubelet: &Rc<Inner>, pod: &Pod) {
+        let Some(spec) = &pod.spec else { return };
+        let sidecars = init_containers(spec).iter().filter(|c| is_sidecar(c));
+        for container in spec.containers.iter().chain(sidecars) {
+            let kinds = [
+                (Kind::Startup, &container.startup_probe),
+                (Kind::Readiness, &container.readiness_probe),
+                (Kind::Liveness, &container.liveness_probe),
+            ];
+            for (kind, probe) in kinds {
+                let Some(probe) = probe else { continue };
+                let key = (container.name.clone(), kind);
+                if self.probes.borrow().contains_key(&key) {
+                    continue;
+                }
+                let state = Rc::new(State::default());
+                let prober = Prober {
+                    kubelet: kubelet.clone(),
+                    worker: Rc::downgrade(worker),
+                    container: container.clone(),
+                    probe: probe.clone(),
+                    kind,
+                    state: state.clone(),
+                };
+                let task = kubelet.sim.spawn(prober.run());
+                self.probes.borrow_mut().insert(key, Running { task: Some(task), state });
+            }
+        }
+    }
+
+    pub fn stop_liveness_and_startup(&self) {
+        self.stop(|kind| kind != Kind::Readiness);
+    }
+
+    pub fn stop_all(&self) {
+        self.stop(|_| true);
+    }
+
+    fn stop(&self, which: impl Fn(Kind) -> bool) {
+        let mut tasks = Vec::new();
+        for ((_, kind), running) in self.probes.borrow_mut().iter_mut() {
+            if which(*kind) {
+                tasks.extend(running.task.take());
+            }
+        }
+        for task in tasks {
+            task.abort();
+        }
+    }
+}
+
+struct Prober {
+    kubelet: Rc<Inner>,
+    worker: std::rc::Weak<Worker>,
+    container: ContainerSpec,
+    probe: Probe,
+    kind: Kind,
+    state: Rc<State>,
+}
+
+/// How one probe came out.
+enum Outcome {
+    Success,
+    Failure(String),
+    Warning(String),
+    /// It could not be made.
+    Error(String),
+}
+
+fn number(value: Option<i32>, default: u32) -> u32 {
+    value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default)
+}
+
+impl Prober {
+    async fn run(self) {
+        let sim = self.kubelet.sim.clone();
+        let period = Duration::from_secs(u64::from(number(self.probe.period_seconds, 10)));
+        let mut next = sim.now() + period;
+        loop {
+            let triggered = self.state.triggered.notified();
+            self.state.waiting.set(true);
+            let ticked = race(triggered, sim.sleep_until(next)).await == Either::Right(());
+            self.state.waiting.set(false);
+            if ticked {
+                next = next + period;
+            }
+            let Some(worker) = self.worker.upgrade() else { return };
+            if !self.probe_once(&worker).await {
+                return;
+            }
+            // A slow probe misses ticks; it doesn't catch up on them.
+            while next <= sim.now() {
+                next = next + period;
+            }
+        }
+    }
+
+    fn set(&self, worker: &Worker, result: Option<bool>) {
+        if self.state.result.replace(result) == result {
+            return;
+        }
+        let matters = match self.kind {
+            Kind::Liveness => result == Some(false),
+            _ => result.is_some(),
+        };
+        if matters {
+            worker.poke();
+        }
+    }
+
+    /// `doProbe`: false if there is nothing to probe any more.
+    async fn probe_once(&self, worker: &Rc<Worker>) -> bool {
+        let status = worker.status();
+        if is_terminal(status.phase.as_deref()) {
+            return false;
+        }
+        let name = &self.container.name;
+        let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+        let Some(told) = all.find(|s| s.name == *name) else { return true };
+        let Some(id) = told.container_id.as_ref().filter(|id| !id.is_empty()) else { return true };
+        let state = &self.state;
+        if *state.id.borrow() != *id {
+            state.id.replace(id.clone());
+            let initial = match self.kind {
+                Kind::Startup => None,
+                Kind::Liveness => Some(true),
+                Kind::Readiness => Some(false),
+            };
+            state.result.set(initial);
+            state.on_hold.set(false);
+            state.run.set(0);
+            state.last.set(None);
+        }
+        if state.on_hold.get() {
+            return true;
+        }
+        let pod = worker.pod();
+        let Some(running) = told.state.as_ref().and_then(|s| s.running.as_ref()) else {
+            self.set(worker, Some(false));
+            let ended = told.state.as_ref().is_some_and(|s| s.terminated.is_some());
+            return !ended || pod.spec.as_ref().is_none_or(|spec| is_restartable(&self.container, spec));
+        };
+        if pod.metadata.deletion_timestamp.is_some() && self.kind != Kind::Readiness {
+            self.state.result.set(Some(true));
+            return false;
+        }
+        let now = self.kubelet.sim.wall();
+        let age = running.started_at.as_ref().map_or(0, |at| now.duration_since(at.0).as_secs());
+        if age < i64::from(self.probe.initial_delay_seconds.unwrap_or(0)) {
+            return true;
+        }
+        // Only a startup probe runs before the container has started, and only then.
+        if (told.started == Some(true)) == (self.kind == Kind::Startup) {
+            return true;
+        }
+        let container = worker.containers.borrow().iter().find(|c| id.ends_with(&c.id)).cloned();
+        let Some(container) = container else { return true };
+        let Some(success) = self.probe(worker, &pod, &container).await else { return true };
+        if *state.id.borrow() != *id {
+            return true;
+        }
+        if state.last.get() == Some(success) {
+            state.run.set(state.run.get() + 1);
+        } else {
+            state.last.set(Some(success));
+            state.run.set(1);
+        }
+        let needed =
+            if success { number(self.probe.success_threshold, 1) } else { number(self.probe.failure_threshold, 3) };
+        if state.run.get() < needed {
+            return true;
+        }
+        self.set(worker, Some(success));
+        if self.kind == Kind::Startup || self.kind == Kind::Liveness && !success {
+            state.on_hold.set(true);
+            state.run.set(0);
+        }
+        true
+    }
+
+    /// One probe with its events; `None` if nothing can be said.
+    async fn probe(&self, worker: &Rc<Worker>, pod: &Pod, container: &Rc<Container>) -> Option<bool> {
+        let mut outcome = Outcome::Error(String::new());
+        for _ in 0..TRIES {
+            outcome = self.attempt(worker, container).await;
+            if !matches!(outcome, Outcome::Error(_)) {
+                break;
+            }
+        }
+        let path = kill::find(pod, &self.container.name).map(|(_, path)| path);
+        let title = self.kind.title();
+        let event = |reason: &str, text: String| {
+            self.kubelet.event(pod, path.as_deref(), EventType::Warning, reason, text);
+        };
+        match outcome {
+            Outcome::Success => Some(true),
+            Outcome::Warning(text) => {
+                event("ProbeWarning", format!("{title} probe warning: {text}"));
+                Some(true)
+            }
+            Outcome::Failure(text) => {
+                event("Unhealthy", format!("{title} probe failed: {text}"));
+                Some(false)
+            }
+            Outcome::Error(text) => {
+                event("Unhealthy", format!("{title} probe errored and resulted in unknown state: {text}"));
+                None
+            }
+        }
+    }
+
+    async fn attempt(&self, worker: &Rc<Worker>, container: &Rc<Container>) -> Outcome {
+        let limit = Duration::from_secs(u64::from(number(self.probe.timeout_seconds, 1)));
+        let machine = &self.kubelet.machine;
+        if let Some(action) = &self.probe.exec {
+            let argv = action.command.clone().unwrap_or_default();
+            return match exec::run(machine, container, &argv, limit, &self.kubelet.rng).await {
+                exec::Ran::Exited(0, _) => Outcome::Success,
+                exec::Ran::Exited(_, output) => Outcome::Failure(output),
+                exec::Ran::TimedOut => Outcome::Failure(format!(
+                    "command timed out: \"{}\" timed out after {}s",
+                    argv.join(" "),
+                    limit.as_secs()
+                )),
+                exec::Ran::NotStarted(text) => Outcome::Error(format!("rpc error: code = Unknown desc = {text}")),
+            };
+        }
+        if let Some(action) = &self.probe.http_get {
+            return self.http(worker, action, limit).await;
+        }
+        if let Some(action) = &self.probe.tcp_socket {
+            let address = hooks::port(&self.container, &action.port)
+                .and_then(|port| self.address(worker, action.host.as_deref(), port));
+            let to = match address {
+                Ok(to) => to,
+                Err(text) => return Outcome::Error(text),
+            };
+            return match self.connect(to, limit).await {
+                Ok(()) => Outcome::Success,
+                Err(text) => Outcome::Failure(text),
+            };
+        }
+        if let Some(action) = &self.probe.grpc {
+            let port = u16::try_from(action.port).unwrap_or(0);
+            let to = match self.address(worker, None, port) {
+                Ok(to) => to,
+                Err(text) => return Outcome::Error(text),
+            };
+            let seconds = limit.as_secs();
+            return match self.connect(to, limit).await {
+                Err(error) => Outcome::Failure(format!(
+                    "timeout: failed to connect service \"{to}\" within {seconds}s: connection error: desc = \"transport: \
+                     Error while dialing: {error}\""
+                )),
+                // No program here speaks HTTP/2.
+                Ok(()) => Outcome::Failure(format!("timeout: health rpc did not complete within {seconds}s")),
+            };
+        }
+        Outcome::Error(format!("missing probe handler for {}:{}", pod_label(&worker.pod()), self.container.name))
+    }
+
+    fn address(&self, worker: &Worker, host: Option<&str>, port: u16) -> Result<SocketAddr, String> {
+        let host = match host.filter(|host| !host.is_empty()) {
+            Some(host) => host.to_string(),
+            None => worker.pod_ips(&self.kubelet).first().cloned().ok_or("pod has no IP")?,
+        };
+        let ip = host.parse().map_err(|_| format!("dial tcp: lookup {host}: no such host"))?;
+        Ok(SocketAddr::new(ip, port))
+    }
+
+    async fn connect(&self, to: SocketAddr, limit: Duration) -> Result<(), String> {
+        let net = &self.kubelet.machine.namespaces().net;
+        match self.kubelet.sim.timeout(limit, net.connect(None, to)).await {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(Errno::ETIMEDOUT)) | None => Err(format!("dial tcp {to}: i/o timeout")),
+            Some(Err(error)) => Err(format!("dial tcp {to}: connect: {}", http::go_errno(error))),
+        }
+    }
+
+    async fn http(&self, worker: &Rc<Worker>, action: &HTTPGetAction, limit: Duration) -> Outcome {
+        let (mut to, mut url) = match hooks::target(&self.kubelet, worker, &self.container, action) {
+            Ok(target) => target,
+            Err(text) => return Outcome::Error(text),
+        };
+        let first = hooks::show(&url);
+        let mut headers = Headers::default();
+        for header in action.http_headers.iter().flatten() {
+            headers.add(header.name.clone(), header.value.clone());
+        }
+        if headers.get("user-agent").is_none() {
+            headers.add("User-Agent", "kube-probe/1.36");
+        }
+        if headers.get("accept").is_none() {
+            headers.add("Accept", "*/*");
+        }
+        let net = &self.kubelet.machine.namespaces().net;
+        let deadline = self.kubelet.sim.now() + limit;
+        for _ in 0..MAX_REDIRECTS {
+            let left = deadline.since(self.kubelet.sim.now());
+            let response = match http::get(&self.kubelet.sim, net, to, &url, headers.clone(), left).await {
+                Ok(response) => response,
+                Err(error) => return Outcome::Failure(format!("Get \"{first}\": {error}")),
+            };
+            let location = response.headers.get("location").filter(|_| (301..=308).contains(&response.status));
+            let Some(location) = location else {
+                return if (200..400).contains(&response.status) {
+                    Outcome::Success
+                } else {
+                    Outcome::Failure(format!("HTTP probe failed with statuscode: {}", response.status))
+                };
+            };
+            let Ok(next) = url.join(location) else { return Outcome::Success };
+            if next.host != url.host {
+                let body = String::from_utf8_lossy(&response.body).into_owned();
+                return Outcome::Warning(format!("Probe terminated redirects, Response body: {body}"));
+            }
+            to.set_port(next.port);
+            url = next;
+        }
+        Outcome::Failure(format!("Get \"{first}\": stopped after {MAX_REDIRECTS} redirects"))
+    }
+}

@@ -1,0 +1,421 @@
+//! Starting a sandbox and a container.
+//! Source: kubernetes `pkg/kubelet/kuberuntime/kuberuntime_container.go`, `startContainer`.
+
+use std::{rc::Rc, time::Duration};
+
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, EphemeralContainer, Pod, PodSpec};
+
+use super::{
+    Inner,
+    actions::container_hash,
+    backoff::go_duration,
+    env::{Env, expand},
+    hooks,
+    hosts::{host_network_hosts_file, hostname_and_domain, hosts_file, kernel_hostname, node_hosts_file, resolv_conf},
+    kill,
+    runtime::{Container, ContainerOptions, Sandbox, SandboxOptions, user},
+    status::{RecordState, Runtime},
+    worker::Worker,
+};
+use crate::{
+    api::Resource,
+    apiserver::events::EventType,
+    os::{Filesystem, fs::Mount},
+    registry::Image,
+    sim::SimTime,
+};
+
+/// Each container's /dev/shm.
+const SHM_BYTES: u64 = 64 << 20;
+/// The node's name server, as kind's nodes have it.
+const NODE_RESOLVER: &str = "172.18.0.1";
+const MESSAGE_PATH: &str = "/dev/termination-log";
+
+/// `web_default(UID)`.
+pub fn pod_label(pod: &Pod) -> String {
+    format!("{}_{}({})", pod.name(), pod.namespace(), pod.uid())
+}
+
+/// An ephemeral container as the ordinary one that it runs like.
+pub fn ephemeral(container: &EphemeralContainer) -> ContainerSpec {
+    let c = container.clone();
+    ContainerSpec {
+        name: c.name,
+        image: c.image,
+        command: c.command,
+        args: c.args,
+        working_dir: c.working_dir,
+        env: c.env,
+        env_from: c.env_from,
+        volume_mounts: c.volume_mounts,
+        security_context: c.security_context,
+        image_pull_policy: c.image_pull_policy,
+        termination_message_path: c.termination_message_path,
+        termination_message_policy: c.termination_message_policy,
+        stdin: c.stdin,
+        stdin_once: c.stdin_once,
+        tty: c.tty,
+        ..ContainerSpec::default()
+    }
+}
+
+/// A failed start: reason and message of the waiting state, and what the event says.
+struct Failed {
+    reason: String,
+    message: String,
+}
+
+impl Failed {
+    fn new(reason: &str, message: impl Into<String>) -> Failed {
+        Failed { reason: reason.into(), message: message.into() }
+    }
+}
+
+impl Worker {
+    pub(super) async fn create_sandbox(
+        self: &Rc<Self>,
+        kubelet: &Rc<Inner>,
+        pod: &Pod,
+        attempt: u32,
+    ) -> Result<(), ()> {
+        let none = PodSpec::default();
+        let spec = pod.spec.as_ref().unwrap_or(&none);
+        let host_network = spec.host_network == Some(true);
+        let id = kubelet.rng.borrow_mut().hex(64);
+        let fail = |text: String| {
+            let text = format!("Failed to create pod sandbox: rpc error: code = Unknown desc = {text}");
+            kubelet.event(pod, None, EventType::Warning, "FailedCreatePodSandBox", text);
+        };
+        let address = match (&kubelet.ipam, host_network) {
+            (_, true) => None,
+            (Some(ipam), false) => match ipam.take() {
+                Some(address) => Some((address, ipam.prefix, ipam.gateway())),
+                None => {
+                    let (first, last) = ipam.range();
+                    fail(format!(
+                        "failed to setup network for sandbox \"{id}\": plugin type=\"ptp\" failed (add): failed to \
+                         allocate for range 0: no IP addresses available in range set: {first}-{last}"
+                    ));
+                    return Err(());
+                }
+            },
+            (None, false) => {
+                fail(format!("failed to setup network for sandbox \"{id}\": cni plugin not initialized"));
+                return Err(());
+            }
+        };
+        let options = SandboxOptions {
+            id,
+            attempt,
+            name: format!("{}/{}", pod.namespace(), pod.name()),
+            hostname: kernel_hostname(pod),
+            host_network,
+            host_pid: spec.host_pid == Some(true),
+            host_ipc: spec.host_ipc == Some(true),
+            share_pids: spec.share_process_namespace == Some(true),
+        };
+        let me = Rc::downgrade(self);
+        let ended = move || {
+            if let Some(me) = me.upgrade() {
+                me.runtime_changed();
+            }
+        };
+        match Sandbox::create(&kubelet.machine, &kubelet.pause_root, options, address, ended) {
+            Ok(sandbox) => {
+                *self.sandbox.borrow_mut() = Some(sandbox);
+                self.last_attempt.set(Some(attempt));
+                self.files.take();
+                self.touched.set(true);
+                Ok(())
+            }
+            Err(errno) => {
+                if let (Some(ipam), Some((address, ..))) = (&kubelet.ipam, address) {
+                    ipam.free(address);
+                }
+                fail(format!("failed to setup network for sandbox: {}", errno.text().to_lowercase()));
+                Err(())
+            }
+        }
+    }
+
+    /// Starts a container, unless it must wait. The error: how long its back-off still lasts, or
+    /// `None` for another failure.
+    pub(super) async fn start_container(
+        self: &Rc<Self>,
+        kubelet: &Rc<Inner>,
+        pod: &Rc<Pod>,
+        runtime: &Runtime,
+        container: &ContainerSpec,
+        path: &str,
+    ) -> Result<(), Option<Duration>> {
+        let name = &container.name;
+        if let Some(left) = self.back_off(kubelet, pod, runtime, container, path) {
+            return Err(Some(left));
+        }
+        match self.create_and_start(kubelet, pod, runtime, container, path).await {
+            Ok(()) => {
+                self.reasons.borrow_mut().remove(name);
+                self.restarts_at.borrow_mut().remove(name);
+                Ok(())
+            }
+            Err(Failed { reason, message }) => {
+                self.reasons.borrow_mut().insert(name.clone(), (reason, message));
+                Err(None)
+            }
+        }
+    }
+
+    /// The wait before a container that crashed is started again, if it isn't over (`doBackOff`).
+    fn back_off(
+        &self,
+        kubelet: &Inner,
+        pod: &Pod,
+        runtime: &Runtime,
+        container: &ContainerSpec,
+        path: &str,
+    ) -> Option<Duration> {
+        let name = &container.name;
+        let record = runtime.containers.iter().find(|r| r.name == *name && r.state == RecordState::Exited)?;
+        let containers = self.containers.borrow();
+        let finished: SimTime = containers.iter().find(|c| record.id.ends_with(&c.id)).and_then(|c| c.finished_at())?;
+        let key = format!("{name}_{:x}", container_hash(container));
+        let now = kubelet.sim.now();
+        let mut backoff = self.crash_backoff.borrow_mut();
+        if !backoff.holds_since(&key, finished, now) {
+            backoff.step(&key, finished, now);
+            return None;
+        }
+        let wait = backoff.wait(&key);
+        let label = pod_label(pod);
+        let text = format!("Back-off restarting failed container {name} in pod {label}");
+        kubelet.event(pod, Some(path), EventType::Warning, "BackOff", text);
+        let message = format!("back-off {} restarting failed container={name} pod={label}", go_duration(wait));
+        self.reasons.borrow_mut().insert(name.clone(), ("CrashLoopBackOff".into(), message));
+        self.restarts_at.borrow_mut().insert(name.clone(), finished + wait);
+        Some((finished + wait).since(now))
+    }
+
+    async fn create_and_start(
+        self: &Rc<Self>,
+        kubelet: &Rc<Inner>,
+        pod: &Rc<Pod>,
+        runtime: &Runtime,
+        container: &ContainerSpec,
+        path: &str,
+    ) -> Result<(), Failed> {
+        let warn = |reason: &str, text: String| kubelet.event(pod, Some(path), EventType::Warning, reason, text);
+        let record = |kind, reason: &str, text: String| kubelet.event(pod, Some(path), kind, reason, text);
+        let image = kubelet.images.ensure(&kubelet.pull_backoff, self.uid(), container, &record).await;
+        let image = image.map_err(|(reason, message)| {
+            warn("Failed", format!("Error: {reason}"));
+            Failed { reason, message }
+        })?;
+        let failed = |failed: Failed| {
+            warn("Failed", format!("Error: {}", failed.message));
+            failed
+        };
+        let created = self.create(kubelet, pod, runtime, container, image).await.map_err(failed)?;
+        kubelet.event(pod, Some(path), EventType::Normal, "Created", "Container created");
+        self.add(created.clone());
+        let me = Rc::downgrade(self);
+        let ended = move || {
+            if let Some(me) = me.upgrade() {
+                me.runtime_changed();
+            }
+        };
+        if let Err(text) = created.start(&kubelet.machine, ended) {
+            return Err(failed(Failed::new("RunContainerError", text)));
+        }
+        kubelet.event(pod, Some(path), EventType::Normal, "Started", "Container started");
+        let hook = container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref());
+        if let Some(hook) = hook
+            && let Err(message) = hooks::run(kubelet, self, pod, container, &created, hook).await
+        {
+            warn("FailedPostStartHook", "PostStartHook failed".into());
+            let grace = kill::grace_period(pod, &container.name, super::actions::KillReason::Other);
+            self.kill_container(kubelet, pod, &created.id, "FailedPostStartHook", grace, None).await;
+            return Err(Failed::new("PostStartHookError", message));
+        }
+        Ok(())
+    }
+
+    /// Remembers a new instance, and of the older ones of its name only the last.
+    fn add(&self, created: Rc<Container>) {
+        let mut containers = self.containers.borrow_mut();
+        let mut same = 0;
+        let name = created.name.clone();
+        containers.insert(0, created);
+        containers.retain(|c| {
+            same += usize::from(c.name == name);
+            c.name != name || same <= 2
+        });
+        self.touched.set(true);
+    }
+
+    async fn create(
+        &self,
+        kubelet: &Inner,
+        pod: &Pod,
+        runtime: &Runtime,
+        container: &ContainerSpec,
+        image: Rc<Image>,
+    ) -> Result<Rc<Container>, Failed> {
+        let config_error = |message: String| Failed::new("CreateContainerConfigError", message);
+        let Some(sandbox) = self.sandbox.borrow().clone() else {
+            return Err(Failed::new("CreateContainerError", "sandbox not found"));
+        };
+        let restart_count = match runtime.find(&container.name) {
+            Some(record) => record.restart_count + 1,
+            None => self.last_count(&container.name),
+        };
+        let environment = self.environment(kubelet, pod, container).await.map_err(config_error)?;
+        let user = self.user(pod, container, &image)?;
+        let mut mounts = Vec::new();
+        for mount in container.volume_mounts.iter().flatten() {
+            mounts.push(self.volumes.mount(mount, &environment).map_err(config_error)?);
+        }
+        let mut env: Env = image.config.env.iter().cloned().collect();
+        let command = expand_all(container.command.as_deref(), &environment);
+        let args = expand_all(container.args.as_deref(), &environment);
+        env.extend(environment);
+        let argv = match (command.is_empty(), args.is_empty()) {
+            (false, _) => [command, args].concat(),
+            (true, false) => [image.config.entrypoint.clone(), args].concat(),
+            (true, true) => [image.config.entrypoint.clone(), image.config.cmd.clone()].concat(),
+        };
+        if argv.is_empty() {
+            let text = "failed to generate container spec: failed to apply OCI options: no command specified";
+            return Err(Failed::new("CreateContainerError", text));
+        }
+        let message_path = container.termination_message_path.clone().unwrap_or_else(|| MESSAGE_PATH.into());
+        self.pod_mounts(kubelet, pod, container, restart_count, &message_path, &mut mounts);
+        let cwd = container.working_dir.clone().filter(|dir| !dir.is_empty());
+        let id = kubelet.rng.borrow_mut().hex(64);
+        let options = ContainerOptions {
+            id,
+            name: container.name.clone(),
+            hash: container_hash(container),
+            restart_count,
+            argv,
+            env,
+            cwd: cwd.unwrap_or_else(|| image.config.working_dir.clone()),
+            user,
+            image,
+            read_only_root: container
+                .security_context
+                .as_ref()
+                .is_some_and(|s| s.read_only_root_filesystem == Some(true)),
+            mounts,
+            stdin: container.stdin == Some(true),
+            tty: container.tty == Some(true),
+            message_path,
+            fallback_to_logs: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
+        };
+        Container::create(&kubelet.machine, &sandbox, options).map_err(|text| Failed::new("RunContainerError", text))
+    }
+
+    /// The restart count of a container of which the runtime has nothing: its last one is still in
+    /// its status.
+    fn last_count(&self, name: &str) -> i32 {
+        let status = self.status();
+        let all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+        all.filter(|s| s.name == name).map(|s| s.restart_count).next().unwrap_or(0)
+    }
+
+    fn user(&self, pod: &Pod, container: &ContainerSpec, image: &Image) -> Result<user::User, Failed> {
+        let of_pod = pod.spec.as_ref().and_then(|spec| spec.security_context.as_ref());
+        let own = container.security_context.as_ref();
+        let id = |id: Option<i64>| id.and_then(|id| u32::try_from(id).ok());
+        let uid = id(own.and_then(|s| s.run_as_user).or(of_pod.and_then(|s| s.run_as_user)));
+        let gid = id(own.and_then(|s| s.run_as_group).or(of_pod.and_then(|s| s.run_as_group)));
+        let non_root = own.and_then(|s| s.run_as_non_root).or(of_pod.and_then(|s| s.run_as_non_root)) == Some(true);
+        if non_root {
+            let place = format!("(pod: \"{}\", container: {})", pod_label(pod), container.name);
+            let name = image.config.user.split(':').next().unwrap_or_default();
+            let refusal = match (uid, name, name.parse::<u32>()) {
+                (Some(0), ..) => Some(format!("container's runAsUser breaks non-root policy {place}")),
+                (Some(_), ..) => None,
+                (None, "", _) | (None, _, Ok(0)) => {
+                    Some(format!("container has runAsNonRoot and image will run as root {place}"))
+                }
+                (None, name, Err(_)) => Some(format!(
+                    "container has runAsNonRoot and image has non-numeric user ({name}), cannot verify user is non-root \
+                     {place}"
+                )),
+                _ => None,
+            };
+            if let Some(message) = refusal {
+                return Err(Failed::new("CreateContainerConfigError", message));
+            }
+        }
+        let groups = of_pod.into_iter().flat_map(|s| s.supplemental_groups.iter().flatten().chain(&s.fs_group));
+        let wanted = user::Wanted {
+            uid,
+            gid,
+            groups: groups.filter_map(|group| u32::try_from(*group).ok()).collect(),
+            strict: of_pod.and_then(|s| s.supplemental_groups_policy.as_deref()) == Some("Strict"),
+        };
+        let root = Filesystem::new("overlay", image.fs());
+        user::resolve(&image.config.user, &wanted, &root).map_err(|text| Failed::new("CreateContainerError", text))
+    }
+
+    /// What every container gets: hosts, hostname, resolv.conf, shared memory, a place for its
+    /// termination message. A volume mounted there wins.
+    fn pod_mounts(
+        &self,
+        kubelet: &Inner,
+        pod: &Pod,
+        container: &ContainerSpec,
+        restart_count: i32,
+        message_path: &str,
+        mounts: &mut Vec<Mount>,
+    ) {
+        let files =
+            self.files.borrow_mut().get_or_insert_with(|| pod_files(kubelet, pod, &self.pod_ips(kubelet))).clone();
+        let shm = || self.shm.borrow_mut().get_or_insert_with(|| Filesystem::empty("tmpfs", Some(SHM_BYTES))).clone();
+        let message = format!("/{}.{restart_count}", container.name);
+        let made = files.write(&message, b"", 0o666);
+        let mut add = |target: &str, fs: Filesystem, source: &str| {
+            if !mounts.iter().any(|mount| mount.target == target) {
+                mounts.push(Mount { target: target.into(), fs, source: source.into(), read_only: false });
+            }
+        };
+        if made.is_ok() {
+            add(message_path, files.clone(), &message);
+        }
+        add("/etc/hosts", files.clone(), "/etc-hosts");
+        add("/etc/hostname", files.clone(), "/hostname");
+        add("/etc/resolv.conf", files, "/resolv.conf");
+        add("/dev/shm", shm(), "/");
+    }
+}
+
+fn expand_all(words: Option<&[String]>, env: &Env) -> Vec<String> {
+    words.unwrap_or_default().iter().map(|word| expand(word, &[env])).collect()
+}
+
+/// The files that the kubelet and the runtime keep for a pod.
+fn pod_files(kubelet: &Inner, pod: &Pod, ips: &[String]) -> Filesystem {
+    let files = Filesystem::empty("ext4", None);
+    let none = PodSpec::default();
+    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let aliases = spec.host_aliases.as_deref().unwrap_or_default();
+    let (hostname, domain) = hostname_and_domain(pod);
+    let config = &kubelet.config;
+    let (hosts, hostname) = if spec.host_network == Some(true) {
+        let node = node_hosts_file(&config.internal_ip, &config.name);
+        (host_network_hosts_file(&node, aliases), config.name.clone())
+    } else {
+        (hosts_file(ips, &hostname, &domain, aliases), kernel_hostname(pod))
+    };
+    let texts = [
+        ("/etc-hosts", hosts),
+        ("/hostname", format!("{hostname}\n")),
+        ("/resolv.conf", resolv_conf(pod, NODE_RESOLVER)),
+    ];
+    for (path, text) in texts {
+        // A new tree without a limit takes any file.
+        let _written = files.write(path, text.as_bytes(), 0o644);
+    }
+    files
+}

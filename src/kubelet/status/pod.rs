@@ -1,0 +1,184 @@
+//! The whole status of a pod. Sources: kubernetes `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`),
+//! `pkg/kubelet/status/status_manager.go` (`TerminatePod`, `mergePodStatus`).
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
+
+use super::{
+    NOT_LOCATED, Runtime, UNKNOWN,
+    conditions::{self, OWNED},
+    containers::{Reasons, statuses},
+    has_initialized, init_containers, is_sidecar, is_terminal, last_terminated,
+    phase::phase,
+    running, terminated, vanished, waiting,
+};
+
+/// What probes say of a container's instance.
+pub trait ProbeResults {
+    /// `started`, for a running container.
+    fn started(&self, container: &str, id: &str) -> bool;
+    /// `ready`, for a container that runs and has started.
+    fn ready(&self, container: &str, id: &str) -> bool;
+}
+
+/// What a status is made from, besides the pod itself.
+pub struct Input<'a> {
+    pub runtime: &'a Runtime,
+    /// The status that was written last.
+    pub old: &'a PodStatus,
+    pub reasons: &'a Reasons,
+    pub probes: &'a dyn ProbeResults,
+    pub host_ips: &'a [String],
+    pub now: Timestamp,
+    /// No container will run any more.
+    pub pod_ends: bool,
+    /// A verdict that ends the pod: reason, message.
+    pub evicted: Option<(&'a str, &'a str)>,
+    pub restarting_all: bool,
+}
+
+/// `generateAPIPodStatus`. Times of transition are set by [`finish`].
+pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
+    let Some(spec) = &pod.spec else { return PodStatus::default() };
+    let none = PodStatus::default();
+    let api = pod.status.as_ref().unwrap_or(&none);
+    let (runtime, old) = (input.runtime, input.old);
+    let list = |list: &'_ Option<Vec<ContainerStatus>>| list.clone().unwrap_or_default();
+    let make = |containers, old: &[ContainerStatus], init| {
+        statuses(pod, runtime, old, containers, init, input.reasons, input.now)
+    };
+    let mut regular = make(&spec.containers, &list(&old.container_statuses), false);
+    let mut init = make(init_containers(spec), &list(&old.init_container_statuses), true);
+
+    let all: Vec<ContainerStatus> = regular.iter().chain(&init).cloned().collect();
+    let begun = spec.containers.iter().any(|c| runtime.find(&c.name).is_some());
+    let mut word = phase(pod, &all, input.pod_ends, begun).to_string();
+    if !is_terminal(Some(&word)) {
+        if let Some(end) = [&old.phase, &api.phase].into_iter().flatten().find(|p| is_terminal(Some(p))) {
+            word.clone_from(end);
+        }
+    }
+    let (mut reason, mut message) = (None, None);
+    if old.phase.as_deref() == Some(&word) {
+        reason = old.reason.clone().or_else(|| api.reason.clone());
+        message = old.message.clone().or_else(|| api.message.clone());
+    }
+    if let Some((why, text)) = input.evicted {
+        word = "Failed".into();
+        (reason, message) = (Some(why.to_string()), Some(text.to_string()));
+    }
+    if let Some(end) = api.phase.as_ref().filter(|p| is_terminal(Some(p))) {
+        word.clone_from(end);
+    }
+
+    for status in &mut regular {
+        probe(status, input.probes);
+    }
+    for (status, container) in init.iter_mut().zip(init_containers(spec)) {
+        if is_sidecar(container) {
+            probe(status, input.probes);
+        } else {
+            status.started = Some(running(status));
+            status.ready = terminated(status).is_some_and(|t| t.exit_code == 0);
+        }
+    }
+
+    let host_network = spec.host_network == Some(true);
+    let all: Vec<ContainerStatus> = init.iter().chain(&regular).cloned().collect();
+    let mut list: Vec<_> =
+        api.conditions.iter().flatten().filter(|c| !OWNED.contains(&c.type_.as_str())).cloned().collect();
+    let was = old.conditions.iter().flatten().any(|c| c.type_ == "Initialized" && c.status == "True");
+    let containers_ready = conditions::containers_ready(spec, Some(&all), &word);
+    let ready = conditions::ready(spec, &list, &containers_ready);
+    list.push(conditions::ready_to_start(runtime, host_network));
+    list.push(conditions::initialized(spec, &all, &word, was));
+    list.push(ready);
+    list.push(containers_ready);
+    list.push(conditions::scheduled());
+    if super::restart::may_restart_all(spec) {
+        list.push(conditions::all_restarting(input.restarting_all, &word));
+    }
+
+    let sandbox_ips = runtime.sandbox.as_ref().map(|s| s.ips.clone()).unwrap_or_default();
+    let mut pod_ips: Vec<PodIP> = sandbox_ips.into_iter().map(|ip| PodIP { ip }).collect();
+    if pod_ips.is_empty() {
+        pod_ips = old.pod_ips.clone().unwrap_or_default();
+    }
+    if host_network && pod_ips.is_empty() {
+        pod_ips = input.host_ips.iter().map(|ip| PodIP { ip: ip.clone() }).collect();
+    }
+    let resources = spec.resources.clone().unwrap_or_default();
+    PodStatus {
+        phase: Some(word),
+        reason,
+        message,
+        conditions: Some(list),
+        host_ip: input.host_ips.first().cloned(),
+        host_ips: Some(input.host_ips.iter().map(|ip| HostIP { ip: ip.clone() }).collect()),
+        pod_ip: pod_ips.first().map(|p| p.ip.clone()),
+        pod_ips: (!pod_ips.is_empty()).then_some(pod_ips),
+        start_time: old.start_time.clone(),
+        init_container_statuses: (!init.is_empty()).then_some(init),
+        container_statuses: Some(regular),
+        qos_class: api.qos_class.clone().or_else(|| old.qos_class.clone()),
+        observed_generation: pod.metadata.generation,
+        resources: Some(resources),
+        nominated_node_name: api.nominated_node_name.clone(),
+        ..PodStatus::default()
+    }
+}
+
+fn probe(status: &mut ContainerStatus, probes: &dyn ProbeResults) {
+    let id = status.container_id.clone().unwrap_or_default();
+    let started = running(status) && probes.started(&status.name, &id);
+    status.started = Some(started);
+    status.ready = started && probes.ready(&status.name, &id);
+}
+
+/// Sets what depends on the status before: start time, transition times, generation. `may_run`: some
+/// container could still run, so the phase may not become terminal yet.
+pub fn finish(status: &mut PodStatus, old: &PodStatus, generation: Option<i64>, may_run: bool, now: Timestamp) {
+    let now = super::time(now);
+    if may_run && is_terminal(status.phase.as_deref()) && !is_terminal(old.phase.as_deref()) {
+        status.phase.clone_from(&old.phase);
+        status.reason.clone_from(&old.reason);
+        status.message.clone_from(&old.message);
+    }
+    status.start_time = old.start_time.clone().or_else(|| Some(now.clone()));
+    for condition in status.conditions.iter_mut().flatten() {
+        let before = old.conditions.iter().flatten().find(|c| c.type_ == condition.type_);
+        let owned = OWNED.contains(&condition.type_.as_str());
+        match before.filter(|c| c.status == condition.status) {
+            Some(before) => condition.last_transition_time.clone_from(&before.last_transition_time),
+            None if owned => condition.last_transition_time = Some(now.clone()),
+            None => {}
+        }
+        if owned {
+            condition.observed_generation = generation;
+        }
+    }
+}
+
+/// `TerminatePod`: nothing of the pod is left, so containers whose end is unknown count as failed
+/// and the phase is terminal.
+pub fn terminate(status: &mut PodStatus, pod: &Pod) {
+    let probe = Pod { spec: pod.spec.clone(), status: Some(status.clone()), ..Pod::default() };
+    let end = |s: &mut ContainerStatus| {
+        if terminated(s).is_none() {
+            s.state = Some(vanished(UNKNOWN, NOT_LOCATED));
+            s.ready = false;
+            s.started = Some(false);
+        }
+    };
+    if has_initialized(&probe) {
+        status.container_statuses.iter_mut().flatten().for_each(end);
+    }
+    if let Some(inits) = &mut status.init_container_statuses {
+        let moved = |s: &ContainerStatus| !waiting(s) || last_terminated(s).is_some();
+        let count = inits.iter().rposition(moved).map_or(1, |at| at + 1);
+        inits.iter_mut().take(count).for_each(end);
+    }
+    if !is_terminal(status.phase.as_deref()) {
+        status.phase = Some("Failed".into());
+    }
+}

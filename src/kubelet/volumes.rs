@@ -1,0 +1,441 @@
+//! A pod's volumes: what they hold, and where containers see it.
+//! Sources: kubernetes `pkg/volume/{configmap,secret,projected,downwardapi,emptydir,hostpath}`,
+//! `pkg/volume/util/atomic_writer.go`.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    rc::Rc,
+};
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, ServiceAccountTokenProjection, Volume, VolumeMount,
+    VolumeProjection,
+};
+
+use super::{
+    env::{Context, Env, expand, field_value, resource_value},
+    quantity,
+};
+use crate::{
+    api::{Resource, client},
+    os::{Errno, Filesystem, fs::FileType, fs::Mount},
+};
+
+/// Files by relative path: data, mode.
+type Payload = BTreeMap<String, (Vec<u8>, u32)>;
+
+/// A volume that is set up.
+pub struct Ready {
+    pub fs: Filesystem,
+    /// Where in `fs` it begins.
+    base: String,
+    /// What was written last, if the kubelet writes it.
+    written: RefCell<Option<Written>>,
+    version: Cell<u32>,
+    /// Containers may not write to it, whatever their mount says.
+    read_only: bool,
+}
+
+/// What the kubelet last wrote into a volume.
+struct Written {
+    /// Of the files; whether they differ is all that matters.
+    hash: u64,
+    /// The directory that `..data` leads to.
+    dir: String,
+    /// The links at the top.
+    tops: BTreeSet<String>,
+}
+
+/// A pod's volumes by name.
+#[derive(Default)]
+pub struct Volumes(RefCell<BTreeMap<String, Rc<Ready>>>);
+
+/// What volumes are made from besides the pod.
+pub struct Source<'a> {
+    pub context: Context<'a>,
+    pub host: &'a Filesystem,
+    pub now: Timestamp,
+    /// The pod's fsGroup.
+    pub group: Option<u32>,
+}
+
+impl Volumes {
+    pub fn get(&self, name: &str) -> Option<Rc<Ready>> {
+        self.0.borrow().get(name).cloned()
+    }
+
+    pub fn is_ready(&self, name: &str) -> bool {
+        self.0.borrow().contains_key(name)
+    }
+
+    /// Bytes used by volume.
+    pub fn used(&self) -> Vec<(String, u64)> {
+        self.0.borrow().iter().map(|(name, ready)| (name.clone(), ready.fs.used())).collect()
+    }
+
+    /// Sets a volume up, or brings what the kubelet wrote up to date. The error is that of
+    /// `MountVolume.SetUp failed for volume "x" : …`.
+    pub async fn set_up(&self, source: &Source<'_>, volume: &Volume) -> Result<(), String> {
+        let known = self.get(&volume.name);
+        let payload = payload(source, volume).await?;
+        let ready = match known {
+            Some(ready) => ready,
+            None => {
+                let ready = Rc::new(make(source, volume, payload.is_some())?);
+                self.0.borrow_mut().insert(volume.name.clone(), ready.clone());
+                ready
+            }
+        };
+        if let Some(payload) = payload {
+            ready.write(source, payload).map_err(|errno| errno.text().to_lowercase())?;
+        }
+        Ok(())
+    }
+
+    /// The mount of a container. The error is the message of CreateContainerConfigError.
+    pub fn mount(&self, mount: &VolumeMount, env: &Env) -> Result<Mount, String> {
+        let Some(ready) = self.get(&mount.name) else {
+            return Err(format!("cannot find volume \"{}\" to mount into container", mount.name));
+        };
+        let sub = match (&mount.sub_path, &mount.sub_path_expr) {
+            (Some(path), _) if !path.is_empty() => path.clone(),
+            (_, Some(expr)) if !expr.is_empty() => expand(expr, &[env]),
+            _ => String::new(),
+        };
+        let sub = sub.trim_matches('/');
+        let mut source = ready.base.clone();
+        if !sub.is_empty() {
+            let join = |dir: &str| format!("{}/{sub}", dir.trim_end_matches('/'));
+            source = join(&ready.base);
+            let written = join("/..data");
+            if ready.written.borrow().is_some() && ready.fs.exists(&written) {
+                source = written;
+            } else if !ready.fs.exists(&source) {
+                let made = ready.fs.mkdir_all(&source, 0o750);
+                made.map_err(|_| format!("failed to prepare subPath for volumeMount \"{}\" of container", mount.name))?;
+            }
+        }
+        Ok(Mount {
+            target: mount.mount_path.clone(),
+            fs: ready.fs.clone(),
+            source,
+            read_only: ready.read_only || mount.read_only == Some(true),
+        })
+    }
+}
+
+impl Ready {
+    /// As AtomicWriter: the files in a directory of their own, `..data` moved to it, and a link for
+    /// each at the top.
+    fn write(&self, source: &Source<'_>, payload: Payload) -> Result<(), Errno> {
+        let mut hasher = DefaultHasher::new();
+        payload.hash(&mut hasher);
+        let hash = hasher.finish();
+        let (old_dir, old_tops) = match &*self.written.borrow() {
+            Some(written) if written.hash == hash => return Ok(()),
+            Some(written) => (Some(written.dir.clone()), written.tops.clone()),
+            None => (None, BTreeSet::new()),
+        };
+        let fs = &self.fs;
+        let version = self.version.get();
+        self.version.set(version + 1);
+        let dir = format!("..{}.{version:09}", source.now.strftime("%Y_%m_%d_%H_%M_%S"));
+        fs.mkdir_all(&format!("/{dir}"), 0o755)?;
+        for (path, (data, mode)) in &payload {
+            let full = format!("/{dir}/{path}");
+            if let Some((parent, _)) = full.rsplit_once('/') {
+                fs.mkdir_all(parent, 0o755)?;
+            }
+            fs.write(&full, data, *mode)?;
+            if let Some(group) = source.group {
+                fs.chown(&full, None, Some(group))?;
+            }
+        }
+        fs.symlink(&dir, "/..data_tmp")?;
+        fs.rename("/..data_tmp", "/..data")?;
+        let tops: BTreeSet<String> =
+            payload.keys().map(|path| path.split('/').next().unwrap_or_default().to_string()).collect();
+        for top in tops.difference(&old_tops) {
+            fs.symlink(&format!("..data/{top}"), &format!("/{top}"))?;
+        }
+        for top in old_tops.difference(&tops) {
+            fs.remove(&format!("/{top}"))?;
+        }
+        if let Some(old) = old_dir {
+            fs.remove(&format!("/{old}"))?;
+        }
+        *self.written.borrow_mut() = Some(Written { hash, dir, tops });
+        Ok(())
+    }
+}
+
+fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, String> {
+    let ready = |fs, base: &str, read_only| Ready {
+        fs,
+        base: base.into(),
+        written: RefCell::default(),
+        version: Cell::new(0),
+        read_only,
+    };
+    if written {
+        return Ok(ready(Filesystem::empty("tmpfs", None), "/", false));
+    }
+    if let Some(path) = &volume.host_path {
+        host_path(source.host, &path.path, path.type_.as_deref().unwrap_or_default())?;
+        return Ok(ready(source.host.clone(), &path.path, false));
+    }
+    if let Some(dir) = &volume.empty_dir {
+        let limit = dir.size_limit.as_ref().and_then(|q| quantity::parse(&q.0, 0)).and_then(|l| u64::try_from(l).ok());
+        let memory = dir.medium.as_deref() == Some("Memory");
+        let fs = Filesystem::empty(if memory { "tmpfs" } else { "ext4" }, limit.filter(|_| memory));
+        let mode = fs.chmod("/", 0o777);
+        let group = source.group.map_or(Ok(()), |group| fs.chown("/", None, Some(group)));
+        return match mode.and(group) {
+            Ok(()) => Ok(ready(fs, "/", false)),
+            Err(errno) => Err(errno.text().to_lowercase()),
+        };
+    }
+    Err(format!("no volume plugin matched name: {}", volume.name))
+}
+
+/// Checks or makes what a hostPath names.
+fn host_path(host: &Filesystem, path: &str, kind: &str) -> Result<(), String> {
+    let found = host.stat(path).ok().map(|stat| stat.file_type);
+    let make_dir =
+        || host.mkdir_all(path, 0o755).map_err(|errno| format!("mkdir {path}: {}", errno.text().to_lowercase()));
+    let fail = |what: &str| Err(format!("hostPath type check failed: {path} is not {what}"));
+    match (kind, found) {
+        // Without a type the runtime makes a directory of what is missing.
+        ("" | "DirectoryOrCreate", None) => make_dir(),
+        ("FileOrCreate", None) => {
+            let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
+            let made = host.mkdir_all(if parent.is_empty() { "/" } else { parent }, 0o755);
+            made.and_then(|()| host.write(path, b"", 0o644)).map_err(|errno| errno.text().to_lowercase())
+        }
+        ("", Some(_)) => Ok(()),
+        ("Directory" | "DirectoryOrCreate", found) if found != Some(FileType::Directory) => fail("a directory"),
+        ("File" | "FileOrCreate", found) if found != Some(FileType::Regular) => fail("a file"),
+        ("Socket", found) if found != Some(FileType::Socket) => fail("a socket file"),
+        ("CharDevice", found) if found != Some(FileType::CharDevice) => fail("a character device"),
+        ("BlockDevice", _) => fail("a block device"),
+        _ => Ok(()),
+    }
+}
+
+/// What the kubelet writes into a volume; `None` for volumes that it doesn't write.
+async fn payload(source: &Source<'_>, volume: &Volume) -> Result<Option<Payload>, String> {
+    let mut files = Payload::new();
+    if let Some(map) = &volume.config_map {
+        let mode = mode(map.default_mode);
+        add_config_map(source, &map.name, map.optional, map.items.as_deref(), mode, &mut files).await?;
+    } else if let Some(secret) = &volume.secret {
+        let name = secret.secret_name.as_deref().unwrap_or_default();
+        let mode = mode(secret.default_mode);
+        add_secret(source, name, secret.optional, secret.items.as_deref(), mode, &mut files).await?;
+    } else if let Some(api) = &volume.downward_api {
+        add_downward(source, api.items.as_deref().unwrap_or_default(), mode(api.default_mode), &mut files)?;
+    } else if let Some(projected) = &volume.projected {
+        for part in projected.sources.iter().flatten() {
+            add_projection(source, part, mode(projected.default_mode), &mut files).await?;
+        }
+    } else {
+        return Ok(None);
+    }
+    Ok(Some(files))
+}
+
+fn mode(mode: Option<i32>) -> u32 {
+    mode.and_then(|mode| u32::try_from(mode).ok()).unwrap_or(0o644)
+}
+
+async fn add_projection(
+    source: &Source<'_>,
+    part: &VolumeProjection,
+    mode: u32,
+    files: &mut Payload,
+) -> Result<(), String> {
+    if let Some(map) = &part.config_map {
+        add_config_map(source, &map.name, map.optional, map.items.as_deref(), mode, files).await?;
+    }
+    if let Some(secret) = &part.secret {
+        add_secret(source, &secret.name, secret.optional, secret.items.as_deref(), mode, files).await?;
+    }
+    if let Some(api) = &part.downward_api {
+        add_downward(source, api.items.as_deref().unwrap_or_default(), mode, files)?;
+    }
+    if let Some(token) = &part.service_account_token {
+        files.insert(token.path.clone(), (service_account_token(source, token).into_bytes(), mode));
+    }
+    Ok(())
+}
+
+async fn add_config_map(
+    source: &Source<'_>,
+    name: &str,
+    optional: Option<bool>,
+    items: Option<&[KeyToPath]>,
+    mode: u32,
+    files: &mut Payload,
+) -> Result<(), String> {
+    let Some(map) = fetch::<ConfigMap>(source, name, optional).await? else { return Ok(()) };
+    let mut data: BTreeMap<String, Vec<u8>> =
+        map.data.iter().flatten().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect();
+    data.extend(map.binary_data.iter().flatten().map(|(key, bytes)| (key.clone(), bytes.0.clone())));
+    pick("configmap", data, optional, items, mode, files)
+}
+
+async fn add_secret(
+    source: &Source<'_>,
+    name: &str,
+    optional: Option<bool>,
+    items: Option<&[KeyToPath]>,
+    mode: u32,
+    files: &mut Payload,
+) -> Result<(), String> {
+    let Some(secret) = fetch::<Secret>(source, name, optional).await? else { return Ok(()) };
+    let data = secret.data.iter().flatten().map(|(key, bytes)| (key.clone(), bytes.0.clone())).collect();
+    pick("secret", data, optional, items, mode, files)
+}
+
+async fn fetch<R: Resource>(source: &Source<'_>, name: &str, optional: Option<bool>) -> Result<Option<Rc<R>>, String> {
+    let namespace = source.context.pod.metadata.namespace.as_deref().unwrap_or_default();
+    match client::get::<R>(source.context.client, namespace, name).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() && optional == Some(true) => Ok(None),
+        Err(error) if error.is_not_found() => Err(format!("{} \"{name}\" not found", R::KIND.singular())),
+        Err(error) => Err(error.message),
+    }
+}
+
+/// All keys, or those that `items` names.
+fn pick(
+    kind: &str,
+    data: BTreeMap<String, Vec<u8>>,
+    optional: Option<bool>,
+    items: Option<&[KeyToPath]>,
+    default_mode: u32,
+    files: &mut Payload,
+) -> Result<(), String> {
+    let Some(items) = items.filter(|items| !items.is_empty()) else {
+        files.extend(data.into_iter().map(|(key, bytes)| (key, (bytes, default_mode))));
+        return Ok(());
+    };
+    for item in items {
+        match data.get(&item.key) {
+            Some(bytes) => {
+                let mode = item.mode.map_or(default_mode, |m| mode(Some(m)));
+                files.insert(item.path.clone(), (bytes.clone(), mode));
+            }
+            None if optional == Some(true) => {}
+            None => {
+                return Err(format!("{kind} references non-existent config key: {}", item.key)
+                    .replace("secret references non-existent config key", "references non-existent secret key"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn add_downward(
+    source: &Source<'_>,
+    items: &[DownwardAPIVolumeFile],
+    default_mode: u32,
+    files: &mut Payload,
+) -> Result<(), String> {
+    for item in items {
+        let value = if let Some(field) = &item.field_ref {
+            field_value(&source.context, &field.field_path)?
+        } else if let Some(selector) = &item.resource_field_ref {
+            let wanted = selector.container_name.as_deref().unwrap_or_default();
+            let spec = source.context.pod.spec.as_ref();
+            let container = spec.and_then(|spec| {
+                spec.containers.iter().chain(super::status::init_containers(spec)).find(|c| c.name == wanted)
+            });
+            let container = container.ok_or_else(|| format!("container {wanted} not found"))?;
+            resource_value(&source.context, container, selector)?
+        } else {
+            continue;
+        };
+        let mode = item.mode.map_or(default_mode, |m| mode(Some(m)));
+        files.insert(item.path.clone(), (value.into_bytes(), mode));
+    }
+    Ok(())
+}
+
+/// A token in the form of a JWT. It says what a real one says; nobody signs or checks it.
+fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProjection) -> String {
+    let pod = source.context.pod;
+    let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    // Made when the pod was, so that a refresh changes nothing.
+    let issued = pod.metadata.creation_timestamp.as_ref().map_or(0, |at| at.0.as_second());
+    let audience = token.audience.as_deref().unwrap_or("https://kubernetes.default.svc.cluster.local");
+    let claims = serde_json::json!({
+        "aud": [audience],
+        "exp": issued + token.expiration_seconds.unwrap_or(3600),
+        "iat": issued,
+        "iss": "https://kubernetes.default.svc.cluster.local",
+        "kubernetes.io": {
+            "namespace": namespace,
+            "node": {"name": source.context.node},
+            "pod": {"name": pod.metadata.name, "uid": pod.metadata.uid},
+            "serviceaccount": {"name": account},
+        },
+        "nbf": issued,
+        "sub": format!("system:serviceaccount:{namespace}:{account}"),
+    });
+    let header = base64_url(br#"{"alg":"RS256","kid":"podarium"}"#);
+    let claims = base64_url(claims.to_string().as_bytes());
+    let signature = base64_url(pod.metadata.uid.as_deref().unwrap_or_default().as_bytes());
+    format!("{header}.{claims}.{signature}")
+}
+
+fn base64_url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let group = chunk.iter().fold(0u32, |n, b| (n << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for i in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(group >> (18 - 6 * i)) as usize & 63]));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64() {
+        let table = [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("\u{3ff}", "z78")];
+        for (text, expected) in table {
+            assert_eq!(base64_url(text.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn host_paths() {
+        let host = Filesystem::empty("ext4", None);
+        host.write("/file", b"x", 0o644).expect("a file");
+        // Order matters: some rows make what is missing.
+        let table = [
+            ("/file", "", Ok(())),
+            ("/file", "Directory", Err("hostPath type check failed: /file is not a directory")),
+            ("/none", "File", Err("hostPath type check failed: /none is not a file")),
+            ("/none", "Socket", Err("hostPath type check failed: /none is not a socket file")),
+            ("/made/here", "DirectoryOrCreate", Ok(())),
+            ("/made/here", "Directory", Ok(())),
+            ("/made/file", "FileOrCreate", Ok(())),
+            ("/made/file", "File", Ok(())),
+            ("/any", "", Ok(())),
+            ("/any", "Directory", Ok(())),
+        ];
+        for (path, kind, expected) in table {
+            assert_eq!(host_path(&host, path, kind), expected.map_err(str::to_string), "{path} {kind}");
+        }
+    }
+}

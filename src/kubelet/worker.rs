@@ -1,0 +1,706 @@
+//! A pod's worker: one task that syncs the pod until it ends, then ends it and cleans up.
+//! Source: kubernetes `pkg/kubelet/pod_workers.go`, `pkg/kubelet/kubelet.go` (`SyncPod`, …).
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeMap,
+    rc::{Rc, Weak},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodStatus, Volume};
+
+use super::{
+    Inner, PICKUP,
+    actions::{self, Actions},
+    admission,
+    backoff::Backoff,
+    env::Context,
+    probes::Probes,
+    runtime::{Container, Sandbox},
+    status::{
+        Runtime,
+        containers::Reasons,
+        init_containers, is_sidecar, is_terminal,
+        pod::{Input, finish, generate, terminate},
+        restart,
+    },
+    volumes::{Source, Volumes},
+};
+use crate::{
+    api::{
+        Kind, Resource,
+        client::{self, DeleteOptions},
+    },
+    apiserver::events::EventType,
+    os::Filesystem,
+    sim::{Either, Notify, SimTime, Task, race},
+};
+
+/// A healthy pod is synced this often, and up to half as much later.
+const SYNC: Duration = Duration::from_secs(60);
+/// After a sync that failed.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// The volume manager: when it first tries, how often the worker looks, the retries' delays, and
+/// when a wait gives up.
+const MOUNT_FIRST: Duration = Duration::from_millis(150);
+const MOUNT_LOOK: Duration = Duration::from_millis(300);
+const MOUNT_RETRY: Duration = Duration::from_millis(500);
+const MOUNT_RETRY_MAX: Duration = Duration::from_secs(122);
+const MOUNT_TIMEOUT: Duration = Duration::from_secs(123);
+
+const DEADLINE: (&str, &str) = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+
+/// How far a pod's life has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Life {
+    Syncing,
+    /// Its containers are being stopped.
+    Terminating,
+    /// Nothing of it runs any more.
+    Terminated,
+}
+
+pub(crate) struct Worker {
+    pub(super) kubelet: Weak<Inner>,
+    uid: String,
+    pod: RefCell<Rc<Pod>>,
+    /// The pod as it was when its status was last written.
+    written: RefCell<Option<Rc<Pod>>>,
+    pub(super) life: Cell<Life>,
+    /// Its object is gone from the server.
+    gone: Cell<bool>,
+    /// Refused at admission, or ended before this kubelet started.
+    pub(super) sandbox: RefCell<Option<Rc<Sandbox>>>,
+    /// Of the last sandbox.
+    pub(super) last_attempt: Cell<Option<u32>>,
+    /// Newest first; two a name at most.
+    pub(super) containers: RefCell<Vec<Rc<Container>>>,
+    pub(super) volumes: Volumes,
+    /// hosts, hostname, resolv.conf, termination logs.
+    pub(super) files: RefCell<Option<Filesystem>>,
+    pub(super) shm: RefCell<Option<Filesystem>>,
+    pub(super) reasons: RefCell<Reasons>,
+    pub(super) crash_backoff: RefCell<Backoff>,
+    pub(super) probes: Probes,
+    /// The next sync; earlier if something happens.
+    due: Cell<SimTime>,
+    wake: Notify,
+    /// Something happened that a sync must see now.
+    poked: Cell<bool>,
+    /// The runtime's state changed in this sync.
+    pub(super) touched: Cell<bool>,
+    /// The deadline of a container's back-off, by name; for the picture.
+    pub(super) restarts_at: RefCell<BTreeMap<String, SimTime>>,
+    /// When the grace period of what is being stopped ends.
+    pub(super) grace_ends: Cell<Option<SimTime>>,
+    pub(super) restarting_all: Cell<bool>,
+    task: RefCell<Option<Task>>,
+}
+
+/// How a sync came out.
+enum Outcome {
+    /// The pod has reached its end.
+    Ended,
+    /// Sync again after this.
+    Again(Duration),
+}
+
+impl Worker {
+    pub(super) fn new(kubelet: &Rc<Inner>, pod: Rc<Pod>) -> Rc<Worker> {
+        Rc::new(Worker {
+            kubelet: Rc::downgrade(kubelet),
+            uid: pod.uid().to_string(),
+            pod: RefCell::new(pod),
+            written: RefCell::default(),
+            life: Cell::new(Life::Syncing),
+            gone: Cell::default(),
+            sandbox: RefCell::default(),
+            last_attempt: Cell::default(),
+            containers: RefCell::default(),
+            volumes: Volumes::default(),
+            files: RefCell::default(),
+            shm: RefCell::default(),
+            reasons: RefCell::default(),
+            crash_backoff: RefCell::default(),
+            probes: Probes::default(),
+            due: Cell::default(),
+            wake: Notify::new(),
+            poked: Cell::default(),
+            touched: Cell::default(),
+            restarts_at: RefCell::default(),
+            grace_ends: Cell::default(),
+            restarting_all: Cell::default(),
+            task: RefCell::default(),
+        })
+    }
+
+    pub(super) fn uid(&self) -> &str {
+        &self.uid
+    }
+
+    pub(super) fn pod(&self) -> Rc<Pod> {
+        self.pod.borrow().clone()
+    }
+
+    /// Starts the task.
+    pub(super) fn begin(self: &Rc<Self>) {
+        let Some(kubelet) = self.kubelet.upgrade() else { return };
+        let me = self.clone();
+        let task = kubelet.sim.spawn(async move { me.run().await });
+        *self.task.borrow_mut() = Some(task);
+    }
+
+    /// Ends all tasks at once: the node has lost its power.
+    pub(super) fn abort(&self) {
+        let task = self.task.take();
+        if let Some(task) = task {
+            task.abort();
+        }
+        self.probes.stop_all();
+    }
+
+    /// Whether it counts against the node's resources.
+    pub(super) fn holds_resources(&self) -> bool {
+        self.life.get() != Life::Terminated && !is_terminal(self.status().phase.as_deref())
+    }
+
+    /// The pod has changed at the server.
+    pub(super) fn update(self: &Rc<Self>, pod: Rc<Pod>) {
+        let old = self.pod.replace(pod.clone());
+        let (before, now) = (&old.metadata, &pod.metadata);
+        let different = before.generation != now.generation
+            || before.deletion_timestamp != now.deletion_timestamp
+            || before.labels != now.labels
+            || before.annotations != now.annotations;
+        let gates = || {
+            let gates = pod.spec.as_ref().is_some_and(|spec| spec.readiness_gates.is_some());
+            let conditions = |pod: &Pod| pod.status.as_ref().map(|status| status.conditions.clone());
+            gates && conditions(&old) != conditions(&pod)
+        };
+        if different || gates() {
+            self.poke();
+        }
+    }
+
+    pub(super) fn gone(&self) {
+        self.gone.set(true);
+        self.poke();
+    }
+
+    /// Asks for a sync now.
+    pub(super) fn poke(&self) {
+        self.poked.set(true);
+        self.wake.notify();
+    }
+
+    /// Something of the runtime changed by itself: seen at the next look at containers.
+    pub(super) fn runtime_changed(&self) {
+        let Some(kubelet) = self.kubelet.upgrade() else { return };
+        let seen = kubelet.next_relist();
+        if seen < self.due.get() {
+            self.due.set(seen);
+            self.wake.notify();
+        }
+    }
+
+    fn must_end(&self) -> bool {
+        self.gone.get() || self.pod.borrow().metadata.deletion_timestamp.is_some()
+    }
+
+    async fn run(self: Rc<Self>) {
+        let Some(kubelet) = self.kubelet.upgrade() else { return };
+        let sim = kubelet.sim.clone();
+        let ended_before = is_terminal(self.pod().status.as_ref().and_then(|s| s.phase.as_deref()));
+        if ended_before {
+            self.life.set(Life::Terminated);
+        } else {
+            sim.sleep(PICKUP).await;
+            if !self.must_end() {
+                self.admit(&kubelet).await;
+            }
+            self.live(&kubelet).await;
+        }
+        // What has ended stays for its logs until its object goes.
+        if self.pod().metadata.deletion_timestamp.is_some() && !self.gone.get() {
+            self.delete(&kubelet).await;
+        }
+        while !self.gone.get() {
+            let woken = self.wake.notified();
+            if self.gone.get() {
+                break;
+            }
+            woken.await;
+            if self.pod().metadata.deletion_timestamp.is_some() && !self.gone.get() {
+                self.delete(&kubelet).await;
+            }
+        }
+        kubelet.forget(&self.uid);
+    }
+
+    /// Everything from the first sync to the last container's end.
+    async fn live(self: &Rc<Self>, kubelet: &Rc<Inner>) {
+        let sim = &kubelet.sim;
+        while self.life.get() == Life::Syncing && !self.must_end() {
+            self.poked.set(false);
+            self.touched.set(false);
+            match self.sync(kubelet).await {
+                Outcome::Ended => break,
+                Outcome::Again(delay) => {
+                    let due = kubelet.tick_from(sim.now() + delay);
+                    self.due.set(self.deadline().map_or(due, |at| kubelet.tick_from(at).min(due)));
+                }
+            }
+            if self.touched.get() {
+                // The runtime is looked at again at once.
+                self.poked.set(true);
+            }
+            if self.missed_an_end() {
+                self.runtime_changed();
+            }
+            loop {
+                let woken = self.wake.notified();
+                if self.poked.get() || self.due.get() <= sim.now() {
+                    break;
+                }
+                let _first: Either<(), ()> = race(woken, sim.sleep_until(self.due.get())).await;
+            }
+        }
+        if self.life.get() == Life::Terminated {
+            return;
+        }
+        if !self.must_end() {
+            // By itself: the worker looks again at the next beat.
+            sim.sleep_until(kubelet.next_relist()).await;
+        }
+        self.life.set(Life::Terminating);
+        self.terminate(kubelet).await;
+        sim.sleep_until(kubelet.next_relist()).await;
+        self.finish_up(kubelet).await;
+    }
+
+    /// A container ended while the sync was busy elsewhere, and its status doesn't say so yet.
+    fn missed_an_end(&self) -> bool {
+        let status = self.status();
+        let statuses =
+            status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+        let containers = self.containers.borrow();
+        statuses.filter(|s| super::status::running(s)).any(|s| {
+            let id = s.container_id.as_deref().unwrap_or_default().trim_start_matches("containerd://");
+            containers.iter().any(|c| c.id == id && !c.is_running())
+        })
+    }
+
+    async fn admit(self: &Rc<Self>, kubelet: &Rc<Inner>) {
+        let pod = self.pod();
+        let node = client::get(&*kubelet.client, "", &kubelet.config.name).await;
+        let node = node.unwrap_or_else(|_| kubelet.node.borrow().clone());
+        let active = kubelet.active_pods(&self.uid);
+        let Err((reason, message)) = admission::admit(&pod, &node, &admission::amounts(&node), &active) else { return };
+        kubelet.event(&pod, None, EventType::Warning, &reason, message.clone());
+        let status = PodStatus {
+            phase: Some("Failed".into()),
+            reason: Some(reason),
+            message: Some(format!("Pod was rejected: {message}")),
+            qos_class: pod.status.as_ref().and_then(|s| s.qos_class.clone()),
+            observed_generation: pod.metadata.generation,
+            conditions: pod.status.as_ref().and_then(|s| s.conditions.clone()),
+            ..PodStatus::default()
+        };
+        self.life.set(Life::Terminated);
+        self.write(kubelet, status, false).await;
+    }
+
+    /// What the runtime knows.
+    pub(super) fn runtime(&self, kubelet: &Inner) -> Runtime {
+        let containers = self.containers.borrow();
+        let mut sandbox = self.sandbox.borrow().as_ref().map(|s| s.record());
+        if sandbox.is_none()
+            && let Some(attempt) = self.last_attempt.get()
+        {
+            sandbox = Some(super::status::SandboxRecord { attempt, ..Default::default() });
+        }
+        Runtime { sandbox, containers: containers.iter().map(|c| c.record(&kubelet.sim)).collect() }
+    }
+
+    /// The status as last written, or as the server has it.
+    pub(super) fn status(&self) -> PodStatus {
+        let written = self.written.borrow().clone();
+        let pod = written.unwrap_or_else(|| self.pod());
+        pod.status.clone().unwrap_or_default()
+    }
+
+    /// When activeDeadlineSeconds will be over.
+    fn deadline(&self) -> Option<SimTime> {
+        let pod = self.pod();
+        let seconds = u64::try_from(pod.spec.as_ref()?.active_deadline_seconds?).ok()?;
+        let kubelet = self.kubelet.upgrade()?;
+        let began = self.status().start_time?.0;
+        let elapsed = kubelet.sim.wall().duration_since(began);
+        let left = Duration::from_secs(seconds).saturating_sub(Duration::try_from(elapsed).unwrap_or_default());
+        Some(kubelet.sim.now() + left)
+    }
+
+    fn past_deadline(&self, kubelet: &Inner) -> bool {
+        self.deadline().is_some_and(|at| at <= kubelet.sim.now())
+    }
+
+    fn generate(&self, kubelet: &Inner, pod: &Pod, runtime: &Runtime, pod_ends: bool) -> PodStatus {
+        let old = self.status();
+        let evicted = self.past_deadline(kubelet);
+        if evicted {
+            kubelet.event(pod, None, EventType::Normal, DEADLINE.0, DEADLINE.1);
+        }
+        let status = generate(
+            pod,
+            &Input {
+                runtime,
+                old: &old,
+                reasons: &self.reasons.borrow(),
+                probes: &self.probes,
+                host_ips: &kubelet.host_ips(),
+                now: kubelet.sim.wall(),
+                pod_ends,
+                evicted: evicted.then_some(DEADLINE),
+                restarting_all: self.restarting_all.get(),
+            },
+        );
+        let statuses =
+            status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
+        for container in statuses.filter(|s| s.started == Some(true) && !s.ready) {
+            self.probes.trigger_readiness(&container.name);
+        }
+        status
+    }
+
+    /// Writes a status if it differs from the last one. `may_run`: containers could still run.
+    pub(super) async fn write(&self, kubelet: &Inner, mut status: PodStatus, may_run: bool) {
+        let pod = self.pod();
+        let old = self.status();
+        finish(&mut status, &old, pod.metadata.generation, may_run, kubelet.sim.wall());
+        if status == old {
+            return;
+        }
+        for _ in 0..5 {
+            let Ok(current) = client::get::<Pod>(&*kubelet.client, pod.namespace(), pod.name()).await else { return };
+            if current.uid() != self.uid {
+                return;
+            }
+            let mut status = status.clone();
+            if let Some(server) = &current.status {
+                keep_foreign(&mut status, server);
+            }
+            let next = Pod { status: Some(status), ..Pod::clone(&current) };
+            match client::update_status(&*kubelet.client, next).await {
+                Ok(written) => {
+                    *self.written.borrow_mut() = Some(written);
+                    return;
+                }
+                Err(error) if error.is_conflict() => {}
+                // Gone, or refused: the next sync tries again.
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
+        let pod = self.pod();
+        let runtime = self.runtime(kubelet);
+        let status = self.generate(kubelet, &pod, &runtime, false);
+        let ended = is_terminal(status.phase.as_deref());
+        self.write(kubelet, status, true).await;
+        if ended {
+            return Outcome::Ended;
+        }
+        if !self.mount_volumes(kubelet, &pod).await {
+            return Outcome::Again(kubelet.jitter(RETRY));
+        }
+        self.probes.start(self, kubelet, &pod);
+
+        let actions = actions::compute(&pod, &runtime, &self.probes);
+        match self.perform(kubelet, &pod, &runtime, actions).await {
+            Ok(()) => Outcome::Again(kubelet.jitter(SYNC)),
+            Err(Some(wait)) => Outcome::Again(kubelet.jitter(wait.min(SYNC))),
+            Err(None) => Outcome::Again(kubelet.jitter(RETRY)),
+        }
+    }
+
+    /// Does what `actions` says. The error: how long a back-off still lasts, `None` for others.
+    async fn perform(
+        self: &Rc<Self>,
+        kubelet: &Rc<Inner>,
+        pod: &Rc<Pod>,
+        runtime: &Runtime,
+        actions: Actions,
+    ) -> Result<(), Option<Duration>> {
+        let Some(spec) = &pod.spec else { return Ok(()) };
+        if let Some(done) = self.restart_all(kubelet, pod, runtime).await {
+            return done;
+        }
+        if actions.kill_pod {
+            if actions.create_sandbox && actions.attempt > 0 {
+                let text = "Pod sandbox changed, it will be killed and re-created.";
+                kubelet.event(pod, None, EventType::Normal, "SandboxChanged", text);
+            }
+            self.kill_pod(kubelet, pod, None).await;
+            if actions.create_sandbox {
+                // Init containers run again.
+                let inits = init_containers(spec);
+                self.containers.borrow_mut().retain(|c| inits.iter().all(|i| i.name != c.name));
+            }
+        } else {
+            for kill in &actions.kill {
+                let grace = super::kill::grace_period(pod, &kill.name, kill.reason);
+                self.kill_container(kubelet, pod, &kill.id, &kill.message, grace, None).await;
+            }
+        }
+        if actions.create_sandbox {
+            self.create_sandbox(kubelet, pod, actions.attempt).await.map_err(|()| None)?;
+            // The condition is told before the first container starts.
+            let mut status = self.status();
+            let ready =
+                super::status::conditions::ready_to_start(&self.runtime(kubelet), spec.host_network == Some(true));
+            if let Some(list) = &mut status.conditions {
+                match list.iter_mut().find(|c| c.type_ == ready.type_) {
+                    Some(old) => old.status = ready.status,
+                    None => list.insert(0, ready),
+                }
+            }
+            self.write(kubelet, status, true).await;
+        }
+
+        let mut failure: Option<Option<Duration>> = None;
+        let mut note = |result: Result<(), Option<Duration>>| {
+            if let Err(wait) = result {
+                failure = Some(match failure {
+                    None => wait,
+                    // Of several, the earliest back-off decides; a plain failure has its own delay.
+                    Some(first) => match (first, wait) {
+                        (Some(a), Some(b)) => Some(a.min(b)),
+                        _ => None,
+                    },
+                });
+                return false;
+            }
+            true
+        };
+        let ephemeral: Vec<ContainerSpec> =
+            spec.ephemeral_containers.iter().flatten().map(super::start::ephemeral).collect();
+        for &i in &actions.start_ephemeral {
+            let path = format!("spec.ephemeralContainers{{{}}}", ephemeral[i].name);
+            note(self.start_container(kubelet, pod, runtime, &ephemeral[i], &path).await);
+        }
+        for &i in &actions.start_init {
+            let container = &init_containers(spec)[i];
+            let path = format!("spec.initContainers{{{}}}", container.name);
+            let started = note(self.start_container(kubelet, pod, runtime, container, &path).await);
+            if !started && !is_sidecar(container) {
+                return failure.map_or(Ok(()), Err);
+            }
+        }
+        for &i in &actions.start {
+            let container = &spec.containers[i];
+            let path = format!("spec.containers{{{}}}", container.name);
+            note(self.start_container(kubelet, pod, runtime, container, &path).await);
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// A rule's RestartAllContainers: everything is stopped, forgotten, and started again in place.
+    async fn restart_all(
+        self: &Rc<Self>,
+        kubelet: &Rc<Inner>,
+        pod: &Rc<Pod>,
+        runtime: &Runtime,
+    ) -> Option<Result<(), Option<Duration>>> {
+        let spec = pod.spec.as_ref()?;
+        let triggered = spec.containers.iter().chain(init_containers(spec)).any(|container| {
+            runtime.find(&container.name).is_some_and(|record| {
+                record.state == super::status::RecordState::Exited
+                    && restart::matching_rule(container, record.exit_code)
+                        .is_some_and(|rule| rule.action == "RestartAllContainers")
+            })
+        });
+        if !triggered {
+            return None;
+        }
+        self.restarting_all.set(true);
+        let status = self.generate(kubelet, pod, runtime, false);
+        self.write(kubelet, status, true).await;
+        self.kill_containers(kubelet, pod, None, Some("killing")).await;
+        self.forget_for_restart();
+        self.restarting_all.set(false);
+        self.touched.set(true);
+        Some(Ok(()))
+    }
+
+    fn context<'a>(
+        &'a self,
+        kubelet: &'a Inner,
+        pod: &'a Pod,
+        pod_ips: &'a [String],
+        host_ips: &'a [String],
+    ) -> Context<'a> {
+        Context {
+            client: &*kubelet.client,
+            pod,
+            pod_ips,
+            host_ips,
+            node: &kubelet.config.name,
+            allocatable: kubelet.allocatable(),
+        }
+    }
+
+    /// The pod's addresses, as env variables and files see them.
+    pub(super) fn pod_ips(&self, kubelet: &Inner) -> Vec<String> {
+        match &*self.sandbox.borrow() {
+            Some(sandbox) => match sandbox.address {
+                Some(address) => vec![address.to_string()],
+                None => kubelet.host_ips().to_vec(),
+            },
+            None => Vec::new(),
+        }
+    }
+
+    pub(super) async fn environment(
+        &self,
+        kubelet: &Inner,
+        pod: &Pod,
+        container: &ContainerSpec,
+    ) -> Result<super::env::Env, String> {
+        let (pod_ips, host_ips) = (self.pod_ips(kubelet), kubelet.host_ips());
+        super::env::build(&self.context(kubelet, pod, &pod_ips, &host_ips), container).await
+    }
+
+    async fn set_up(&self, kubelet: &Inner, pod: &Pod, volume: &Volume) -> Result<(), String> {
+        let (pod_ips, host_ips) = (self.pod_ips(kubelet), kubelet.host_ips());
+        let group = pod.spec.as_ref().and_then(|s| s.security_context.as_ref()).and_then(|s| s.fs_group);
+        let source = Source {
+            context: self.context(kubelet, pod, &pod_ips, &host_ips),
+            host: &kubelet.host_root,
+            now: kubelet.sim.wall(),
+            group: group.and_then(|group| u32::try_from(group).ok()),
+        };
+        self.volumes.set_up(&source, volume).await
+    }
+
+    /// Waits until all volumes are set up, as the volume manager does; false if that failed, or the
+    /// pod is to end.
+    async fn mount_volumes(&self, kubelet: &Inner, pod: &Pod) -> bool {
+        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+        let missing = || volumes.iter().filter(|v| !self.volumes.is_ready(&v.name));
+        if missing().next().is_none() {
+            for volume in volumes {
+                // What was mounted stays as it is if its source has gone.
+                let _stale = self.set_up(kubelet, pod, volume).await;
+            }
+            return true;
+        }
+        let sim = &kubelet.sim;
+        let began = sim.now();
+        let mut next = began + MOUNT_FIRST;
+        let mut delay = MOUNT_RETRY;
+        loop {
+            if !self.wait_unless_ending(kubelet, next).await {
+                return false;
+            }
+            for volume in missing() {
+                if let Err(error) = self.set_up(kubelet, pod, volume).await {
+                    let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
+                    kubelet.event(pod, None, EventType::Warning, "FailedMount", text);
+                }
+            }
+            let waited = sim.now().since(began);
+            if missing().next().is_none() {
+                let looks = waited.as_nanos() / MOUNT_LOOK.as_nanos() + 1;
+                let seen = began + MOUNT_LOOK * u32::try_from(looks).unwrap_or(u32::MAX);
+                return self.wait_unless_ending(kubelet, seen).await;
+            }
+            if waited >= MOUNT_TIMEOUT {
+                let names: Vec<&str> = missing().map(|v| v.name.as_str()).collect();
+                let text = format!(
+                    "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[], failed to process \
+                     volumes=[]: context deadline exceeded",
+                    names.join(" ")
+                );
+                kubelet.event(pod, None, EventType::Warning, "FailedMount", text);
+                return false;
+            }
+            next = sim.now() + delay;
+            delay = (delay * 2).min(MOUNT_RETRY_MAX);
+        }
+    }
+
+    /// Sleeps until `at`; false as soon as the pod is to end.
+    async fn wait_unless_ending(&self, kubelet: &Inner, at: SimTime) -> bool {
+        loop {
+            let woken = self.wake.notified();
+            if self.must_end() {
+                return false;
+            }
+            if kubelet.sim.now() >= at {
+                return true;
+            }
+            let _first: Either<(), ()> = race(woken, kubelet.sim.sleep_until(at)).await;
+        }
+    }
+
+    /// `SyncTerminatingPod`: tells it, stops everything, tells how it came out.
+    async fn terminate(self: &Rc<Self>, kubelet: &Rc<Inner>) {
+        let pod = self.pod();
+        let runs = self.containers.borrow().iter().any(|c| c.is_running());
+        if runs && !self.gone.get() {
+            let runtime = self.runtime(kubelet);
+            let status = self.generate(kubelet, &pod, &runtime, false);
+            self.write(kubelet, status, true).await;
+        }
+        self.probes.stop_liveness_and_startup();
+        self.kill_pod(kubelet, &pod, Some(super::kill::pod_grace(&pod))).await;
+        self.probes.stop_all();
+        self.life.set(Life::Terminated);
+        if !self.gone.get() {
+            let pod = self.pod();
+            let runtime = self.runtime(kubelet);
+            let status = self.generate(kubelet, &pod, &runtime, true);
+            self.write(kubelet, status, false).await;
+        }
+    }
+
+    /// `SyncTerminatedPod` and `TerminatePod`.
+    async fn finish_up(self: &Rc<Self>, kubelet: &Rc<Inner>) {
+        if self.gone.get() {
+            return;
+        }
+        let pod = self.pod();
+        let mut status = self.generate(kubelet, &pod, &self.runtime(kubelet), true);
+        terminate(&mut status, &pod);
+        self.write(kubelet, status, false).await;
+    }
+
+    /// Confirms the deletion: nothing of the pod is left here.
+    async fn delete(&self, kubelet: &Inner) {
+        let pod = self.pod();
+        let options = DeleteOptions {
+            grace_period_seconds: Some(0),
+            precondition_uid: Some(self.uid.clone()),
+            ..DeleteOptions::default()
+        };
+        // Gone already, or another pod by that name: either way there is nothing left to confirm.
+        let _done = kubelet.client.delete(Kind::Pod, pod.namespace(), pod.name(), options).await;
+    }
+}
+
+/// Conditions and fields that others own are the server's.
+fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
+    let owned = |kind: &str| super::status::conditions::OWNED.contains(&kind);
+    let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| !owned(&c.type_)).cloned().collect();
+    let list = status.conditions.get_or_insert_default();
+    list.retain(|c| owned(&c.type_));
+    list.splice(0..0, foreign);
+    status.nominated_node_name.clone_from(&server.nominated_node_name);
+    status.resource_claim_statuses.clone_from(&server.resource_claim_statuses);
+    if status.qos_class.is_none() {
+        status.qos_class.clone_from(&server.qos_class);
+    }
+}
