@@ -14,6 +14,25 @@ use crate::{
 pub(super) const HOME: &str = "/home/user";
 const UID: u32 = 1000;
 
+/// Where kubectl finds the cluster, as kind writes it.
+const KUBECONFIG: &str = "\
+apiVersion: v1
+clusters:
+- cluster:
+    server: https://172.18.0.2:6443
+  name: kind-podarium
+contexts:
+- context:
+    cluster: kind-podarium
+    user: kind-podarium
+  name: kind-podarium
+current-context: kind-podarium
+kind: Config
+users:
+- name: kind-podarium
+  user: {}
+";
+
 /// The workstation. Its workspace is the file system mounted at [`HOME`].
 pub(super) struct Workstation {
     machine: Machine,
@@ -47,6 +66,7 @@ impl Workstation {
         let workstation = Workstation { machine, workspace };
         // The root of a fresh file system can always be given away.
         let _ = workstation.workspace.chown("/", Some(UID), Some(UID));
+        workstation.write_file(".kube/config", KUBECONFIG.as_bytes());
         for (path, data) in files {
             workstation.write_file(path, data);
         }
