@@ -29,6 +29,8 @@ pub mod run;
 pub mod tabwriter;
 pub mod taint;
 pub mod target;
+#[cfg(test)]
+mod transcript;
 mod wait;
 pub mod write;
 
