@@ -3,7 +3,7 @@
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    Args, Ctx, Outcome, apply, create, delete, events, exec, explain,
+    Args, Ctx, Outcome, apply, create, delete, describe, events, exec, explain,
     flags::{Flag, optional, switch, value},
     get, info, logs, nodes, patch_label, run, taint, wait,
 };
@@ -382,6 +382,26 @@ pub static COMMANDS: &[Command] = &[
         ],
         stop_after: 0,
         main: main!(taint::main),
+    },
+    Command {
+        name: "describe",
+        aliases: &[],
+        group: DEBUG,
+        about: "Show details of a specific resource or group of resources",
+        usage: "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)",
+        examples: &[
+            "kubectl describe nodes podarium-worker",
+            "kubectl describe pods/nginx",
+            "kubectl describe po -l app=web",
+        ],
+        flags: &[
+            ALL_NAMESPACES,
+            SELECTORS,
+            FILES,
+            &[optional("show-events", "true", "Also show events about the object (default true)")],
+        ],
+        stop_after: 0,
+        main: main!(describe::main),
     },
     Command {
         name: "events",
