@@ -141,13 +141,20 @@ impl Inner {
                 return Ok(Session { stdin: None, stdout, stderr, resize, exit });
             }
         };
-        if let Some(tty) = tty {
-            self.sim.spawn(feed_tty(tty, typed, resized, options.stdin));
-        } else if let Some(writer) = feed {
-            self.sim.spawn(feed_pipe(writer, typed));
-        }
+        let feeder = match (tty, feed) {
+            (Some(tty), _) => Some(self.sim.spawn(feed_tty(tty, typed, resized, options.stdin))),
+            (None, Some(writer)) => Some(self.sim.spawn(feed_pipe(writer, typed))),
+            (None, None) => None,
+        };
         let ended = self.machine.wait(&proc);
-        self.sim.spawn(async move { done.send(Ok(ended.await.code())) });
+        self.sim.spawn(async move {
+            let code = ended.await.code();
+            // It holds the terminal, and the terminal the way out, which ends with the command.
+            if let Some(feeder) = feeder {
+                feeder.abort();
+            }
+            done.send(Ok(code));
+        });
         Ok(Session { stdin: options.stdin.then_some(input), stdout, stderr, resize, exit })
     }
 
