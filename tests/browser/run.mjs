@@ -90,7 +90,7 @@ await withPage("the story", {}, async (page) => {
   await button(page, "Pod kubia-ssl: Running").click();
   const pod = region(page, "Pod");
   await until("8443 and 8080 to be drawn as open", async () => (await pod.locator(".port.open").count()) >= 2);
-  await pod.getByText("8443").waitFor();
+  await pod.getByText("8443", { exact: true }).waitFor();
 
   const row = await run(page, "kubectl get pod kubia-http -o wide", /kubia-http .*?(10\.244\.\d+\.\d+)/);
   await run(page, "kubectl exec -it kubia-ssl -c envoy -- bash", /[#$] ?$/m);
