@@ -5,6 +5,7 @@
 pub mod client;
 pub mod decode;
 pub mod default;
+pub mod diagnose;
 pub mod duration;
 pub mod error;
 pub mod field;

@@ -84,7 +84,7 @@ pub fn terminal(app: &App, link: &Scope<App>) -> Html {
 pub fn diagnose(text: &str) -> JsValue {
     let marks = Array::new();
     if text.len() <= MOST_CHECKED {
-        for d in super::session::diagnose(text) {
+        for d in crate::api::diagnose::diagnose(text) {
             let mark = Object::new();
             let set = |key: &str, value: JsValue| {
                 // A plain object takes any property.
@@ -93,7 +93,7 @@ pub fn diagnose(text: &str) -> JsValue {
             let from = utf16(text, d.start);
             set("from", from.into());
             set("to", utf16(text, d.end).max(from).into());
-            set("severity", d.severity.into());
+            set("severity", "error".into());
             set("message", d.message.into());
             marks.push(&mark);
         }

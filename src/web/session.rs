@@ -5,7 +5,6 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     lab::{Config, Input, Lab, ORIGIN},
-    manifest,
     scene::{
         cluster::ClusterFacts,
         facts::{Inside, PodFacts},
@@ -19,25 +18,6 @@ use crate::{
 const TRAVEL: Duration = Duration::from_millis(1200);
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
-
-/// A complaint about a manifest, with the byte range it is about.
-pub struct Complaint {
-    pub start: usize,
-    pub end: usize,
-    pub severity: &'static str,
-    pub message: String,
-}
-
-/// What kubectl would say of `text`.
-pub fn diagnose(text: &str) -> Vec<Complaint> {
-    let complaint = |error: &manifest::SyntaxError| Complaint {
-        start: error.span.start,
-        end: error.span.end,
-        severity: "error",
-        message: error.message.clone(),
-    };
-    manifest::parse(text).errors().map(complaint).collect()
-}
 
 pub struct Session {
     config: Config,

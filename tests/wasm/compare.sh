@@ -5,4 +5,5 @@ cargo build --quiet --bin podarium
 cargo build --quiet --release --example headless --target wasm32-unknown-unknown
 wasm-bindgen --target nodejs --out-dir target/headless --no-typescript \
   target/wasm32-unknown-unknown/release/examples/headless.wasm
+echo "{ \"type\": \"commonjs\" }" > target/headless/package.json
 exec node tests/wasm/compare.mjs target/headless/headless.js target/debug/podarium
