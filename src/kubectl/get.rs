@@ -13,7 +13,12 @@ use crate::api::{
 };
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    let format = Format::read(cx, args.get("output")).await?;
+    let format = match (args.get("output"), args.get("template")) {
+        (None | Some("go-template" | "template"), Some(template)) => {
+            Format::read(cx, Some(&format!("go-template={template}"))).await?
+        }
+        (output, _) => Format::read(cx, output).await?,
+    };
     if args.args.is_empty() && args.each("filename").is_empty() {
         return Err(Failure::Usage { command: "get".into(), message: "Required resource not specified.".into() })
             .map_err(with_hint);
@@ -103,7 +108,7 @@ async fn print(cx: &Ctx, args: &Args, format: &Format, found: &Found) -> Result<
             rows.extend(found.objects.iter().filter_map(|object| format.line(object)));
             cx.out(Layout::default().print(&rows)).await;
         }
-        Format::Yaml | Format::Json | Format::JsonPath(_) => {
+        Format::Yaml | Format::Json | Format::JsonPath(_) | Format::JsonPathAsJson(_) | Format::GoTemplate(_) => {
             let whole = match found.objects.as_slice() {
                 [one] if found.single => value(one),
                 [] if found.single => return Ok(()),

@@ -10,6 +10,7 @@ const MAX_DEPTH: usize = 20;
 
 #[derive(Clone, Debug)]
 pub struct Template {
+    text: String,
     parts: Vec<Part>,
 }
 
@@ -48,7 +49,7 @@ impl Template {
         if ended {
             return Err("not in range, nothing to end".into());
         }
-        Ok(Template { parts })
+        Ok(Template { text: text.into(), parts })
     }
 
     /// A path as flags take it: `x.y`, `.x.y`, `{.x.y}`.
@@ -61,6 +62,11 @@ impl Template {
             ));
         }
         Template::parse(&format!("{{.{}}}", inner.strip_prefix('.').unwrap_or(inner)))
+    }
+
+    /// The template as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The template filled in.

@@ -148,10 +148,51 @@ fn unknown_command(name: &str) -> String {
     let near = |command: &&commands::Command| {
         distance(name, command.name) <= 2 || command.name.starts_with(&name.to_ascii_lowercase())
     };
-    let near: Vec<_> = commands::COMMANDS.iter().filter(near).map(|command| format!("\t{}\n", command.name)).collect();
+    let mut near: Vec<&commands::Command> = commands::COMMANDS.iter().filter(near).collect();
+    near.sort_by_key(|command| ORDER.iter().position(|name| *name == command.name));
+    let near: Vec<String> = near.into_iter().map(|command| format!("\t{}\n", command.name)).collect();
     let hint = if near.is_empty() { String::new() } else { format!("\nDid you mean this?\n{}", near.concat()) };
     format!("error: unknown command \"{name}\" for \"kubectl\"\n{hint}")
 }
+
+/// The order in which kubectl suggests commands.
+const ORDER: &[&str] = &[
+    "create",
+    "expose",
+    "run",
+    "set",
+    "explain",
+    "get",
+    "edit",
+    "delete",
+    "scale",
+    "cluster-info",
+    "top",
+    "cordon",
+    "uncordon",
+    "drain",
+    "taint",
+    "describe",
+    "logs",
+    "attach",
+    "exec",
+    "port-forward",
+    "cp",
+    "auth",
+    "events",
+    "apply",
+    "patch",
+    "replace",
+    "wait",
+    "label",
+    "annotate",
+    "completion",
+    "api-resources",
+    "api-versions",
+    "config",
+    "version",
+    "options",
+];
 
 /// Levenshtein's distance, without regard to case.
 fn distance(a: &str, b: &str) -> usize {
@@ -192,7 +233,7 @@ mod tests {
         }
         assert_eq!(
             unknown_command("gett"),
-            "error: unknown command \"gett\" for \"kubectl\"\n\nDid you mean this?\n\tget\n"
+            "error: unknown command \"gett\" for \"kubectl\"\n\nDid you mean this?\n\tset\n\tget\n"
         );
     }
 }

@@ -2,14 +2,11 @@
 
 use serde_json::Value;
 
-use super::{Args, Ctx, Failure, target::shown};
-use crate::{
-    api::{
-        Error, Kind, Object,
-        client::{Body, FieldValidation, WriteOptions, Written},
-        error::Reason,
-    },
-    manifest,
+use super::{Args, Ctx, Failure, printers::Format, target::shown};
+use crate::api::{
+    Error, Kind, Object,
+    client::{Body, FieldValidation, WriteOptions, Written},
+    error::Reason,
 };
 
 /// `--dry-run`
@@ -90,18 +87,21 @@ pub async fn report(
     {
         meta.remove("managedFields");
     }
-    match args.get("output").unwrap_or_default() {
-        "" => cx.out(format!("{} {verb}{}\n", shown(kind, name), dry_run.suffix())).await,
-        "name" => cx.out(format!("{}\n", shown(kind, name))).await,
-        "yaml" => cx.out(manifest::to_yaml(&value)).await,
-        "json" => cx.out(json(&value)).await,
-        other => {
-            return Err(Failure::Message(format!(
-                "unable to match a printer suitable for the output format \"{other}\", allowed formats are: \
-                 go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,\
-                 templatefile,yaml"
-            )));
-        }
+    match args.get("output") {
+        None | Some("") => cx.out(format!("{} {verb}{}\n", shown(kind, name), dry_run.suffix())).await,
+        Some("name") => cx.out(format!("{}\n", shown(kind, name))).await,
+        output => match Format::read(cx, output).await? {
+            Format::Table | Format::Wide | Format::Name | Format::Columns(_) => {
+                let output = output.unwrap_or_default();
+                let name = output.split_once('=').map_or(output, |(name, _)| name);
+                return Err(Failure::Message(format!(
+                    "unable to match a printer suitable for the output format \"{name}\", allowed formats are: \
+                     go-template,go-template-file,json,jsonpath,jsonpath-as-json,jsonpath-file,kyaml,name,template,\
+                     templatefile,yaml"
+                )));
+            }
+            format => cx.out(format.whole(&value)?).await,
+        },
     }
     Ok(())
 }
@@ -112,16 +112,4 @@ pub fn refused(doing: &str, source: &str, error: Error) -> Failure {
         return Failure::Server(error);
     }
     Failure::ServerWhen { doing: format!("error when {doing} \"{source}\""), error }
-}
-
-/// JSON as kubectl prints it, four blanks a level.
-fn json(value: &Value) -> String {
-    let text = format!("{value:#}\n");
-    let mut out = String::with_capacity(text.len() * 2);
-    for line in text.split_inclusive('\n') {
-        let rest = line.trim_start_matches(' ');
-        out.extend(std::iter::repeat_n(' ', (line.len() - rest.len()) * 2));
-        out.push_str(rest);
-    }
-    out
 }

@@ -7,7 +7,8 @@ use crate::{
     api::Object,
     kubectl::{
         Ctx, Failure,
-        jsonpath::{self, Template},
+        gotemplate::{self, GoTemplate},
+        jsonpath::Template,
         resource,
     },
     manifest,
@@ -25,6 +26,9 @@ pub enum Format {
     Yaml,
     Json,
     JsonPath(Template),
+    /// The results as a JSON list.
+    JsonPathAsJson(Template),
+    GoTemplate(GoTemplate),
     /// Headers and their paths.
     Columns(Vec<(String, Template)>),
 }
@@ -35,7 +39,7 @@ impl Format {
         let output = output.unwrap_or_default();
         let (name, spec) = output.split_once('=').map_or((output, None), |(name, spec)| (name, Some(spec)));
         let spec = match (name, spec) {
-            ("jsonpath-file" | "custom-columns-file", Some(path)) => {
+            ("jsonpath-file" | "custom-columns-file" | "go-template-file" | "templatefile", Some(path)) => {
                 let bytes = cx.proc.read_file(path).await;
                 let bytes = bytes.map_err(|error| Failure::Message(format!("error reading {name} {path}, {error}")))?;
                 Some(String::from_utf8_lossy(&bytes).into_owned())
@@ -46,15 +50,25 @@ impl Format {
             ("", _) => Ok(Format::Table),
             ("wide", _) => Ok(Format::Wide),
             ("name", _) => Ok(Format::Name),
-            ("yaml", _) => Ok(Format::Yaml),
+            ("yaml" | "kyaml", _) => Ok(Format::Yaml),
             ("json", _) => Ok(Format::Json),
             ("jsonpath" | "jsonpath-file", Some(spec)) if !spec.is_empty() => {
                 let wrong = |error| Failure::Message(format!("error parsing jsonpath {spec}, {error}"));
                 Template::parse(&spec).map(Format::JsonPath).map_err(wrong)
             }
-            ("jsonpath" | "jsonpath-file", _) => {
-                Err(Failure::Message("template format specified but no template given".into()))
+            ("jsonpath-as-json", Some(spec)) if !spec.is_empty() => {
+                let wrong = |error| Failure::Message(format!("error parsing jsonpath {spec}, {error}"));
+                Template::parse(&spec).map(Format::JsonPathAsJson).map_err(wrong)
             }
+            ("go-template" | "template" | "go-template-file" | "templatefile", Some(spec)) if !spec.is_empty() => {
+                let wrong = |error| Failure::Message(format!("error parsing template {spec}, {error}"));
+                GoTemplate::parse(&spec).map(Format::GoTemplate).map_err(wrong)
+            }
+            (
+                "jsonpath" | "jsonpath-file" | "jsonpath-as-json" | "go-template" | "template" | "go-template-file"
+                | "templatefile",
+                _,
+            ) => Err(Failure::Message("template format specified but no template given".into())),
             ("custom-columns", Some(spec)) if !spec.is_empty() => columns(&spec),
             ("custom-columns-file", Some(spec)) => columns_of_file(&spec),
             ("custom-columns" | "custom-columns-file", _) => {
@@ -75,8 +89,15 @@ impl Format {
         match self {
             Format::Yaml => Ok(manifest::to_yaml(value)),
             Format::Json => Ok(json(value)),
-            Format::JsonPath(template) => {
-                template.render(value).map_err(|error| Failure::Message(format!("error executing jsonpath: {error}")))
+            Format::JsonPath(template) => template.render(value).map_err(|error| not_found_by(template, &error, value)),
+            Format::JsonPathAsJson(template) => {
+                let found = template.find(value).map_err(|error| not_found_by(template, &error, value))?;
+                Ok(json(&Value::Array(found)))
+            }
+            Format::GoTemplate(template) => {
+                let wrong =
+                    |error| Failure::Message(format!("error executing template {:?}: {error}", template.text()));
+                template.render(value).map_err(wrong)
             }
             Format::Table | Format::Wide | Format::Name | Format::Columns(_) => Ok(String::new()),
         }
@@ -90,13 +111,41 @@ impl Format {
                 let value = object.to_value();
                 let cell = |(_, path): &(String, Template)| {
                     let found = path.find(&value).unwrap_or_default();
-                    let texts: Vec<String> = found.iter().map(jsonpath::show).collect();
+                    let text = |value: &Value| if value.is_null() { "<none>".into() } else { gotemplate::show(value) };
+                    let texts: Vec<String> = found.iter().map(text).collect();
                     if texts.is_empty() { "<none>".to_string() } else { texts.join(",") }
                 };
                 Some(columns.iter().map(cell).collect())
             }
             _ => None,
         }
+    }
+}
+
+/// A JSONPath's failure, with all that may help to find out why.
+fn not_found_by(template: &Template, why: &str, value: &Value) -> Failure {
+    Failure::Message(format!(
+        "error executing jsonpath {:?}: Error executing template: {why}. Printing more information for debugging the \
+         template:\n\ttemplate was:\n\t\t{}\n\tobject given to jsonpath engine was:\n\t\t{}\n\n",
+        template.text(),
+        template.text(),
+        go_syntax(value)
+    ))
+}
+
+/// Go's `%#v` of decoded JSON.
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".into(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Object(map) => {
+            let pairs: Vec<String> = map.iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect();
+            format!("map[string]interface {{}}{{{}}}", pairs.join(", "))
+        }
+        other => other.to_string(),
     }
 }
 

@@ -1,0 +1,135 @@
+//! Commands with little to do here: edit, top, auth, options, completion, scale, cp, port-forward.
+
+use super::{Args, Ctx, Failure, Outcome, commands, fail, printers::Layout, target};
+use crate::api::Kind;
+
+/// `kubectl edit`: the page has an editor of its own.
+pub async fn edit(cx: &Ctx, args: &Args) -> Outcome {
+    if args.args.is_empty() && args.each("filename").is_empty() {
+        return fail("must specify one of -f and -k");
+    }
+    target::objects(cx, args, &args.args).await?;
+    fail(
+        "there is no editor in this terminal: change the manifest in the editor pane and apply it, or use 'kubectl patch'",
+    )
+}
+
+pub async fn top(_: &Ctx, args: &Args) -> Outcome {
+    match args.args.first().map(String::as_str) {
+        Some("node" | "nodes" | "no" | "pod" | "pods" | "po") => fail("Metrics API not available"),
+        Some(other) => Err(Failure::Usage { command: "top".into(), message: format!("unknown command \"{other}\"") }),
+        None => fail("You must specify what to show: node or pod"),
+    }
+}
+
+pub async fn auth(cx: &Ctx, args: &Args) -> Outcome {
+    let words: Vec<&str> = args.args.iter().map(String::as_str).collect();
+    match words[..] {
+        ["can-i", _verb, resource, ..] => {
+            let resource = resource.split('/').next().unwrap_or_default();
+            if resource != "*" && !resource.is_empty() && target::kind(resource).is_err() {
+                cx.err(format!("Warning: the server doesn't have a resource type '{resource}'\n\n")).await;
+            }
+            if !args.on("quiet") {
+                cx.out("yes\n").await;
+            }
+            Ok(0)
+        }
+        ["can-i", ..] if args.on("list") => {
+            let rows = [["Resources", "Non-Resource URLs", "Resource Names", "Verbs"], ["*.*", "[]", "[]", "[*]"], ["", "[*]", "[]", "[*]"]];
+            let rows: Vec<Vec<String>> = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
+            cx.out(Layout::default().print(&rows)).await;
+            Ok(0)
+        }
+        ["can-i", ..] => Err(Failure::Message("you must specify two arguments: verb resource or verb resource/resourceName.\nSee 'kubectl auth can-i -h' for help and examples.".into())),
+        ["whoami", ..] => {
+            let rows = [
+                ["ATTRIBUTE", "VALUE"],
+                ["Username", "kubernetes-admin"],
+                ["Groups", "[kubeadm:cluster-admins system:authenticated]"],
+            ];
+            let rows: Vec<Vec<String>> = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
+            cx.out(Layout::default().print(&rows)).await;
+            Ok(0)
+        }
+        [other, ..] => Err(Failure::Usage { command: "auth".into(), message: format!("unknown command \"{other}\"") }),
+        [] => fail("You must specify what to ask: can-i or whoami"),
+    }
+}
+
+/// `kubectl options`
+pub async fn options(cx: &Ctx, _: &Args) -> Outcome {
+    let mut text = String::from("The following options can be passed to any command:\n\n");
+    for flag in commands::GLOBAL.iter().filter(|flag| flag.long != "help") {
+        let short = flag.short.map(|short| format!("-{short}, ")).unwrap_or_default();
+        text.push_str(&format!("    {short}--{}:\n\t{}\n\n", flag.long, flag.about));
+    }
+    cx.out(text).await;
+    Ok(0)
+}
+
+/// `kubectl completion`: the shell completes kubectl's lines already.
+pub async fn completion(cx: &Ctx, args: &Args) -> Outcome {
+    let usage = |message: &str| Failure::Usage { command: "completion".into(), message: message.into() };
+    match &args.args[..] {
+        [] => Err(usage("Shell not specified.")),
+        [shell] if ["bash", "zsh", "fish", "powershell"].contains(&shell.as_str()) => {
+            cx.out("# Press Tab: this shell completes kubectl's commands, flags, types and names by itself.\n").await;
+            Ok(0)
+        }
+        [shell] => Err(usage(&format!("Unsupported shell type \"{shell}\"."))),
+        _ => Err(usage("Too many arguments. Expected only the shell type.")),
+    }
+}
+
+pub async fn scale(cx: &Ctx, args: &Args) -> Outcome {
+    let Some(replicas) = args.get("replicas") else { return fail("required flag(s) \"replicas\" not set") };
+    match replicas.parse::<i64>() {
+        Ok(0..) => {}
+        Ok(_) => return fail("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0"),
+        Err(_) => {
+            return fail(format!(
+                "invalid argument \"{replicas}\" for \"--replicas\" flag: strconv.ParseInt: parsing \"{replicas}\": invalid syntax"
+            ));
+        }
+    }
+    // None of the kinds here has the scale subresource.
+    target::objects(cx, args, &args.args).await?;
+    Err(Failure::Plain("Error from server (NotFound): the server could not find the requested resource".into()))
+}
+
+/// `kubectl cp`: files go through `exec` here.
+pub async fn cp(_: &Ctx, args: &Args) -> Outcome {
+    let [from, to] = &args.args[..] else {
+        return Err(Failure::Usage { command: "cp".into(), message: "source and destination are required".into() });
+    };
+    match (from.contains(':'), to.contains(':')) {
+        (false, false) => fail("one of src or dest must be a remote file specification"),
+        (true, true) => fail("one of src or dest must be a local file specification"),
+        _ => fail(
+            "copying is not simulated: use 'kubectl exec POD -- cat FILE > FILE' or 'kubectl exec -i POD -- sh -c \"cat > FILE\" < FILE'",
+        ),
+    }
+}
+
+pub async fn port_forward(cx: &Ctx, args: &Args) -> Outcome {
+    let (Some(name), true) = (args.args.first(), args.args.len() > 1) else {
+        return Err(Failure::Usage {
+            command: "port-forward".into(),
+            message: "TYPE/NAME and list of ports are required for port-forward".into(),
+        });
+    };
+    let name = match name.split_once('/') {
+        None => name,
+        Some((typed, name)) => match target::kind(typed)? {
+            Kind::Pod => name,
+            other => return fail(format!("forwarding to a {} is not simulated: name a pod", other.singular())),
+        },
+    };
+    let pod = cx.client.get(Kind::Pod, &cx.namespace, name).await?.to_value();
+    let phase = pod.pointer("/status/phase").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if phase != "Running" {
+        return fail(format!("unable to forward port because pod is not running. Current status={phase}"));
+    }
+    fail("forwarding ports is not simulated: reach the pod from another pod or a node by its IP")
+}
