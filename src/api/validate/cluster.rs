@@ -163,16 +163,12 @@ pub fn secret(errors: &mut Errors, secret: &Secret) {
         }
         "kubernetes.io/dockercfg" => docker(errors, data, ".dockercfg", &path),
         "kubernetes.io/dockerconfigjson" => docker(errors, data, ".dockerconfigjson", &path),
-        "kubernetes.io/basic-auth" => {
-            if !data.contains_key("username") && !data.contains_key("password") {
-                need(errors, "username");
-                need(errors, "password");
-            }
+        "kubernetes.io/basic-auth" if !data.contains_key("username") && !data.contains_key("password") => {
+            need(errors, "username");
+            need(errors, "password");
         }
-        "kubernetes.io/ssh-auth" => {
-            if data.get("ssh-privatekey").is_none_or(|key| key.0.is_empty()) {
-                need(errors, "ssh-privatekey");
-            }
+        "kubernetes.io/ssh-auth" if data.get("ssh-privatekey").is_none_or(|key| key.0.is_empty()) => {
+            need(errors, "ssh-privatekey");
         }
         "kubernetes.io/tls" => {
             for key in ["tls.crt", "tls.key"] {
