@@ -229,3 +229,73 @@ while queue:
 out = os.path.join(os.path.dirname(__file__), "../src/api/schema")
 open(f"{out}/structure.txt", "w").write("\n".join(structure) + "\n")
 open(f"{out}/descriptions.txt", "w").write("\n".join(descriptions) + "\n")
+
+# The apiserver's internal types of a pod's spec, in Go's order: texts about changed pods show them.
+# Usage: a fourth argument, the Go package k8s.io/kubernetes/pkg/apis/core.
+if len(sys.argv) > 4:
+    structs.clear()
+    scalars.clear()
+    lines = open(f"{sys.argv[4]}/types.go").read().split("\n")
+    at = 0
+    while at < len(lines):
+        if m := re.match(r"type (\w+) struct \{$", lines[at]):
+            start = at + 1
+            while lines[at] != "}":
+                at += 1
+            structs[m[1]] = lines[start:at]
+        elif m := re.match(r"type (\w+) ([\w\[\]*.]+)$", lines[at]):
+            scalars[m[1]] = m[2]
+        at += 1
+
+    v1 = {}  # type -> {lower-case name: JSON name}
+    current = None
+    for line in structure:
+        word, *rest = line.split(" ")
+        if word == "#":
+            current = v1.setdefault(rest[0].split(".")[1], {})
+        elif word != "alias":
+            current[word.lower()] = word
+
+    def internal(go):
+        if go.startswith("*"):
+            return "*" + internal(go[1:])
+        if go.startswith("[]"):
+            return "[]" + internal(go[2:])
+        if m := re.match(r"map\[[\w.]+\](.*)$", go):
+            return "map:" + internal(m[1])
+        if go in structs:
+            return go
+        if go in scalars:
+            return internal(scalars[go])
+        if go in ("string", "bool"):
+            return go
+        if go in ("int", "int32", "int64"):
+            return "int"
+        return {"resource.Quantity": "quantity", "intstr.IntOrString": "intorstring"}.get(go, "json")
+
+    def internal_fields(name, json_type):
+        out = []
+        for line in structs[name]:
+            m = re.match(r"\s*(\w+)\s+([\w\[\]*.]+)\s*(//.*)?(`.*`)?$", line)
+            e = re.match(r"\s*([A-Z]\w+)\s*$", line)
+            if e and e[1] in structs:
+                out += internal_fields(e[1], json_type)
+            elif m and m[2] != "struct":
+                json_name = v1.get(json_type, {}).get(m[1].lower(), "")
+                if json_type == "PodSecurityContext" and not json_name:
+                    json_name = v1["PodSpec"].get(m[1].lower(), "")
+                    json_name = f"^{json_name}" if json_name else ""
+                out.append((m[1], json_name or "-", internal(m[2])))
+        return out
+
+    text, seen, queue = [], set(), ["PodSpec", "EphemeralContainer"]
+    while queue:
+        name = queue.pop(0)
+        if name in seen or name not in structs:
+            continue
+        seen.add(name)
+        text.append(f"@ {name}")
+        for go, json_name, kind in internal_fields(name, name):
+            text.append(f"{go} {json_name} {kind}")
+            queue.append(re.sub(r"^(\*|\[\]|map:)+", "", kind))
+    open(f"{out}/internal.txt", "w").write("\n".join(text) + "\n")

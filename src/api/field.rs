@@ -24,7 +24,7 @@ impl<'a> Path<'a> {
     /// The object itself; prints as Go prints a nil path.
     pub const NONE: Path<'static> = Path { parent: None, part: Part::None };
 
-    pub fn new(name: &'a str) -> Path<'a> {
+    pub const fn root(name: &'a str) -> Path<'a> {
         Path { parent: None, part: Part::Field(name) }
     }
 
@@ -176,12 +176,21 @@ impl Errors {
         self.push("FieldValueDuplicate", path, format!("Duplicate value: {}", value.shown()), "");
     }
 
+    /// `shown` is the value as it is to appear.
+    pub fn duplicate_because(&mut self, path: &Path, shown: &str, detail: &str) {
+        self.push("FieldValueDuplicate", path, format!("Duplicate value: {shown}"), detail);
+    }
+
     pub fn forbidden(&mut self, path: &Path, detail: &str) {
         self.push("FieldValueForbidden", path, "Forbidden".into(), detail);
     }
 
     pub fn not_found(&mut self, path: &Path, value: &str) {
         self.push("FieldValueNotFound", path, format!("Not found: {}", quoted(value)), "");
+    }
+
+    pub fn not_found_because(&mut self, path: &Path, value: &str, detail: &str) {
+        self.push("FieldValueNotFound", path, format!("Not found: {}", quoted(value)), detail);
     }
 
     pub fn too_long(&mut self, path: &Path, most: usize) {
@@ -214,7 +223,7 @@ mod tests {
 
     #[test]
     fn texts() {
-        let spec = Path::new("spec");
+        let spec = Path::root("spec");
         let containers = spec.child("containers");
         let first = containers.index(0);
         let mut errors = Errors::new();

@@ -9,6 +9,7 @@ pub mod diagnose;
 pub mod duration;
 pub mod error;
 pub mod field;
+mod internal;
 pub mod names;
 pub mod object;
 pub mod patch;
@@ -16,6 +17,8 @@ pub mod quantity;
 pub mod resources;
 pub mod schema;
 pub mod selector;
+pub mod validate;
+pub mod warnings;
 
 pub use client::{ApiClient, Result};
 pub use error::Error;

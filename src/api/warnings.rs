@@ -1,0 +1,271 @@
+//! Warnings on accepted pods (`pkg/api/pod/warnings.go`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, PodSpec};
+
+use super::{field::quoted, names, resources::amounts};
+
+/// What a client is told about a new pod, in the order of the real code.
+pub fn pod(pod: &Pod) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let name = pod.metadata.name.as_deref().unwrap_or_default();
+    if !name.is_empty() {
+        let wrong = names::dns1123_label(name);
+        if !wrong.is_empty() {
+            let wrong = wrong.join(" ");
+            warnings.push(format!("metadata.name: this is used in the Pod's hostname, which can result in surprising behavior; a DNS label is recommended: [{wrong}]"));
+        }
+    }
+    let Some(spec) = &pod.spec else { return warnings };
+    node_labels(&mut warnings, spec);
+    for (index, constraint) in spec.topology_spread_constraints.iter().flatten().enumerate() {
+        if let Some(text) = deprecated_label(&constraint.topology_key) {
+            let key = &constraint.topology_key;
+            warnings.push(format!("spec.topologySpreadConstraints[{index}].topologyKey: {key} is {text}"));
+        }
+        if constraint.label_selector.is_none() {
+            warnings.push(format!("spec.topologySpreadConstraints[{index}].labelSelector: {NULL_SELECTOR}"));
+        }
+    }
+    annotations(&mut warnings, pod);
+    volumes(&mut warnings, spec);
+    duplicates(&mut warnings, spec);
+    fractional(&mut warnings, "spec.overhead", &amounts(spec.overhead.as_ref()));
+    let all = containers(spec);
+    for (path, container) in &all {
+        self::container(&mut warnings, path, container);
+    }
+    ports(&mut warnings, &all);
+    if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+        let text = "must be >= 0; negative values are invalid and will be treated as 1";
+        warnings.push(format!("spec.terminationGracePeriodSeconds: {text}"));
+    }
+    affinity(&mut warnings, spec);
+    warnings
+}
+
+const NULL_SELECTOR: &str = "a null labelSelector results in matching no pod";
+
+/// Init containers first, as the real visitor goes; then their paths.
+fn containers(spec: &PodSpec) -> Vec<(String, &Container)> {
+    let init = spec.init_containers.iter().flatten().enumerate().map(|(i, c)| (format!("spec.initContainers[{i}]"), c));
+    let regular = spec.containers.iter().enumerate().map(|(i, c)| (format!("spec.containers[{i}]"), c));
+    init.chain(regular).collect()
+}
+
+fn deprecated_label(key: &str) -> Option<String> {
+    let instead = match key {
+        "beta.kubernetes.io/arch" => "kubernetes.io/arch",
+        "beta.kubernetes.io/os" => "kubernetes.io/os",
+        "failure-domain.beta.kubernetes.io/region" => "topology.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone" => "topology.kubernetes.io/zone",
+        "beta.kubernetes.io/instance-type" => "node.kubernetes.io/instance-type",
+        _ => return None,
+    };
+    let since = if key.starts_with("beta.kubernetes.io/arch") || key.ends_with("/os") { "v1.14" } else { "v1.17" };
+    Some(format!("deprecated since {since}; use {} instead", quoted(instead)))
+}
+
+fn node_labels(warnings: &mut Vec<String>, spec: &PodSpec) {
+    for (key, _) in spec.node_selector.iter().flatten() {
+        if let Some(text) = deprecated_label(key) {
+            warnings.push(format!("spec.nodeSelector[{key}]: {text}"));
+        }
+    }
+    let Some(node) = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref()) else { return };
+    let base = "spec.affinity.nodeAffinity";
+    let required = node.required_during_scheduling_ignored_during_execution.iter();
+    let required = required.flat_map(|selector| &selector.node_selector_terms).enumerate().map(|(index, term)| {
+        (format!("{base}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]"), term)
+    });
+    let preferred = node.preferred_during_scheduling_ignored_during_execution.iter().flatten().enumerate();
+    let preferred = preferred.map(|(index, term)| {
+        (format!("{base}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference"), &term.preference)
+    });
+    for (path, term) in required.chain(preferred) {
+        for (index, expression) in term.match_expressions.iter().flatten().enumerate() {
+            if let Some(text) = deprecated_label(&expression.key) {
+                warnings.push(format!("{path}.matchExpressions[{index}].key: {} is {text}", expression.key));
+            }
+        }
+    }
+}
+
+fn annotations(warnings: &mut Vec<String>, pod: &Pod) {
+    let texts = [
+        (
+            "scheduler.alpha.kubernetes.io/critical-pod",
+            "non-functional in v1.16+; use the \"priorityClassName\" field instead",
+        ),
+        ("security.alpha.kubernetes.io/sysctls", "non-functional in v1.11+; use the \"sysctls\" field instead"),
+        ("security.alpha.kubernetes.io/unsafe-sysctls", "non-functional in v1.11+; use the \"sysctls\" field instead"),
+    ];
+    let annotations = pod.metadata.annotations.as_ref();
+    for (key, text) in texts {
+        if annotations.is_some_and(|annotations| annotations.contains_key(key)) {
+            warnings.push(format!("metadata.annotations[{key}]: {text}"));
+        }
+    }
+}
+
+fn volumes(warnings: &mut Vec<String>, spec: &PodSpec) {
+    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
+        let old = [
+            (
+                "photonPersistentDisk",
+                volume.photon_persistent_disk.is_some(),
+                "deprecated in v1.11, non-functional in v1.16+",
+            ),
+            ("gitRepo", volume.git_repo.is_some(), "deprecated in v1.11, and disabled by default in v1.33+"),
+            ("scaleIO", volume.scale_io.is_some(), "deprecated in v1.16, non-functional in v1.22+"),
+            ("flocker", volume.flocker.is_some(), "deprecated in v1.22, non-functional in v1.25+"),
+            ("storageOS", volume.storageos.is_some(), "deprecated in v1.22, non-functional in v1.25+"),
+            ("quobyte", volume.quobyte.is_some(), "deprecated in v1.22, non-functional in v1.25+"),
+            ("glusterfs", volume.glusterfs.is_some(), "deprecated in v1.25, non-functional in v1.26+"),
+            ("cephfs", volume.cephfs.is_some(), "deprecated in v1.28, non-functional in v1.31+"),
+            ("rbd", volume.rbd.is_some(), "deprecated in v1.28, non-functional in v1.31+"),
+        ];
+        for (name, _, text) in old.into_iter().filter(|(_, used, _)| *used) {
+            warnings.push(format!("spec.volumes[{index}].{name}: {text}"));
+        }
+    }
+}
+
+fn duplicates(warnings: &mut Vec<String>, spec: &PodSpec) {
+    let mut seen = BTreeSet::new();
+    for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
+        if !seen.insert(&alias.ip) {
+            warnings.push(format!("spec.hostAliases[{index}].ip: duplicate ip {}", quoted(&alias.ip)));
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, secret) in spec.image_pull_secrets.iter().flatten().enumerate() {
+        if !seen.insert(&secret.name) {
+            let name = quoted(&secret.name);
+            warnings.push(format!("spec.imagePullSecrets[{index}].name: duplicate name {name}"));
+        }
+    }
+    for (index, secret) in spec.image_pull_secrets.iter().flatten().enumerate() {
+        if secret.name.is_empty() {
+            warnings.push(format!("spec.imagePullSecrets[{index}].name: invalid empty name \"\""));
+        }
+    }
+}
+
+fn fractional(warnings: &mut Vec<String>, path: &str, list: &super::resources::Amounts) {
+    for name in ["memory", "ephemeral-storage"] {
+        if let Some(quantity) = list.get(name).filter(|quantity| !quantity.is_integer()) {
+            let value = quoted(&quantity.to_string());
+            warnings.push(format!("{path}[{name}]: fractional byte value {value} is invalid, must be an integer"));
+        }
+    }
+}
+
+fn container(warnings: &mut Vec<String>, path: &str, container: &Container) {
+    let resources = container.resources.clone().unwrap_or_default();
+    let (limits, requests) = (amounts(resources.limits.as_ref()), amounts(resources.requests.as_ref()));
+    for name in ["memory", "ephemeral-storage"] {
+        for (field, list) in [("limits", &limits), ("requests", &requests)] {
+            let one = list.iter().filter(|(key, _)| *key == name).map(|(key, value)| (key.clone(), value.clone()));
+            fractional(warnings, &format!("{path}.resources.{field}"), &one.collect());
+        }
+    }
+    let mut seen = BTreeSet::new();
+    for (index, var) in container.env.iter().flatten().enumerate() {
+        if seen.insert(&var.name) {
+            continue;
+        }
+        // A later value may build on the earlier one.
+        let reference = format!("$({})", var.name);
+        let value = var.value.as_deref().unwrap_or_default();
+        if var.value_from.is_some() || value == reference || !value.contains(&reference) {
+            let name = quoted(&var.name);
+            warnings.push(format!(
+                "{path}.env[{index}]: hides previous definition of {name}, which may be dropped when using apply"
+            ));
+        }
+    }
+}
+
+fn ports(warnings: &mut Vec<String>, containers: &[(String, &Container)]) {
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let mut by_number: BTreeMap<(i32, String), Vec<(String, &ContainerPort)>> = BTreeMap::new();
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let all = || {
+        containers.iter().flat_map(|(path, container)| {
+            let ports = container.ports.iter().flatten().enumerate();
+            ports.map(move |(index, port)| (format!("{path}.ports[{index}]"), port))
+        })
+    };
+    for (path, port) in all() {
+        let (ip, host) = (text(&port.host_ip), port.host_port.unwrap_or_default());
+        if !ip.is_empty() && host == 0 {
+            let (name, protocol) = (text(&port.name), text(&port.protocol));
+            let number = port.container_port;
+            warnings.push(format!("{path}: hostIP set without hostPort: {{Name:{name} HostPort:0 ContainerPort:{number} Protocol:{protocol} HostIP:{ip}}}"));
+        }
+        let others = by_number.entry((port.container_port, text(&port.protocol))).or_default();
+        for (other_path, other) in others.iter() {
+            let (other_ip, other_host) = (text(&other.host_ip), other.host_port.unwrap_or_default());
+            let what = if ip == other_ip && host == other_host {
+                "duplicate"
+            } else if host == 0 || other_host == 0 {
+                "overlapping"
+            } else if host == other_host && (ip.is_empty() != other_ip.is_empty()) {
+                "dangerously ambiguous"
+            } else {
+                continue;
+            };
+            warnings.push(format!("{path}: {what} port definition with {other_path}"));
+        }
+        others.push((path, port));
+    }
+    for (path, port) in all() {
+        let name = text(&port.name);
+        if name.is_empty() {
+            continue;
+        }
+        match names.get(&name) {
+            Some(other) => warnings.push(format!("{path}: duplicate port name {} with {other}, services and probes that select ports by name will use {other}", quoted(&name))),
+            None => drop(names.insert(name, path)),
+        }
+    }
+}
+
+fn affinity(warnings: &mut Vec<String>, spec: &PodSpec) {
+    let Some(affinity) = &spec.affinity else { return };
+    let kinds = [
+        (
+            "podAffinity",
+            affinity.pod_affinity.as_ref().map(|a| {
+                (
+                    &a.required_during_scheduling_ignored_during_execution,
+                    &a.preferred_during_scheduling_ignored_during_execution,
+                )
+            }),
+        ),
+        (
+            "podAntiAffinity",
+            affinity.pod_anti_affinity.as_ref().map(|a| {
+                (
+                    &a.required_during_scheduling_ignored_during_execution,
+                    &a.preferred_during_scheduling_ignored_during_execution,
+                )
+            }),
+        ),
+    ];
+    for (name, terms) in kinds {
+        let Some((required, preferred)) = terms else { continue };
+        let base = format!("spec.affinity.{name}");
+        for (index, _) in required.iter().flatten().enumerate().filter(|(_, term)| term.label_selector.is_none()) {
+            let path = format!("{base}.requiredDuringSchedulingIgnoredDuringExecution[{index}]");
+            warnings.push(format!("{path}.labelSelector: {NULL_SELECTOR}"));
+        }
+        let preferred = preferred.iter().flatten().enumerate();
+        for (index, _) in preferred.filter(|(_, term)| term.pod_affinity_term.label_selector.is_none()) {
+            let path = format!("{base}.preferredDuringSchedulingIgnoredDuringExecution[{index}]");
+            warnings.push(format!("{path}.podAffinityTerm.labelSelector: {NULL_SELECTOR}"));
+        }
+    }
+}
