@@ -64,9 +64,9 @@ pub fn go_duration(d: Duration) -> String {
         text.trim_end_matches('0').to_string()
     };
     match nanos {
-        ..1_000 => format!("{nanos}ns"),
-        ..1_000_000 => format!("{}µs", fraction(nanos, 1_000)),
-        ..1_000_000_000 => format!("{}ms", fraction(nanos, 1_000_000)),
+        1..1_000 => format!("{nanos}ns"),
+        1_000..1_000_000 => format!("{}µs", fraction(nanos, 1_000)),
+        1_000_000..1_000_000_000 => format!("{}ms", fraction(nanos, 1_000_000)),
         _ => {
             let secs = nanos / 1_000_000_000;
             let (hours, minutes) = (secs / 3600, secs / 60 % 60);

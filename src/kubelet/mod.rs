@@ -32,6 +32,7 @@ mod volumes;
 mod worker;
 
 #[cfg(test)]
+#[cfg(test)]
 mod tests;
 
 use std::{
@@ -107,6 +108,13 @@ impl NodeConfig {
     }
 }
 
+/// Dead containers, and the number of the last sandbox.
+#[derive(Default)]
+struct LeftBehind {
+    containers: Vec<Rc<runtime::Container>>,
+    attempt: Option<u32>,
+}
+
 /// How long after the watch a worker begins (recorded: bound to first status 12 ms).
 const PICKUP: Duration = Duration::from_millis(6);
 
@@ -128,6 +136,8 @@ pub(crate) struct Inner {
     node: RefCell<Rc<Node>>,
     workers: RefCell<BTreeMap<String, Rc<Worker>>>,
     pull_backoff: RefCell<PullBackoff>,
+    /// What the disk still knows of the pods that ran when the power went, by UID.
+    left_behind: RefCell<BTreeMap<String, LeftBehind>>,
     tasks: RefCell<Vec<Task>>,
     /// When in each second containers are looked at, and when due syncs are.
     relist_phase: Duration,
@@ -163,6 +173,7 @@ impl Kubelet {
             node: RefCell::default(),
             workers: RefCell::default(),
             pull_backoff: RefCell::default(),
+            left_behind: RefCell::default(),
             tasks: RefCell::default(),
             relist_phase,
             tick_phase,
@@ -200,6 +211,8 @@ impl Kubelet {
         let workers = inner.workers.take();
         for worker in workers.values() {
             worker.abort();
+            let left = worker.leave_behind(inner);
+            inner.left_behind.borrow_mut().insert(worker.uid().to_string(), left);
         }
         inner.machine.power_off();
         drop(workers);
@@ -207,9 +220,13 @@ impl Kubelet {
         *inner.pull_backoff.borrow_mut() = PullBackoff::default();
     }
 
-    /// Boots the node again after [`Kubelet::stop`]: its containers are gone, its images are there.
+    /// Boots the node again after [`Kubelet::stop`]: its containers have ended, its images are there.
     pub fn restart(&self) {
         if !self.is_running() {
+            let now = self.0.sim.now();
+            for left in self.0.left_behind.borrow().values() {
+                left.containers.iter().for_each(|container| container.lost(now));
+            }
             self.boot();
         }
     }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, HTTPGetAction, Pod, Probe};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, HTTPGetAction, Pod, PodStatus, Probe};
 
 use super::{
     Inner,
@@ -225,7 +225,7 @@ impl Prober {
                 next = next + period;
             }
             let Some(worker) = self.worker.upgrade() else { return };
-            if !self.probe_once(&worker).await {
+            if !Box::pin(self.probe_once(&worker)).await {
                 return;
             }
             // A slow probe misses ticks; it doesn't catch up on them.
@@ -250,16 +250,18 @@ impl Prober {
 
     /// `doProbe`: false if there is nothing to probe any more.
     async fn probe_once(&self, worker: &Rc<Worker>) -> bool {
-        let status = worker.status();
+        let pod = worker.told();
+        let none = PodStatus::default();
+        let status = pod.status.as_ref().unwrap_or(&none);
         if is_terminal(status.phase.as_deref()) {
             return false;
         }
         let name = &self.container.name;
         let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
         let Some(told) = all.find(|s| s.name == *name) else { return true };
-        let Some(id) = told.container_id.as_ref().filter(|id| !id.is_empty()) else { return true };
+        let Some(id) = told.container_id.clone().filter(|id| !id.is_empty()) else { return true };
         let state = &self.state;
-        if *state.id.borrow() != *id {
+        if *state.id.borrow() != id {
             state.id.replace(id.clone());
             let initial = match self.kind {
                 Kind::Startup => None,
@@ -296,7 +298,7 @@ impl Prober {
         let container = worker.containers.borrow().iter().find(|c| id.ends_with(&c.id)).cloned();
         let Some(container) = container else { return true };
         let Some(success) = self.probe(worker, &pod, &container).await else { return true };
-        if *state.id.borrow() != *id {
+        if *state.id.borrow() != id {
             return true;
         }
         if state.last.get() == Some(success) {
@@ -309,6 +311,9 @@ impl Prober {
             if success { number(self.probe.success_threshold, 1) } else { number(self.probe.failure_threshold, 3) };
         if state.run.get() < needed {
             return true;
+        }
+        if self.kind == Kind::Readiness && state.result.get() != Some(success) {
+            worker.tell_readiness(&self.kubelet, name, &id, success).await;
         }
         self.set(worker, Some(success));
         if self.kind == Kind::Startup || self.kind == Kind::Liveness && !success {

@@ -11,7 +11,7 @@ use super::{Kubelet, NodeConfig};
 use crate::{
     api::{
         ApiClient, Kind, Resource,
-        client::{Body, DeleteOptions, ListOptions, LogOptions, WatchEvent, WriteOptions},
+        client::{Body, DeleteOptions, ExecOptions, ListOptions, LogOptions, WatchEvent, WriteOptions},
     },
     apiserver::{ApiServer, table},
     controllers,
@@ -145,7 +145,7 @@ pub struct Rows(Rc<RefCell<Vec<(f64, String, String)>>>);
 
 impl Rows {
     /// Each new row of a pod: `time READY STATUS RESTARTS`, without the age of the last restart.
-    fn of(&self, pod: &str) -> Vec<(f64, String)> {
+    pub fn of(&self, pod: &str) -> Vec<(f64, String)> {
         let mut seen: Vec<(f64, String)> = Vec::new();
         for (at, name, row) in self.0.borrow().iter().filter(|(_, name, _)| name == pod) {
             let _ = name;
@@ -165,6 +165,7 @@ fn show(rows: &[(f64, String)]) -> String {
 /// What happens in a story besides the passing of time.
 enum Act {
     Delete(&'static str),
+    Apply(&'static str),
 }
 
 /// Runs a story and compares its rows. A line of `expected` is `TIME ROW`: the time within 1.5 s, or a
@@ -178,6 +179,7 @@ fn story(pod: &str, manifest: &str, acts: &[(f64, Act)], seconds: f64, expected:
         cluster.sim.run_until(began + Duration::from_secs_f64(*at), u64::MAX);
         match act {
             Act::Delete(name) => cluster.delete(name),
+            Act::Apply(manifest) => cluster.apply(manifest),
         }
     }
     cluster.sim.run_until(began + Duration::from_secs_f64(seconds), u64::MAX);
@@ -268,4 +270,299 @@ fn a_trap_ends_the_container_within_its_grace() {
          10.5 0/1 Completed 0
          11.0 gone",
     );
+}
+
+#[test]
+fn init_containers_run_one_by_one() {
+    let spec = "{initContainers: [{name: one, image: busybox, command: [sh, -c, 'sleep 3']}, {name: two, image: busybox, \
+                command: [sh, -c, 'sleep 2']}], containers: [{name: app, image: nginx}]}";
+    story(
+        "init",
+        &one("init", spec),
+        &[(75.0, Act::Delete("init"))],
+        80.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 Init:0/2 0
+         5.2 0/1 Init:1/2 0
+         9.2 0/1 PodInitializing 0
+         10.4 1/1 Running 0
+         75.1 1/1 Terminating 0
+         75.1 0/1 Completed 0
+         75.6 gone",
+    );
+}
+
+#[test]
+fn a_failing_liveness_probe_restarts() {
+    let spec = "{containers: [{name: c, image: 'nginx:1.27', livenessProbe: {httpGet: {path: /healthz, port: 80}}}]}";
+    let cluster = story(
+        "liveness-default",
+        &one("liveness-default", spec),
+        &[],
+        70.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 ContainerCreating 0
+         1.5 1/1 Running 0
+         30.3 1/1 Running 1
+         60.3 1/1 Running 2",
+    );
+    let events = events(&cluster, "liveness-default");
+    for line in [
+        "Warning Unhealthy Liveness probe failed: HTTP probe failed with statuscode: 404 x6",
+        "Normal Killing Container c failed liveness probe, will be restarted x2",
+        "Normal Started Container started x3",
+    ] {
+        assert!(events.contains(line), "{line} in\n{events}");
+    }
+}
+
+#[test]
+fn an_image_that_does_not_exist() {
+    let spec = "{containers: [{name: c, image: 'nginx:doesnotexist'}]}";
+    let cluster = story(
+        "imagepull-long",
+        &one("imagepull-long", spec),
+        &[(60.0, Act::Delete("imagepull-long"))],
+        65.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 ContainerCreating 0
+         1.5 0/1 ErrImagePull 0
+         11..17 0/1 ImagePullBackOff 0
+         22..33 0/1 ErrImagePull 0
+         ?33..50 0/1 ImagePullBackOff 0
+         ?43..60 0/1 ErrImagePull 0
+         ?50..60 0/1 ImagePullBackOff 0
+         60.0 0/1 Terminating 0
+         60.5 0/1 ContainerStatusUnknown 0
+         60.5 gone",
+    );
+    let reference = "docker.io/library/nginx:doesnotexist";
+    let events = events(&cluster, "imagepull-long");
+    for line in [
+        "Normal Pulling Pulling image \"nginx:doesnotexist\"".to_string(),
+        format!(
+            "Warning Failed Failed to pull image \"nginx:doesnotexist\": rpc error: code = NotFound desc = failed to pull \
+             and unpack image \"{reference}\": failed to resolve reference \"{reference}\": {reference}: not found"
+        ),
+        "Warning Failed Error: ErrImagePull".into(),
+        "Normal BackOff Back-off pulling image \"nginx:doesnotexist\"".into(),
+        "Warning Failed Error: ImagePullBackOff".into(),
+    ] {
+        assert!(events.contains(&line), "{line} in\n{events}");
+    }
+}
+
+#[test]
+fn a_container_that_completes_under_always() {
+    let spec = "{containers: [{name: c, image: 'busybox:1.36', command: [sh, -c, 'sleep 3']}]}";
+    story(
+        "complete-always",
+        &one("complete-always", spec),
+        &[],
+        55.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 ContainerCreating 0
+         1.5 1/1 Running 0
+         5.2 0/1 Completed 0
+         5.2 1/1 Running 1
+         9.0 0/1 Completed 1
+         17..26 0/1 CrashLoopBackOff 1
+         17..26 1/1 Running 2
+         20..30 0/1 Completed 2
+         39..61 0/1 CrashLoopBackOff 2
+         39..61 1/1 Running 3
+         ?42..65 0/1 Completed 3",
+    );
+}
+
+#[test]
+fn a_secret_that_comes_late() {
+    let spec = "{containers: [{name: c, image: 'busybox:1.36', command: [sleep, '600'], volumeMounts: [{name: s, mountPath: \
+                /s}]}], volumes: [{name: s, secret: {secretName: late}}]}";
+    let secret = "{apiVersion: v1, kind: Secret, metadata: {name: late}, data: {pw: czM=}}";
+    let cluster = story(
+        "late",
+        &one("late", spec),
+        &[(5.0, Act::Apply(secret))],
+        20.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 ContainerCreating 0
+         9.1 1/1 Running 0",
+    );
+    let expected = "Warning FailedMount MountVolume.SetUp failed for volume \"s\" : secret \"late\" not found x4\n";
+    assert!(events(&cluster, "late").starts_with(expected), "{}", events(&cluster, "late"));
+}
+
+#[test]
+fn a_deadline_ends_the_pod() {
+    let spec = "{activeDeadlineSeconds: 10, containers: [{name: c, image: 'nginx:1.27'}]}";
+    let cluster = story(
+        "deadline",
+        &one("deadline", spec),
+        &[],
+        30.0,
+        "0.0 0/1 Pending 0
+         0.0 0/1 ContainerCreating 0
+         1.5 1/1 Running 0
+         ?10.0 0/1 Running 0
+         10.5 0/1 Completed 0",
+    );
+    let status = cluster.pod("deadline").status.clone().expect("a status");
+    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("DeadlineExceeded")));
+}
+
+#[test]
+fn a_node_that_loses_its_power() {
+    let cluster = Cluster::new(1);
+    let spec = "{containers: [{name: c, image: 'busybox:1.36', command: [sleep, '100000']}]}";
+    cluster.apply(&one("web", spec));
+    cluster.pass(5.0);
+    let first = cluster.pod("web").status.clone().expect("a status");
+    cluster.kubelets[0].stop();
+    cluster.server.disconnect_kubelet("node-1");
+    assert!(cluster.kubelets[0].machine().processes().is_empty());
+    cluster.pass(60.0);
+    let node = cluster.server.peek(Kind::Node, "", "node-1").expect("the node");
+    assert!(
+        table::row(&node, cluster.sim.wall())[1].starts_with("NotReady"),
+        "{:?}",
+        table::row(&node, cluster.sim.wall())
+    );
+    cluster.kubelets[0].restart();
+    cluster.server.connect_kubelet("node-1", &cluster.kubelets[0].endpoint());
+    cluster.pass(10.0);
+    let second = cluster.pod("web").status.clone().expect("a status");
+    assert_ne!(first.pod_ip, None);
+    let statuses = second.container_statuses.expect("containers");
+    let ended = statuses[0].last_state.clone().and_then(|s| s.terminated).expect("a last state");
+    assert_eq!((statuses[0].restart_count, statuses[0].ready), (1, true));
+    assert_eq!((ended.exit_code, ended.reason.as_deref()), (255, Some("Unknown")));
+    let changed = "Normal SandboxChanged Pod sandbox changed, it will be killed and re-created. x1";
+    assert!(events(&cluster, "web").contains(changed), "{}", events(&cluster, "web"));
+}
+
+/// Runs a command in a pod: output and exit code.
+fn exec(cluster: &Cluster, pod: &str, container: &str, command: &[&str]) -> (String, Result<i32, String>) {
+    let options = ExecOptions {
+        container: Some(container.into()),
+        command: command.iter().map(|word| (*word).to_string()).collect(),
+        ..ExecOptions::default()
+    };
+    let (client, pod) = (cluster.client.clone(), pod.to_string());
+    cluster.wait(async move {
+        let mut session = match client.exec("default", &pod, options).await {
+            Ok(session) => session,
+            Err(error) => return (String::new(), Err(error.message)),
+        };
+        let exit = session.exit.await.expect("an end");
+        let mut text = Vec::new();
+        while let Some(data) = session.stdout.try_recv().or_else(|| session.stderr.try_recv()) {
+            text.extend(data);
+        }
+        (String::from_utf8_lossy(&text).into_owned(), exit.map_err(|error| error.message))
+    })
+}
+
+#[test]
+fn inside_a_container() {
+    let cluster = Cluster::new(1);
+    cluster.apply("{apiVersion: v1, kind: ConfigMap, metadata: {name: cm}, data: {colour: blue, file.txt: hello}}");
+    cluster.apply(
+        "{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {hostAliases: [{ip: 10.1.2.3, \
+         hostnames: [db, db2]}], containers: [{name: app, image: 'busybox:1.36', command: [sh, -c, 'echo $GREETING; echo \
+         oops >&2; sleep 1000'], workingDir: /srv/app, env: [{name: NAME, valueFrom: {fieldRef: {fieldPath: \
+         metadata.name}}}, {name: GREETING, value: 'hi $(NAME) $(UNKNOWN)'}, {name: CPU, valueFrom: {resourceFieldRef: \
+         {resource: limits.cpu}}}, {name: COLOUR, valueFrom: {configMapKeyRef: {name: cm, key: colour}}}], volumeMounts: \
+         [{name: cfg, mountPath: /cfg}, {name: tmp, mountPath: /shared}]}, {name: side, image: 'busybox:1.36', command: \
+         [sleep, '1000'], securityContext: {runAsUser: 1000}, volumeMounts: [{name: tmp, mountPath: /data}]}], volumes: \
+         [{name: cfg, configMap: {name: cm}}, {name: tmp, emptyDir: {}}]}}",
+    );
+    cluster.pass(5.0);
+    let ip = cluster.pod("web").status.as_ref().and_then(|s| s.pod_ip.clone()).expect("an IP");
+    let exec = |container: &str, command: &[&str]| exec(&cluster, "web", container, command);
+    let sh = |script: &str| {
+        let (text, code) = exec("app", &["sh", "-c", script]);
+        assert_eq!(code, Ok(0), "{script}: {text}");
+        text
+    };
+    let options = LogOptions { container: Some("app".into()), ..LogOptions::default() };
+    assert_eq!(cluster.logs("web", options), "hi web $(UNKNOWN)\noops\n");
+    assert_eq!(
+        sh("pwd; hostname; echo $NAME $CPU $COLOUR $KUBERNETES_SERVICE_HOST $HOME"),
+        "/srv/app\nweb\nweb 4 blue 10.96.0.1 /root\n"
+    );
+    assert_eq!(
+        sh("cat /cfg/file.txt; echo; ls /cfg; readlink /cfg/colour"),
+        "hello\ncolour\nfile.txt\n..data/colour\n"
+    );
+    assert_eq!(sh("echo shared > /shared/x"), "");
+    assert_eq!(exec("side", &["sh", "-c", "cat /data/x; id -u"]), ("shared\n1000\n".into(), Ok(0)));
+    assert_eq!(
+        sh("tail -n 5 /etc/hosts"),
+        format!("fe00::2\tip6-allrouters\n{ip}\tweb\n\n# Entries added by HostAliases.\n10.1.2.3\tdb\tdb2\n")
+    );
+    assert_eq!(sh("cat /var/run/secrets/kubernetes.io/serviceaccount/namespace"), "default");
+    assert_eq!(exec("app", &["sh", "-c", "exit 3"]).1, Ok(3));
+    let missing = exec("app", &["nope"]).1.expect_err("no such program");
+    assert!(missing.contains("exec: \"nope\": executable file not found in $PATH"), "{missing}");
+
+    let uid = cluster.pod("web").uid().to_string();
+    let view = cluster.kubelets[0].inspect(&uid).expect("a sandbox");
+    assert_eq!((view.hostname.as_str(), view.interfaces.last().map(|i| i.name.as_str())), ("web", Some("eth0")));
+    let containers: Vec<_> = view
+        .containers
+        .iter()
+        .map(|c| (c.name.as_str(), c.processes.iter().map(|p| p.pid).collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(containers, [("app", vec![1]), ("side", vec![1])]);
+    assert_eq!(view.containers[0].log, ["hi web $(UNKNOWN)", "oops"]);
+}
+
+#[test]
+fn starts_that_fail() {
+    // (name, container, waiting reason, what the event says)
+    let table = [
+        (
+            "missing",
+            "image: 'busybox:1.36', command: [nope]",
+            "RunContainerError",
+            "Error: failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create \
+             failed: unable to start container process: error during container init: exec: \"nope\": executable file not \
+             found in $PATH",
+        ),
+        (
+            "name",
+            "image: 'Busy Box'",
+            "InvalidImageName",
+            "Failed to apply default image tag \"Busy Box\": couldn't parse image name \"Busy Box\": invalid reference format",
+        ),
+        (
+            "never",
+            "image: 'busybox:1.36', imagePullPolicy: Never",
+            "ErrImageNeverPull",
+            "Container image \"busybox:1.36\" is not present with pull policy of Never",
+        ),
+        (
+            "config",
+            "image: 'busybox:1.36', envFrom: [{configMapRef: {name: nope}}]",
+            "CreateContainerConfigError",
+            "Error: configmap \"nope\" not found",
+        ),
+        (
+            "root",
+            "image: 'busybox:1.36', securityContext: {runAsNonRoot: true}",
+            "CreateContainerConfigError",
+            "Error: container has runAsNonRoot and image will run as root (pod: \"root_default(UID)\", container: c)",
+        ),
+    ];
+    for (name, container, reason, text) in table {
+        let cluster = Cluster::new(1);
+        cluster.apply(&one(name, &format!("{{containers: [{{name: c, {container}}}]}}")));
+        cluster.pass(4.0);
+        let status = cluster.pod(name).status.clone().expect("a status");
+        let statuses = status.container_statuses.expect("containers");
+        let waiting = statuses[0].state.clone().and_then(|s| s.waiting).and_then(|w| w.reason);
+        assert_eq!(waiting.as_deref(), Some(reason), "{name}");
+        assert!(events(&cluster, name).contains(text), "{text} in\n{}", events(&cluster, name));
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodStatus, Volume};
 
 use super::{
-    Inner, PICKUP,
+    Inner, LeftBehind, PICKUP,
     actions::{self, Actions},
     admission,
     backoff::Backoff,
@@ -49,6 +49,8 @@ const MOUNT_LOOK: Duration = Duration::from_millis(300);
 const MOUNT_RETRY: Duration = Duration::from_millis(500);
 const MOUNT_RETRY_MAX: Duration = Duration::from_secs(122);
 const MOUNT_TIMEOUT: Duration = Duration::from_secs(123);
+/// What the kubelet writes into volumes is brought up to date by the periodic sync.
+const VOLUME_REFRESH: Duration = Duration::from_secs(50);
 
 const DEADLINE: (&str, &str) = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
 
@@ -78,6 +80,8 @@ pub(crate) struct Worker {
     /// Newest first; two a name at most.
     pub(super) containers: RefCell<Vec<Rc<Container>>>,
     pub(super) volumes: Volumes,
+    /// When the volumes' contents were last brought up to date.
+    refreshed: Cell<SimTime>,
     /// hosts, hostname, resolv.conf, termination logs.
     pub(super) files: RefCell<Option<Filesystem>>,
     pub(super) shm: RefCell<Option<Filesystem>>,
@@ -109,6 +113,7 @@ enum Outcome {
 
 impl Worker {
     pub(super) fn new(kubelet: &Rc<Inner>, pod: Rc<Pod>) -> Rc<Worker> {
+        let left = kubelet.left_behind.borrow_mut().remove(pod.uid()).unwrap_or_default();
         Rc::new(Worker {
             kubelet: Rc::downgrade(kubelet),
             uid: pod.uid().to_string(),
@@ -117,9 +122,10 @@ impl Worker {
             life: Cell::new(Life::Syncing),
             gone: Cell::default(),
             sandbox: RefCell::default(),
-            last_attempt: Cell::default(),
-            containers: RefCell::default(),
+            last_attempt: Cell::new(left.attempt),
+            containers: RefCell::new(left.containers),
             volumes: Volumes::default(),
+            refreshed: Cell::default(),
             files: RefCell::default(),
             shm: RefCell::default(),
             reasons: RefCell::default(),
@@ -161,9 +167,23 @@ impl Worker {
         self.probes.stop_all();
     }
 
+    /// What outlives a power cut; gives the pod's address back.
+    pub(super) fn leave_behind(&self, kubelet: &Inner) -> LeftBehind {
+        let containers = self.containers.take();
+        containers.iter().for_each(|container| container.lost(kubelet.sim.now()));
+        let sandbox = self.sandbox.take();
+        if let Some(sandbox) = sandbox {
+            sandbox.up.set(false);
+            if let (Some(ipam), Some(address)) = (&kubelet.ipam, sandbox.address) {
+                ipam.free(address);
+            }
+        }
+        LeftBehind { containers, attempt: self.last_attempt.get() }
+    }
+
     /// Whether it counts against the node's resources.
     pub(super) fn holds_resources(&self) -> bool {
-        self.life.get() != Life::Terminated && !is_terminal(self.status().phase.as_deref())
+        self.life.get() != Life::Terminated && !is_terminal(self.phase().as_deref())
     }
 
     /// The pod has changed at the server.
@@ -218,13 +238,13 @@ impl Worker {
         } else {
             sim.sleep(PICKUP).await;
             if !self.must_end() {
-                self.admit(&kubelet).await;
+                Box::pin(self.admit(&kubelet)).await;
             }
             self.live(&kubelet).await;
         }
         // What has ended stays for its logs until its object goes.
         if self.pod().metadata.deletion_timestamp.is_some() && !self.gone.get() {
-            self.delete(&kubelet).await;
+            Box::pin(self.delete(&kubelet)).await;
         }
         while !self.gone.get() {
             let woken = self.wake.notified();
@@ -233,7 +253,7 @@ impl Worker {
             }
             woken.await;
             if self.pod().metadata.deletion_timestamp.is_some() && !self.gone.get() {
-                self.delete(&kubelet).await;
+                Box::pin(self.delete(&kubelet)).await;
             }
         }
         kubelet.forget(&self.uid);
@@ -245,7 +265,8 @@ impl Worker {
         while self.life.get() == Life::Syncing && !self.must_end() {
             self.poked.set(false);
             self.touched.set(false);
-            match self.sync(kubelet).await {
+            // Boxed, so that an idle worker's task is small.
+            match Box::pin(self.sync(kubelet)).await {
                 Outcome::Ended => break,
                 Outcome::Again(delay) => {
                     let due = kubelet.tick_from(sim.now() + delay);
@@ -275,14 +296,15 @@ impl Worker {
             sim.sleep_until(kubelet.next_relist()).await;
         }
         self.life.set(Life::Terminating);
-        self.terminate(kubelet).await;
+        Box::pin(self.terminate(kubelet)).await;
         sim.sleep_until(kubelet.next_relist()).await;
-        self.finish_up(kubelet).await;
+        Box::pin(self.finish_up(kubelet)).await;
     }
 
     /// A container ended while the sync was busy elsewhere, and its status doesn't say so yet.
     fn missed_an_end(&self) -> bool {
-        let status = self.status();
+        let told = self.told();
+        let Some(status) = &told.status else { return false };
         let statuses =
             status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
         let containers = self.containers.borrow();
@@ -324,11 +346,18 @@ impl Worker {
         Runtime { sandbox, containers: containers.iter().map(|c| c.record(&kubelet.sim)).collect() }
     }
 
-    /// The status as last written, or as the server has it.
-    pub(super) fn status(&self) -> PodStatus {
+    /// The pod with its status as last written, or as the server has it.
+    pub(super) fn told(&self) -> Rc<Pod> {
         let written = self.written.borrow().clone();
-        let pod = written.unwrap_or_else(|| self.pod());
-        pod.status.clone().unwrap_or_default()
+        written.unwrap_or_else(|| self.pod())
+    }
+
+    pub(super) fn status(&self) -> PodStatus {
+        self.told().status.clone().unwrap_or_default()
+    }
+
+    fn phase(&self) -> Option<String> {
+        self.told().status.as_ref().and_then(|status| status.phase.clone())
     }
 
     /// When activeDeadlineSeconds will be over.
@@ -336,7 +365,7 @@ impl Worker {
         let pod = self.pod();
         let seconds = u64::try_from(pod.spec.as_ref()?.active_deadline_seconds?).ok()?;
         let kubelet = self.kubelet.upgrade()?;
-        let began = self.status().start_time?.0;
+        let began = self.told().status.as_ref()?.start_time.as_ref()?.0;
         let elapsed = kubelet.sim.wall().duration_since(began);
         let left = Duration::from_secs(seconds).saturating_sub(Duration::try_from(elapsed).unwrap_or_default());
         Some(kubelet.sim.now() + left)
@@ -347,7 +376,8 @@ impl Worker {
     }
 
     fn generate(&self, kubelet: &Inner, pod: &Pod, runtime: &Runtime, pod_ends: bool) -> PodStatus {
-        let old = self.status();
+        let told = self.told();
+        let none = PodStatus::default();
         let evicted = self.past_deadline(kubelet);
         if evicted {
             kubelet.event(pod, None, EventType::Normal, DEADLINE.0, DEADLINE.1);
@@ -356,7 +386,7 @@ impl Worker {
             pod,
             &Input {
                 runtime,
-                old: &old,
+                old: told.status.as_ref().unwrap_or(&none),
                 reasons: &self.reasons.borrow(),
                 probes: &self.probes,
                 host_ips: &kubelet.host_ips(),
@@ -377,9 +407,11 @@ impl Worker {
     /// Writes a status if it differs from the last one. `may_run`: containers could still run.
     pub(super) async fn write(&self, kubelet: &Inner, mut status: PodStatus, may_run: bool) {
         let pod = self.pod();
-        let old = self.status();
-        finish(&mut status, &old, pod.metadata.generation, may_run, kubelet.sim.wall());
-        if status == old {
+        let told = self.told();
+        let none = PodStatus::default();
+        let old = told.status.as_ref().unwrap_or(&none);
+        finish(&mut status, old, pod.metadata.generation, may_run, kubelet.sim.wall());
+        if status == *old {
             return;
         }
         for _ in 0..5 {
@@ -391,7 +423,7 @@ impl Worker {
             if let Some(server) = &current.status {
                 keep_foreign(&mut status, server);
             }
-            let next = Pod { status: Some(status), ..Pod::clone(&current) };
+            let next = Pod { metadata: current.metadata.clone(), spec: current.spec.clone(), status: Some(status) };
             match client::update_status(&*kubelet.client, next).await {
                 Ok(written) => {
                     *self.written.borrow_mut() = Some(written);
@@ -402,6 +434,38 @@ impl Worker {
                 Err(_) => return,
             }
         }
+    }
+
+    /// A readiness probe's result, told at once even if a sync is busy (`SetContainerReadiness`).
+    pub(super) async fn tell_readiness(&self, kubelet: &Inner, container: &str, id: &str, ready: bool) {
+        let pod = self.pod();
+        let Some(spec) = &pod.spec else { return };
+        let mut status = self.status();
+        let mut found = false;
+        let statuses = status.container_statuses.iter_mut().flatten();
+        for told in statuses.chain(status.init_container_statuses.iter_mut().flatten()) {
+            if told.name == container && told.container_id.as_deref() == Some(id) && told.ready != ready {
+                told.ready = ready && told.started == Some(true);
+                found = told.ready == ready;
+            }
+        }
+        if !found {
+            return;
+        }
+        let all: Vec<_> = (status.init_container_statuses.iter().flatten())
+            .chain(status.container_statuses.iter().flatten())
+            .cloned()
+            .collect();
+        let phase = status.phase.clone().unwrap_or_default();
+        let list = status.conditions.get_or_insert_default();
+        let containers_ready = super::status::conditions::containers_ready(spec, Some(&all), &phase);
+        let ready = super::status::conditions::ready(spec, list, &containers_ready);
+        for new in [ready, containers_ready] {
+            if let Some(old) = list.iter_mut().find(|c| c.type_ == new.type_) {
+                *old = new;
+            }
+        }
+        self.write(kubelet, status, true).await;
     }
 
     async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
@@ -591,6 +655,10 @@ impl Worker {
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
         let missing = || volumes.iter().filter(|v| !self.volumes.is_ready(&v.name));
         if missing().next().is_none() {
+            if kubelet.sim.now().since(self.refreshed.get()) < VOLUME_REFRESH {
+                return true;
+            }
+            self.refreshed.set(kubelet.sim.now());
             for volume in volumes {
                 // What was mounted stays as it is if its source has gone.
                 let _stale = self.set_up(kubelet, pod, volume).await;
@@ -613,6 +681,7 @@ impl Worker {
             }
             let waited = sim.now().since(began);
             if missing().next().is_none() {
+                self.refreshed.set(sim.now());
                 let looks = waited.as_nanos() / MOUNT_LOOK.as_nanos() + 1;
                 let seen = began + MOUNT_LOOK * u32::try_from(looks).unwrap_or(u32::MAX);
                 return self.wait_unless_ending(kubelet, seen).await;

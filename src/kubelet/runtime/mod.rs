@@ -342,7 +342,32 @@ impl Container {
         }
     }
 
+    /// The node has lost its power: nobody saw how the container ended. containerd finds that out
+    /// when it is up again, at `found`.
+    pub fn lost(&self, found: SimTime) {
+        let started = self.started_at();
+        let unknown = End { started, finished: found, code: 255, reason: "Unknown", message: String::new() };
+        let found_running = self.is_running();
+        let mut state = self.state.borrow_mut();
+        match &mut *state {
+            State::Exited(end) if end.reason == "Unknown" => end.finished = found,
+            State::Exited(_) => {}
+            State::Created(_) | State::Running { .. } => {
+                let old = std::mem::replace(&mut *state, State::Exited(unknown));
+                drop(state);
+                drop(old);
+            }
+        }
+        if found_running {
+            self.stdin.take();
+            self.log.close();
+        }
+    }
+
     fn end(&self, machine: &Machine, proc: &Proc, status: ExitStatus) {
+        if !self.is_running() {
+            return;
+        }
         machine.kill_cgroup(&self.id);
         let code = status.code();
         self.log.close();

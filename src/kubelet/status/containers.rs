@@ -221,7 +221,8 @@ mod tests {
         let crash = ("CrashLoopBackOff", "back-off 10s");
         let (up, down) = (record(Running, 0, 1), record(Exited, 1, 0));
         // (records, old state, reason for not starting, being deleted, status)
-        let table: Vec<(Vec<Record>, Option<&str>, Option<(&str, &str)>, bool, &str)> = vec![
+        type Row = (Vec<Record>, Option<&'static str>, Option<(&'static str, &'static str)>, bool, &'static str);
+        let table: Vec<Row> = vec![
             (vec![], None, None, false, "waiting ContainerCreating | none | 0"),
             (vec![up.clone()], None, None, false, "running | none | 1"),
             (vec![up, down.clone()], None, None, false, "running | terminated Error 1 | 1"),
@@ -249,7 +250,7 @@ mod tests {
             let container = Container { name: "c".into(), ..Container::default() };
             let pod = Pod {
                 metadata: ObjectMeta {
-                    deletion_timestamp: deleted.then(|| Time(Timestamp::UNIX_EPOCH)),
+                    deletion_timestamp: deleted.then_some(Time(Timestamp::UNIX_EPOCH)),
                     ..ObjectMeta::default()
                 },
                 spec: Some(PodSpec { containers: vec![container.clone()], ..PodSpec::default() }),

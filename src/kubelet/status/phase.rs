@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn phases() {
         // (policy, init, containers, the pod ends, phase)
-        let table: &[(&str, &[&str], &[&str], bool, &str)] = &[
+        type Row = (&'static str, &'static [&'static str], &'static [&'static str], bool, &'static str);
+        let table: &[Row] = &[
             ("Always", &[], &["run", "run"], false, "Running"),
             ("Always", &[], &["run", "exit 1"], false, "Running"),
             ("Always", &[], &["exit 0", "exit 0"], false, "Running"),

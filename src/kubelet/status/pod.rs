@@ -1,6 +1,8 @@
 //! The whole status of a pod. Sources: kubernetes `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`),
 //! `pkg/kubelet/status/status_manager.go` (`TerminatePod`, `mergePodStatus`).
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
 
@@ -43,20 +45,19 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let none = PodStatus::default();
     let api = pod.status.as_ref().unwrap_or(&none);
     let (runtime, old) = (input.runtime, input.old);
-    let list = |list: &'_ Option<Vec<ContainerStatus>>| list.clone().unwrap_or_default();
     let make = |containers, old: &[ContainerStatus], init| {
         statuses(pod, runtime, old, containers, init, input.reasons, input.now)
     };
-    let mut regular = make(&spec.containers, &list(&old.container_statuses), false);
-    let mut init = make(init_containers(spec), &list(&old.init_container_statuses), true);
+    let mut regular = make(&spec.containers, old.container_statuses.as_deref().unwrap_or_default(), false);
+    let mut init = make(init_containers(spec), old.init_container_statuses.as_deref().unwrap_or_default(), true);
 
-    let all: Vec<ContainerStatus> = regular.iter().chain(&init).cloned().collect();
+    let all = together(&init, &regular);
     let begun = spec.containers.iter().any(|c| runtime.find(&c.name).is_some());
     let mut word = phase(pod, &all, input.pod_ends, begun).to_string();
-    if !is_terminal(Some(&word)) {
-        if let Some(end) = [&old.phase, &api.phase].into_iter().flatten().find(|p| is_terminal(Some(p))) {
-            word.clone_from(end);
-        }
+    if !is_terminal(Some(&word))
+        && let Some(end) = [&old.phase, &api.phase].into_iter().flatten().find(|p| is_terminal(Some(p)))
+    {
+        word.clone_from(end);
     }
     let (mut reason, mut message) = (None, None);
     if old.phase.as_deref() == Some(&word) {
@@ -84,7 +85,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     }
 
     let host_network = spec.host_network == Some(true);
-    let all: Vec<ContainerStatus> = init.iter().chain(&regular).cloned().collect();
+    let all = together(&init, &regular);
     let mut list: Vec<_> =
         api.conditions.iter().flatten().filter(|c| !OWNED.contains(&c.type_.as_str())).cloned().collect();
     let was = old.conditions.iter().flatten().any(|c| c.type_ == "Initialized" && c.status == "True");
@@ -126,6 +127,11 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
         nominated_node_name: api.nominated_node_name.clone(),
         ..PodStatus::default()
     }
+}
+
+/// Init and regular statuses in one list.
+fn together<'a>(init: &[ContainerStatus], regular: &'a [ContainerStatus]) -> Cow<'a, [ContainerStatus]> {
+    if init.is_empty() { regular.into() } else { init.iter().chain(regular).cloned().collect() }
 }
 
 fn probe(status: &mut ContainerStatus, probes: &dyn ProbeResults) {
