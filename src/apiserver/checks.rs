@@ -7,18 +7,23 @@ use crate::api::{
     Error, Kind, Object, Result,
     client::{Patch, Subresource},
     error::Cause,
+    patch, validate,
 };
 
-pub(super) fn create(_object: &Object) -> Result<()> {
-    Ok(())
+pub(super) fn create(object: &Object) -> Result<()> {
+    refuse(object, validate::create(object))
 }
 
-pub(super) fn update(_new: &Object, _old: &Object, _subresource: Subresource) -> Result<()> {
-    Ok(())
+pub(super) fn update(new: &Object, old: &Object, subresource: Subresource) -> Result<()> {
+    refuse(new, validate::update(new, old, subresource))
 }
 
-pub(super) fn warnings(_pod: &Pod) -> Vec<String> {
-    Vec::new()
+fn refuse(object: &Object, causes: Vec<Cause>) -> Result<()> {
+    if causes.is_empty() { Ok(()) } else { Err(Error::invalid(object.kind(), object.name(), causes)) }
+}
+
+pub(super) fn warnings(pod: &Pod) -> Vec<String> {
+    crate::api::warnings::pod(pod)
 }
 
 /// A refusal for an object without a name.
@@ -31,12 +36,16 @@ pub(super) fn name_required(object: &Object) -> Error {
     Error::invalid(object.kind(), object.name(), vec![cause])
 }
 
-pub(super) fn patched(_kind: Kind, mut value: Value, patch: &Patch) -> Result<Value> {
+pub(super) fn patched(kind: Kind, mut value: Value, patch: &Patch) -> Result<Value> {
     match patch {
-        Patch::Merge(patch) | Patch::Strategic(patch) | Patch::Apply(patch) => merge(&mut value, patch),
-        Patch::Json(_) => return Err(Error::bad_request("JSON patch")),
+        Patch::Merge(patch) => Ok(patch::json_merge(&value, patch)),
+        Patch::Strategic(patch) => patch::strategic(kind, &value, patch).map_err(Error::bad_request),
+        Patch::Json(patch) => patch::json_patch(&value, patch).map_err(Error::bad_request),
+        Patch::Apply(patch) => {
+            merge(&mut value, patch);
+            Ok(value)
+        }
     }
-    Ok(value)
 }
 
 fn merge(value: &mut Value, patch: &Value) {

@@ -280,7 +280,11 @@ fn taints_evict() {
     let cluster = Cluster::new(2);
     cluster.until(1000);
     cluster.pod("plain", "n1", json!([]));
-    cluster.pod("secs", "n1", json!([{"key": "maint", "operator": "Exists", "tolerationSeconds": 10}]));
+    cluster.pod(
+        "secs",
+        "n1",
+        json!([{"key": "maint", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 10}]),
+    );
     cluster.pod("forever", "n1", json!([{"key": "maint", "operator": "Exists"}]));
     cluster.pod("elsewhere", "n2", json!([]));
     cluster.until(2000);

@@ -238,7 +238,13 @@ fn waking() {
         }),
         ("another pod's deletion", asking("a", "3900m"), |c| c.delete("busy-w1")),
         ("an added toleration", pod("a", json!({"nodeSelector": {"kubernetes.io/hostname": "cp"}})), |c| {
-            c.patch(Kind::Pod, "a", json!({"spec": {"tolerations": [{"operator": "Exists"}]}}));
+            let lost = |key| json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300});
+            let tolerations = json!([
+                lost("node.kubernetes.io/not-ready"),
+                lost("node.kubernetes.io/unreachable"),
+                {"operator": "Exists"},
+            ]);
+            c.patch(Kind::Pod, "a", json!({"spec": {"tolerations": tolerations}}));
         }),
     ];
     for (what, value, cause) in table {
