@@ -1,6 +1,6 @@
 # Podarium. `make` alone explains the targets; every target installs what it lacks.
 .DEFAULT_GOAL := help
-.PHONY: help serve test check dist bench setup
+.PHONY: help serve test compare check dist bench setup
 
 help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -10,6 +10,10 @@ serve: ## build the page and serve it on 127.0.0.1:8080, rebuilding on change
 
 test: ## everything: native tests, the wasm build, the page in a real browser
 	@scripts/test.sh
+
+compare: ## the same seed and commands, natively and in wasm under Node: the same bytes
+	@scripts/setup.sh rust page
+	@tests/wasm/compare.sh
 
 check: ## the inner loop: format, clippy on both targets, native tests; says what it cost
 	@scripts/check.sh

@@ -5,8 +5,5 @@ scripts/setup.sh rust page browser
 step "native tests" cargo test --quiet
 step "building the page" trunk build --release --dist dist
 node scripts/sizes.mjs dist
-for test in tests/wasm/*.sh; do
-  [ -e "$test" ] && step "$(basename "$test" .sh)" "$test"
-done
 step "the page in a browser" node tests/browser/run.mjs dist
 say "all green in $((SECONDS - began)) s"
