@@ -87,7 +87,9 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
             }
             Err(error) if error.is_not_found() && args.on("ignore-not-found") => {}
             Err(error) => failures.push(match target.source {
-                Some(source) => Failure::ServerWhen { doing: format!("error when deleting \"{source}\""), error },
+                Some(source) => {
+                    Failure::ServerWhen { doing: format!("error when deleting \"{source}\""), error: error.into() }
+                }
                 None => error.into(),
             }),
         }

@@ -104,7 +104,7 @@ fn detail(of: &Struct, field: &Field, level: usize, short: bool, out: &mut Strin
     }
 }
 
-fn shown<'a>(value: &'a str) -> &'a str {
+fn shown(value: &str) -> &str {
     if value.is_empty() { "\"\"" } else { value }
 }
 

@@ -74,8 +74,7 @@ pub fn parse(flags: &[&[Flag]], stop_after: usize, words: &[String]) -> Result<A
             };
             args.flags.entry(flag.long).or_default().push(value);
         } else if word.len() > 1 && word.starts_with('-') {
-            let mut shorts = word[1..].char_indices();
-            while let Some((at, short)) = shorts.next() {
+            for (at, short) in word[1..].char_indices() {
                 let cluster = &word[1 + at..];
                 let flag = all()
                     .find(|flag| flag.short == Some(short))

@@ -20,8 +20,8 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         (output, _) => Format::read(cx, output).await?,
     };
     if args.args.is_empty() && args.each("filename").is_empty() {
-        return Err(Failure::Usage { command: "get".into(), message: "Required resource not specified.".into() })
-            .map_err(with_hint);
+        let message = "Required resource not specified.".into();
+        return Err(with_hint(Failure::Usage { command: "get".into(), message }));
     }
     let sort = match args.get("sort-by") {
         Some(path) => Some((path, Template::relaxed(path).map_err(Failure::Message)?)),

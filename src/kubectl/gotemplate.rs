@@ -65,7 +65,7 @@ impl GoTemplate {
         let mut pieces = split(text)?.into_iter();
         let (nodes, end) = block(&mut pieces, 0)?;
         match end {
-            End::File => Ok(GoTemplate { text: text.into(), nodes: nodes.into() }),
+            Stop::File => Ok(GoTemplate { text: text.into(), nodes: nodes.into() }),
             _ => Err("template: output:1: unexpected {{end}}".into()),
         }
     }
@@ -137,13 +137,13 @@ fn action_end(text: &str) -> Option<usize> {
     None
 }
 
-enum End {
+enum Stop {
     File,
     End,
     Else(Option<String>),
 }
 
-fn block(pieces: &mut std::vec::IntoIter<Piece>, depth: usize) -> Result<(Vec<Node>, End), String> {
+fn block(pieces: &mut std::vec::IntoIter<Piece>, depth: usize) -> Result<(Vec<Node>, Stop), String> {
     if depth > DEEPEST {
         return Err("template: output:1: blocks are nested too deeply".into());
     }
@@ -158,27 +158,27 @@ fn block(pieces: &mut std::vec::IntoIter<Piece>, depth: usize) -> Result<(Vec<No
         };
         let (word, rest) = action.split_once(char::is_whitespace).unwrap_or((&action, ""));
         match word {
-            "end" => return Ok((nodes, End::End)),
-            "else" => return Ok((nodes, End::Else((!rest.trim().is_empty()).then(|| rest.trim().to_string())))),
+            "end" => return Ok((nodes, Stop::End)),
+            "else" => return Ok((nodes, Stop::Else((!rest.trim().is_empty()).then(|| rest.trim().to_string())))),
             "break" => nodes.push(Node::Break),
             "continue" => nodes.push(Node::Continue),
             "if" | "with" | "range" => nodes.push(control(word, rest, pieces, depth)?),
             _ => nodes.push(Node::Show(pipe(&action)?)),
         }
     }
-    Ok((nodes, End::File))
+    Ok((nodes, Stop::File))
 }
 
 fn control(word: &str, condition: &str, pieces: &mut std::vec::IntoIter<Piece>, depth: usize) -> Result<Node, String> {
     let (body, end) = block(pieces, depth + 1)?;
     let otherwise = match end {
-        End::End => Vec::new(),
-        End::File => return Err("template: output:1: unexpected EOF".into()),
-        End::Else(None) => match block(pieces, depth + 1)? {
-            (nodes, End::End) => nodes,
+        Stop::End => Vec::new(),
+        Stop::File => return Err("template: output:1: unexpected EOF".into()),
+        Stop::Else(None) => match block(pieces, depth + 1)? {
+            (nodes, Stop::End) => nodes,
             _ => return Err("template: output:1: unexpected EOF".into()),
         },
-        End::Else(Some(next)) => {
+        Stop::Else(Some(next)) => {
             let (word, rest) = next.split_once(char::is_whitespace).unwrap_or((&next, ""));
             if !matches!(word, "if" | "with") {
                 return Err(format!("template: output:1: unexpected <{word}> in else"));

@@ -56,10 +56,9 @@ impl Template {
     pub fn relaxed(text: &str) -> Result<Template, String> {
         let inner = text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(text);
         if inner.is_empty() || inner.contains(['{', '}']) {
-            return Err(format!(
-                "unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{{name1.name2}}' or \
-                 '{{.name1.name2}}'"
-            ));
+            return Err("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
+                 '{.name1.name2}'"
+                .into());
         }
         Template::parse(&format!("{{.{}}}", inner.strip_prefix('.').unwrap_or(inner)))
     }

@@ -88,7 +88,7 @@ pub enum Failure {
     /// The server refused: `Error from server (NotFound): …`, or the whole list of an invalid object.
     Server(Error),
     /// As `Server`, after `error when creating "pod.yaml": ` or the like.
-    ServerWhen { doing: String, error: Error },
+    ServerWhen { doing: String, error: Box<Error> },
     /// Everything is said already.
     Exit(i32),
 }

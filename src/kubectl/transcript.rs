@@ -105,7 +105,7 @@ impl Lab {
 fn masked(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
-        let words: Vec<String> = line.split_whitespace().map(|word| mask_word(word)).collect();
+        let words: Vec<String> = line.split_whitespace().map(mask_word).collect();
         out.push_str(&words.join(" "));
         out.push('\n');
     }

@@ -111,5 +111,5 @@ pub fn refused(doing: &str, source: &str, error: Error) -> Failure {
     if error.reason == Reason::Invalid {
         return Failure::Server(error);
     }
-    Failure::ServerWhen { doing: format!("error when {doing} \"{source}\""), error }
+    Failure::ServerWhen { doing: format!("error when {doing} \"{source}\""), error: error.into() }
 }
