@@ -6,9 +6,7 @@
 //! - A pod is assumed to be on its node from the decision on, before the binding is written.
 //! - A cycle costs as much as it looks at nodes, whatever the number of pods.
 
-mod cache;
-#[cfg(test)]
-mod conformance;
+pub mod cache;
 mod cycle;
 pub mod plugins;
 mod queue;
@@ -35,7 +33,7 @@ use self::{
 pub use self::{
     cycle::{Diagnosis, Verdict},
     plugins::PLUGINS,
-    resources::{Resources, requests},
+    resources::{Resources, nonzero_requests, requests},
 };
 use crate::{
     api::{

@@ -322,8 +322,6 @@ fn external_ip(service: &Service) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::json;
 
     use super::*;
@@ -399,60 +397,5 @@ mod tests {
                 "status": {"loadBalancer": {"ingress": [{"ip": "3.4.5.6", "hostname": "h"}, {"hostname": "g"}]}}}),
             &["s", "LoadBalancer", "1.5.6.7", "3.4.5.6,g,80.11.12.10", "80:30080/TCP,53/UDP", "<unknown>", "foo=bar"],
         );
-    }
-
-    /// Upstream's own tables. `PODARIUM_CASES` names another directory with such tables.
-    #[test]
-    fn upstream_rows() {
-        let own = || std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
-        let dir = std::env::var_os("PODARIUM_CASES").map_or_else(own, Into::into);
-        let (mut count, mut failures) = (0, Vec::new());
-        for (table, kinds) in [
-            ("a_print_pod", &[("pod", Kind::Pod)][..]),
-            (
-                "a2_print_other",
-                &[
-                    ("node", Kind::Node),
-                    ("event", Kind::Event),
-                    ("namespace", Kind::Namespace),
-                    ("service", Kind::Service),
-                    ("configMap", Kind::ConfigMap),
-                    ("secret", Kind::Secret),
-                ][..],
-            ),
-        ] {
-            let text = std::fs::read_to_string(dir.join(format!("{table}.json"))).unwrap();
-            let text: serde_json::Value = serde_json::from_str(&text).unwrap();
-            for case in text["cases"].as_array().unwrap() {
-                for (key, kind) in kinds {
-                    if !case["input"][key].is_object() {
-                        continue;
-                    }
-                    // Upstream's tables leave out fields that are always there.
-                    let Ok(object) = Object::from_value(*kind, case["input"][key].clone()) else { continue };
-                    // The tables' times are cut to seconds; an object from the future was made within
-                    // the second that was lost.
-                    let mut now: Timestamp = case["now"].as_str().unwrap().parse().unwrap();
-                    if object.meta().creation_timestamp.as_ref().is_some_and(|created| created.0 > now) {
-                        now += Duration::from_secs(1);
-                    }
-                    let cells = row(&object, now);
-                    let expected: Vec<String> = case["expected"]["rows"][0]["cells"]
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_string))
-                        .collect();
-                    let narrow = cells.iter().zip(columns(*kind)).filter(|(_, column)| !column.wide);
-                    let narrow: Vec<String> = narrow.map(|(cell, _)| cell.clone()).collect();
-                    count += 1;
-                    if cells != expected && narrow != expected {
-                        failures.push(format!("{}\n  got      {cells:?}\n  expected {expected:?}", case["id"]));
-                    }
-                }
-            }
-        }
-        assert!(count > 55, "only {count} cases");
-        assert!(failures.is_empty(), "{} of {count} differ:\n{}", failures.len(), failures.join("\n"));
     }
 }

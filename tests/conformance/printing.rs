@@ -1,0 +1,49 @@
+//! The cells of `kubectl get` (a, a2).
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use podarium::{
+    api::{Kind, Object},
+    apiserver::table::{columns, row},
+};
+use serde_json::Value;
+
+use super::{Case, Failure, Outcome, Table, each, same};
+
+pub fn run(table: &Table) -> Vec<Outcome> {
+    each(table, rows)
+}
+
+/// The kinds by the name under which a case holds an object of theirs.
+const KINDS: &[(&str, Kind)] = &[
+    ("pod", Kind::Pod),
+    ("node", Kind::Node),
+    ("event", Kind::Event),
+    ("namespace", Kind::Namespace),
+    ("service", Kind::Service),
+    ("configMap", Kind::ConfigMap),
+    ("secret", Kind::Secret),
+    ("serviceAccount", Kind::ServiceAccount),
+    ("pc", Kind::PriorityClass),
+];
+
+fn rows(case: Case) -> Outcome {
+    let Some((key, kind)) = KINDS.iter().find(|(key, _)| case.input[key].is_object()) else {
+        return Err(Failure::not_run("a kind that isn't kept"));
+    };
+    let object =
+        Object::from_value(*kind, case.input[key].clone()).map_err(|error| Failure::not_run(error.to_string()))?;
+    // The tables' times are cut to seconds; an object from the future was made within the second that was lost.
+    let mut now: Timestamp = case.all["now"].as_str().unwrap_or_default().parse().unwrap_or_default();
+    if object.meta().creation_timestamp.as_ref().is_some_and(|created| created.0 > now) {
+        now += Duration::from_secs(1);
+    }
+    let cells = row(&object, now);
+    let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_string);
+    let expected = case.expected["rows"][0]["cells"].as_array().into_iter().flatten();
+    let expected: Vec<String> = expected.map(text).collect();
+    let narrow = cells.iter().zip(columns(*kind)).filter(|(_, column)| !column.wide);
+    let narrow: Vec<String> = narrow.map(|(cell, _)| cell.clone()).collect();
+    same(if expected.len() == narrow.len() { narrow } else { cells }, expected)
+}
