@@ -1,6 +1,7 @@
 // node compare.mjs MODULE BINARY: runs each scenario in both and fails on the first differing byte.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
@@ -28,6 +29,18 @@ const scenarios = [
       sleep 400; kubectl get nodes,pods; lab node start podarium-worker; sleep 20; kubectl get nodes,pods; kubectl delete pod a`,
   },
 ];
+
+// Each transcript's files and commands, in one shell.
+const transcripts = new URL("../transcripts/", import.meta.url);
+for (const name of readdirSync(transcripts).sort()) {
+  let script = "";
+  const blocks = readFileSync(new URL(name, transcripts), "utf8").matchAll(/^```(?:\w+ file=(\S+)|console)\n([^]*?)^```$/gm);
+  for (const [, file, text] of blocks) {
+    if (file) script += `cat > ${file} <<'END_OF_FILE'\n${text}END_OF_FILE\n`;
+    else for (const [line] of text.matchAll(/^[$>] .*$/gm)) script += `${line.slice(2)}\n`;
+  }
+  scenarios.push({ seed: 5, nodes: 2, script });
+}
 
 for (const { seed, nodes, script } of scenarios) {
   const native = spawnSync(binary, ["sh", "--seed", seed, "--nodes", nodes, "-c", script].map(String), { encoding: "utf8" });
