@@ -15,6 +15,7 @@ pub mod object;
 pub mod patch;
 pub mod quantity;
 pub mod resources;
+pub mod restart;
 pub mod schema;
 pub mod selector;
 pub mod validate;

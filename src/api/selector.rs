@@ -147,6 +147,26 @@ impl LabelSelector {
         Ok(LabelSelector { requirements, nothing: false })
     }
 
+    /// `labels.ConvertSelectorToLabelsMap`: a text of `key=value` alone, as a map.
+    pub fn exact_labels(text: &str) -> Result<Labels, String> {
+        let mut labels = Labels::new();
+        for part in text.split(',').filter(|_| !text.is_empty()) {
+            let pair: Vec<&str> = part.split('=').collect();
+            let [key, value] = pair[..] else { return Err(format!("invalid selector: {part}")) };
+            let (key, value) = (key.trim(), value.trim());
+            let wrong = names::qualified_name(key);
+            if !wrong.is_empty() {
+                return Err(format!("key: Invalid value: {}: {}", quoted(key), wrong.join("; ")));
+            }
+            let wrong = names::label_value(value);
+            if !wrong.is_empty() {
+                return Err(format!("value: Invalid value: {}: {}", quoted(value), wrong.join("; ")));
+            }
+            labels.insert(key.into(), value.into());
+        }
+        Ok(labels)
+    }
+
     /// Exactly these labels.
     pub fn from_labels(labels: &Labels) -> LabelSelector {
         let requirement = |(key, value): (&String, &String)| Requirement {

@@ -20,7 +20,7 @@ mod get;
 mod gotemplate;
 mod help;
 mod info;
-mod jsonpath;
+pub mod jsonpath;
 pub mod logs;
 pub mod nodes;
 mod other;

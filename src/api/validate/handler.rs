@@ -58,14 +58,20 @@ fn handler(errors: &mut Errors, handler: &Handler, grace: Option<i64>, path: &Pa
         let path = path.child("sleep");
         if only(errors, &path)
             && let Some(grace) = grace
-            && !(0..=grace).contains(&sleep.seconds)
         {
-            let why = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
-            errors.invalid(&path, &sleep.seconds, &why);
+            self::sleep(errors, sleep.seconds, grace, &path);
         }
     }
     if first {
         errors.required(path, "must specify a handler type");
+    }
+}
+
+/// A hook that waits, within the pod's grace period.
+pub fn sleep(errors: &mut Errors, seconds: i64, grace: i64, path: &Path) {
+    if !(0..=grace).contains(&seconds) {
+        let why = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
+        errors.invalid(path, &seconds, &why);
     }
 }
 

@@ -4,19 +4,19 @@
 //! their keys where Go's order is by chance.
 
 mod cluster;
-mod container;
-mod env;
-mod handler;
+pub mod container;
+pub mod env;
+pub mod handler;
 mod meta;
-mod pod;
-mod resources;
-mod scheduling;
+pub mod pod;
+pub mod resources;
+pub mod scheduling;
 mod security;
 mod service;
 #[cfg(test)]
 mod tests;
-mod update;
-mod volume;
+pub mod update;
+pub mod volume;
 mod volume_kinds;
 
 use super::{

@@ -1,12 +1,12 @@
 //! Changes of pods.
 
-use k8s_openapi::api::core::v1::{Container, NodeAffinity, NodeSelectorTerm, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, NodeAffinity, NodeSelectorTerm, Pod, PodSpec};
 use serde_json::json;
 
 use super::{METADATA, meta, names_of_gates, pod as pods, scheduling, text};
 use crate::api::{
     field::{Errors, Path},
-    internal, names,
+    internal, names, restart,
 };
 
 const SPEC: Path<'static> = Path::root("spec");
@@ -183,6 +183,40 @@ pub fn pod_status(errors: &mut Errors, new: &Pod, old: &Pod) {
     let nominated = new.status.as_ref().map(|status| text(&status.nominated_node_name)).unwrap_or_default();
     if !nominated.is_empty() {
         errors.invalid_each(&path.child("nominatedNodeName"), nominated, names::dns1123_subdomain(nominated));
+    }
+    let (Some(now), Some(before), Some(spec)) = (&new.status, &old.status, &old.spec) else { return };
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    for (name, now, before, of) in [
+        ("containerStatuses", &now.container_statuses, &before.container_statuses, spec.containers.as_slice()),
+        ("initContainerStatuses", &now.init_container_statuses, &before.init_container_statuses, init),
+    ] {
+        let (now, before) = (now.as_deref().unwrap_or_default(), before.as_deref().unwrap_or_default());
+        state_transitions(errors, now, before, of, spec, &path.child(name));
+    }
+}
+
+/// What has terminated comes back only where the spec lets it be started again.
+pub fn state_transitions(
+    errors: &mut Errors,
+    new: &[ContainerStatus],
+    old: &[ContainerStatus],
+    containers: &[Container],
+    spec: &PodSpec,
+    path: &Path,
+) {
+    if restart::may_restart_all(spec) {
+        return;
+    }
+    let terminated = |status: &ContainerStatus| status.state.as_ref().and_then(|state| state.terminated.clone());
+    for (index, before) in old.iter().enumerate() {
+        let Some(ended) = terminated(before) else { continue };
+        if !new.iter().any(|now| now.name == before.name && terminated(now).is_none()) {
+            continue;
+        }
+        let container = containers.iter().find(|container| container.name == before.name);
+        if !container.is_some_and(|container| restart::restarts_after(container, spec, ended.exit_code)) {
+            errors.forbidden(&path.index(index).child("state"), "may not be transitioned to non-terminated state");
+        }
     }
 }
 

@@ -1,59 +1,10 @@
 //! Whether a container that has ended is started again.
 //! Source: kubernetes `pkg/kubelet/container/helpers.go`, `pkg/api/v1/pod/util.go`.
 
-use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, Pod};
 
 use super::{RecordState, Runtime, is_sidecar};
-
-/// The first rule whose exit codes match.
-pub fn matching_rule(container: &Container, exit_code: i32) -> Option<&ContainerRestartRule> {
-    container.restart_policy_rules.iter().flatten().find(|rule| {
-        let Some(codes) = &rule.exit_codes else { return false };
-        let listed = codes.values.iter().flatten().any(|v| *v == exit_code);
-        match codes.operator.as_str() {
-            "In" => listed,
-            "NotIn" => !listed,
-            _ => false,
-        }
-    })
-}
-
-fn policy_restarts(policy: &str, exit_code: i32) -> bool {
-    match policy {
-        "Never" => false,
-        "OnFailure" => exit_code != 0,
-        _ => true,
-    }
-}
-
-/// `ContainerShouldRestart`: by the container's own rules and policy, else by the pod's.
-pub fn restarts_after(container: &Container, spec: &PodSpec, exit_code: i32) -> bool {
-    if let Some(policy) = &container.restart_policy {
-        if let Some(rule) = matching_rule(container, exit_code) {
-            return matches!(rule.action.as_str(), "Restart" | "RestartAllContainers");
-        }
-        return policy_restarts(policy, exit_code);
-    }
-    policy_restarts(spec.restart_policy.as_deref().unwrap_or("Always"), exit_code)
-}
-
-/// `IsContainerRestartable`: it may come back after some exit.
-pub fn is_restartable(container: &Container, spec: &PodSpec) -> bool {
-    if container.restart_policy_rules.as_ref().is_some_and(|rules| !rules.is_empty()) {
-        return true;
-    }
-    let policy = container.restart_policy.as_deref().or(spec.restart_policy.as_deref());
-    policy != Some("Never")
-}
-
-/// `AllContainersCouldRestart`: some rule restarts the whole pod in place.
-pub fn may_restart_all(spec: &PodSpec) -> bool {
-    spec.containers
-        .iter()
-        .chain(super::init_containers(spec))
-        .flat_map(|c| c.restart_policy_rules.iter().flatten())
-        .any(|rule| rule.action == "RestartAllContainers")
-}
+pub use crate::api::restart::{is_restartable, matching_rule, may_restart_all, restarts_after};
 
 /// `ShouldContainerBeRestarted`: whether the next sync starts it.
 pub fn starts_next(container: &Container, pod: &Pod, runtime: &Runtime) -> bool {
@@ -72,46 +23,6 @@ pub fn starts_next(container: &Container, pod: &Pod, runtime: &Runtime) -> bool 
                 return record.exit_code != 0 && spec.restart_policy.as_deref() != Some("Never");
             }
             restarts_after(container, spec, record.exit_code)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use k8s_openapi::api::core::v1::ContainerRestartRuleOnExitCodes;
-
-    use super::*;
-
-    #[test]
-    fn rules_come_before_policies() {
-        let rule = |operator: &str, values: &[i32], action: &str| ContainerRestartRule {
-            action: action.into(),
-            exit_codes: Some(ContainerRestartRuleOnExitCodes {
-                operator: operator.into(),
-                values: Some(values.to_vec()),
-            }),
-        };
-        // (pod policy, container policy, rules, exit code, restarted)
-        let table = [
-            ("Always", None, vec![], 0, true),
-            ("OnFailure", None, vec![], 0, false),
-            ("OnFailure", None, vec![], 1, true),
-            ("Never", None, vec![], 1, false),
-            ("Never", Some("Always"), vec![], 0, true),
-            ("Always", Some("Never"), vec![], 1, false),
-            ("Never", Some("Never"), vec![rule("In", &[42], "Restart")], 42, true),
-            ("Never", Some("Never"), vec![rule("In", &[42], "Restart")], 1, false),
-            ("Never", Some("Never"), vec![rule("NotIn", &[42], "Restart")], 1, true),
-            ("Never", Some("Never"), vec![rule("In", &[3], "RestartAllContainers")], 3, true),
-        ];
-        for (pod, own, rules, code, expected) in table {
-            let spec = PodSpec { restart_policy: Some(pod.into()), ..PodSpec::default() };
-            let container = Container {
-                restart_policy: own.map(str::to_string),
-                restart_policy_rules: Some(rules),
-                ..Container::default()
-            };
-            assert_eq!(restarts_after(&container, &spec, code), expected, "{pod} {own:?} {code}");
         }
     }
 }
