@@ -94,7 +94,7 @@ fn wanted(before: &[String], prefix: &str) -> Wanted {
         return Wanted::These(flags.map(|flag| format!("--{}", flag.long)).collect());
     }
     let names = |kind: Kind, prefix: String| Wanted::Names { kind, namespace: namespace.clone(), prefix };
-    if let Some(kind) = prefix.split_once('/').and_then(|(kind, _)| resource::kind(kind)) {
+    if let Some(kind) = prefix.split_once('/').and_then(|(kind, _)| resource::kind(kind).ok()) {
         let typed = prefix.split('/').next().unwrap_or_default();
         return names(kind, format!("{typed}/"));
     }
@@ -105,11 +105,15 @@ fn wanted(before: &[String], prefix: &str) -> Wanted {
         }
         ("get" | "delete" | "describe" | "wait" | "label" | "annotate" | "patch", [kind, ..]) => {
             match resource::kind(kind) {
-                Some(kind) => names(kind, String::new()),
-                None => Wanted::These(Vec::new()),
+                Ok(kind) => names(kind, String::new()),
+                Err(_) => Wanted::These(Vec::new()),
             }
         }
-        ("config", []) => Wanted::These(["current-context", "set-context", "view"].map(String::from).to_vec()),
+        ("config", []) => Wanted::These(
+            ["current-context", "get-clusters", "get-contexts", "get-users", "set-context", "use-context", "view"]
+                .map(String::from)
+                .to_vec(),
+        ),
         _ => Wanted::These(Vec::new()),
     }
 }

@@ -1,107 +1,209 @@
-//! `kubectl create`: from files, or a namespace by name.
+//! `kubectl create`: from files, or objects of a few kinds from flags.
 
-use serde_json::{Value, json};
+use k8s_openapi::ByteString;
+use serde_json::{Map, Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, apply, files, target,
+    Args, Ctx, Failure, Outcome, fail, files, last_applied,
     write::{self, DryRun},
 };
-use crate::api::{Kind, Object};
+use crate::{
+    api::{Kind, names},
+    os::fs::FileType,
+};
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    if !args.each("filename").is_empty() {
-        return from_files(cx, args).await;
-    }
+    let dry_run = DryRun::of(args)?;
     let words: Vec<&str> = args.args.iter().map(String::as_str).collect();
-    let (kind, name) = match words.as_slice() {
-        [] => return Err(Failure::Message("must specify one of -f and -k".into())),
-        ["namespace" | "ns", rest @ ..] => (Kind::Namespace, one_name("namespace", rest)?),
-        ["serviceaccount" | "sa", rest @ ..] => (Kind::ServiceAccount, one_name("serviceaccount", rest)?),
-        ["configmap" | "cm", rest @ ..] => (Kind::ConfigMap, one_name("configmap", rest)?),
-        [other, ..] => {
-            return Err(Failure::Plain(format!(
-                "Error: must specify one of -f and -k\n\nerror: unknown command \"{other}\"\nSee 'kubectl create -h' \
-                 for help and examples"
-            )));
+    let Some((what, rest)) = words.split_first() else {
+        files::required(args)?;
+        return files::for_each(cx, args, "create", async |loaded| {
+            let (kind, namespace) = (loaded.kind, loaded.namespace);
+            send(cx, args, kind, &namespace, loaded.value, dry_run, |error| {
+                write::refused("creating", &loaded.source, error)
+            })
+            .await
+        })
+        .await;
+    };
+    let (kind, command, rest) = match (*what, rest) {
+        ("namespace" | "ns", rest) => (Kind::Namespace, "namespace", rest),
+        ("serviceaccount" | "sa", rest) => (Kind::ServiceAccount, "serviceaccount", rest),
+        ("configmap" | "cm", rest) => (Kind::ConfigMap, "configmap", rest),
+        ("priorityclass" | "pc", rest) => (Kind::PriorityClass, "priorityclass", rest),
+        ("secret", ["generic", rest @ ..]) => (Kind::Secret, "secret generic", rest),
+        (other, _) => {
+            return fail(format!(
+                "creating a {other} from flags is not simulated: write a manifest and use 'kubectl create -f FILE'"
+            ));
         }
     };
+    let [name] = rest else {
+        return Err(Failure::Usage {
+            command: format!("create {command}"),
+            message: format!("exactly one NAME is required, got {}", rest.len()),
+        });
+    };
     let mut value = json!({"apiVersion": kind.api_version(), "kind": kind.name(), "metadata": {"name": name}});
-    if kind == Kind::ConfigMap {
-        value["data"] = literals(args)?;
-    }
-    let dry_run = DryRun::of(args)?;
     let namespace = if kind.namespaced() { cx.namespace.as_str() } else { "" };
-    if kind.namespaced() && (cx.namespace_given || dry_run != DryRun::Client) {
-        value["metadata"]["namespace"] = Value::from(namespace);
+    if kind.namespaced() && cx.namespace_given {
+        value["metadata"]["namespace"] = namespace.into();
     }
-    if dry_run != DryRun::Client {
-        let created = write::create(cx, kind, namespace, value, write::options(args, dry_run, "kubectl-create")).await;
-        value = match created {
-            Ok(object) => object.to_value(),
-            Err(error) if kind == Kind::Namespace => return Err(error.into()),
-            Err(error) => {
-                return Err(Failure::Message(format!("failed to create {}: {error}", kind.singular())));
+    match kind {
+        Kind::Namespace => {
+            value["spec"] = json!({});
+            value["status"] = json!({});
+        }
+        Kind::ConfigMap => data(cx, args, kind, name, &mut value).await?,
+        Kind::Secret => {
+            data(cx, args, kind, name, &mut value).await?;
+            if let Some(kind) = args.get("type").filter(|kind| !kind.is_empty()) {
+                value["type"] = kind.into();
             }
-        };
-    } else if args.get("output") == Some("yaml") && kind == Kind::Namespace {
-        value["spec"] = json!({});
-        value["status"] = json!({});
+        }
+        Kind::PriorityClass => priority_class(args, &mut value)?,
+        _ => {}
     }
-    write::report(cx, args, kind, &value, "created", dry_run).await?;
+    send(cx, args, kind, namespace, value, dry_run, |error| match kind {
+        Kind::Namespace => error.into(),
+        _ => Failure::Message(format!("failed to create {}: {error}", command.split(' ').next().unwrap_or_default())),
+    })
+    .await?;
     Ok(0)
 }
 
-fn one_name<'a>(command: &str, words: &[&'a str]) -> Result<&'a str, Failure> {
-    match words {
-        [name] => Ok(name),
-        _ => Err(Failure::Usage {
-            command: format!("create {command}"),
-            message: format!("exactly one NAME is required, got {}", words.len()),
-        }),
-    }
-}
-
-fn literals(args: &Args) -> Result<Value, Failure> {
-    let mut data = serde_json::Map::new();
-    for literal in args.each("from-literal") {
-        let Some((key, value)) = literal.split_once('=').filter(|(key, _)| !key.is_empty()) else {
-            return Err(Failure::Message(format!("invalid literal source {literal}, expected key=value")));
-        };
-        let value = value.trim_matches(|c| c == '\'' || c == '"');
-        if data.insert(key.into(), Value::from(value)).is_some() {
-            return Err(Failure::Message(format!("cannot add key \"{key}\", another key by that name already exists")));
-        }
-    }
-    Ok(Value::Object(data))
-}
-
-async fn from_files(cx: &Ctx, args: &Args) -> Outcome {
-    let dry_run = DryRun::of(args)?;
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for item in files::load_each(cx, args).await? {
-        count += 1;
-        let result = match item {
-            Ok(loaded) => one(cx, args, loaded, dry_run).await,
-            Err(failure) => Err(failure),
-        };
-        failures.extend(result.err());
-    }
-    if count == 0 {
-        return Err(Failure::Message("no objects passed to create".into()));
-    }
-    target::finish(cx, failures).await
-}
-
-async fn one(cx: &Ctx, args: &Args, loaded: files::Loaded, dry_run: DryRun) -> Result<(), Failure> {
-    let mut value = loaded.value;
+async fn send(
+    cx: &Ctx,
+    args: &Args,
+    kind: Kind,
+    namespace: &str,
+    mut value: Value,
+    dry_run: DryRun,
+    refused: impl Fn(crate::api::Error) -> Failure,
+) -> Result<(), Failure> {
     if args.on("save-config") {
-        apply::annotate(&mut value);
+        last_applied::annotate(&mut value);
     }
     if dry_run != DryRun::Client {
         let options = write::options(args, dry_run, "kubectl-create");
-        let created: Result<Object, _> = write::create(cx, loaded.kind, &loaded.namespace, value, options).await;
-        value = created.map_err(|error| write::refused("creating", &loaded.source, error))?.to_value();
+        value = write::create(cx, kind, namespace, value, options).await.map_err(refused)?.to_value();
     }
-    write::report(cx, args, loaded.kind, &value, "created", dry_run).await
+    write::report(cx, args, kind, &value, "created", dry_run).await
+}
+
+fn priority_class(args: &Args, value: &mut Value) -> Result<(), Failure> {
+    let number = args.get("value").unwrap_or("0");
+    let Ok(number) = number.parse::<i32>() else {
+        return fail(format!(
+            "invalid argument \"{number}\" for \"--value\" flag: strconv.ParseInt: parsing \"{number}\": invalid syntax"
+        ));
+    };
+    value["value"] = number.into();
+    value["preemptionPolicy"] = args.get("preemption-policy").unwrap_or("PreemptLowerPriority").into();
+    if args.on("global-default") {
+        value["globalDefault"] = true.into();
+    }
+    if let Some(description) = args.get("description").filter(|text| !text.is_empty()) {
+        value["description"] = description.into();
+    }
+    Ok(())
+}
+
+/// Keys and values of `--from-file`, `--from-literal` and `--from-env-file`.
+async fn data(cx: &Ctx, args: &Args, kind: Kind, name: &str, value: &mut Value) -> Result<(), Failure> {
+    let (files, literals, env) = (args.list("from-file"), args.each("from-literal"), args.list("from-env-file"));
+    if !env.is_empty() && !(files.is_empty() && literals.is_empty()) {
+        return fail("from-env-file cannot be combined with from-file or from-literal");
+    }
+    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
+    for source in &files {
+        entries.extend(from_file(cx, source).await?);
+    }
+    for literal in literals {
+        let Some((key, value)) = literal.split_once('=').filter(|(key, _)| !key.is_empty()) else {
+            return fail(format!("invalid literal source {literal}, expected key=value"));
+        };
+        entries.push((key.into(), unquoted(value).into()));
+    }
+    for path in &env {
+        let text = String::from_utf8_lossy(&read(cx, path).await?).into_owned();
+        for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (key, value) = match line.split_once('=') {
+                Some((key, value)) => (key, value.to_string()),
+                None => (line, cx.proc.env(line).unwrap_or_default()),
+            };
+            entries.push((key.into(), value.into_bytes()));
+        }
+    }
+    let (mut texts, mut binary) = (Map::new(), Map::new());
+    for (key, bytes) in entries {
+        let faults = names::config_key(&key);
+        if !faults.is_empty() {
+            return fail(format!("\"{key}\" is not a valid key name for a {}: {}", kind.name(), faults.join(",")));
+        }
+        if texts.contains_key(&key) || binary.contains_key(&key) {
+            return fail(match kind {
+                Kind::Secret => format!("cannot add key {key}, another key by that name already exists"),
+                _ => format!(
+                    "cannot add key \"{key}\", another key by that name already exists in Data for ConfigMap \"{name}\""
+                ),
+            });
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) if kind == Kind::ConfigMap => drop(texts.insert(key, text.into())),
+            Ok(text) => drop(texts.insert(key, json!(ByteString(text.into_bytes())))),
+            Err(error) => {
+                let into = if kind == Kind::ConfigMap { &mut binary } else { &mut texts };
+                into.insert(key, json!(ByteString(error.into_bytes())));
+            }
+        }
+    }
+    for (field, map) in [("data", texts), ("binaryData", binary)] {
+        if !map.is_empty() {
+            value[field] = Value::Object(map);
+        }
+    }
+    Ok(())
+}
+
+/// `'a'` and `"a"` without their quotes, if they stand at both ends.
+fn unquoted(text: &str) -> &str {
+    let inner = |quote| text.strip_prefix(quote).and_then(|inner| inner.strip_suffix(quote));
+    inner('"').or_else(|| inner('\'')).unwrap_or(text)
+}
+
+/// `FILE`, `KEY=FILE` or a directory.
+async fn from_file(cx: &Ctx, source: &str) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let (key, path) = match source.split_once('=') {
+        None => (source.trim_end_matches('/').rsplit('/').next().unwrap_or(source), source),
+        Some(("", path)) => return fail(format!("key name for file path {path} missing")),
+        Some((key, "")) => return fail(format!("file path for key name {key} missing")),
+        Some((_, path)) if path.contains('=') => return fail("key names or file paths cannot contain '='"),
+        Some(pair) => pair,
+    };
+    let stat = cx.proc.stat(path).map_err(|error| unreadable(path, error))?;
+    if stat.file_type != FileType::Directory {
+        return Ok(vec![(key.into(), read(cx, path).await?)]);
+    }
+    if source.contains('=') {
+        return fail("cannot give a key name for a directory path");
+    }
+    let mut entries = cx.proc.read_dir(path).map_err(|error| unreadable(path, error))?;
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut found = Vec::new();
+    for entry in entries {
+        let inside = format!("{}/{}", path.trim_end_matches('/'), entry.name);
+        if cx.proc.stat(&inside).is_ok_and(|stat| stat.file_type == FileType::Regular) {
+            found.push((entry.name, read(cx, &inside).await?));
+        }
+    }
+    Ok(found)
+}
+
+async fn read(cx: &Ctx, path: &str) -> Result<Vec<u8>, Failure> {
+    cx.proc.read_file(path).await.map_err(|error| unreadable(path, error))
+}
+
+fn unreadable(path: &str, error: crate::os::Errno) -> Failure {
+    Failure::Message(format!("error reading {path}: {}", error.text().to_lowercase()))
 }

@@ -4,7 +4,7 @@ use std::{future::pending, rc::Rc};
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{Args, Ctx, Failure, Outcome, container, target};
+use super::{Args, Ctx, Failure, Outcome, container, resource};
 use crate::{
     api::{
         Error, Kind, client,
@@ -39,11 +39,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         return Err(Failure::Message("you must specify at least one command for the container".into()));
     }
     let pod = find(cx, pod).await?;
-    let phase = phase(&pod);
-    if phase == "Succeeded" || phase == "Failed" {
-        let message = format!("cannot exec into a container in a completed pod; current phase is {phase}");
-        return Err(Failure::Message(message));
-    }
+    refuse_completed(&pod, "exec into")?;
     let quiet = args.on("quiet");
     let container = container::choose(cx, &pod, args.get("container"), quiet).await?;
     let stdin = args.on("stdin");
@@ -95,11 +91,7 @@ pub struct AttachTo<'a> {
 /// Attaches to a container of a pod until its end.
 pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
     let AttachTo { container, stdin, mut tty, quiet } = options;
-    let phase = phase(pod);
-    if phase == "Succeeded" || phase == "Failed" {
-        let message = format!("cannot attach a container in a completed pod; current phase is {phase}");
-        return Err(Failure::Message(message));
-    }
+    refuse_completed(pod, "attach")?;
     let container = container::choose(cx, pod, container, quiet).await?;
     let allocated = has_tty(pod, &container);
     if tty && !allocated && !quiet {
@@ -140,7 +132,7 @@ pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
 async fn find(cx: &Ctx, word: &str) -> Result<Rc<Pod>, Failure> {
     let name = match word.split_once('/') {
         None => word,
-        Some((resource, name)) => match target::kind(resource)? {
+        Some((resource, name)) => match resource::kind(resource)? {
             Kind::Pod => name,
             other => {
                 let message = format!("cannot attach to *v1.{other}: selector for *v1.{other} not implemented");
@@ -151,7 +143,18 @@ async fn find(cx: &Ctx, word: &str) -> Result<Rc<Pod>, Failure> {
     Ok(client::get::<Pod>(&*cx.client, &cx.namespace, name).await?)
 }
 
-fn place(pod: &Pod) -> (&str, &str) {
+/// A pod that has ended has no container to `what`.
+pub fn refuse_completed(pod: &Pod, what: &str) -> Result<(), Failure> {
+    match phase(pod) {
+        phase @ ("Succeeded" | "Failed") => {
+            Err(Failure::Message(format!("cannot {what} a container in a completed pod; current phase is {phase}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Namespace and name.
+pub fn place(pod: &Pod) -> (&str, &str) {
     (pod.metadata.namespace.as_deref().unwrap_or_default(), pod.metadata.name.as_deref().unwrap_or_default())
 }
 
@@ -180,12 +183,25 @@ async fn local_tty(cx: &Ctx, stdin: bool, tty: bool, quiet: bool) -> Option<Tty>
 }
 
 /// A refused upgrade in kubectl's words.
-fn upgrade_failure(error: Error) -> Failure {
+pub fn upgrade_failure(error: Error) -> Failure {
     match error.reason {
         Reason::BadRequest if error.message.contains("unable to upgrade connection") => Failure::Message(error.message),
         Reason::BadRequest => Failure::Message(format!("unable to upgrade connection: {}", error.message)),
         Reason::InternalError => Failure::Message(error.message),
         _ => Failure::Server(error),
+    }
+}
+
+/// What came over the error stream at a session's end. The apiserver, which translates the kubelet's streams, wraps
+/// its error in one of its own.
+pub fn exit_code(exit: Option<Result<i32, Error>>) -> Outcome {
+    match exit {
+        Some(Ok(code)) => Ok(code),
+        Some(Err(error)) if error.reason == Reason::InternalError => {
+            Err(Failure::Message(Error::internal(error).message))
+        }
+        Some(Err(error)) => Err(upgrade_failure(error)),
+        None => Err(Failure::Message("error reading from error stream: unexpected EOF".into())),
     }
 }
 
@@ -224,9 +240,7 @@ async fn stream(cx: &Ctx, session: Session, tty: Option<Tty>) -> Outcome {
     // The output side is looked at first, and the read of stdin is dropped with it: what is typed
     // after the end of the session stays for the next reader.
     match race(output, input).await {
-        Either::Left(Some(Ok(code))) => Ok(code),
-        Either::Left(Some(Err(error))) => Err(upgrade_failure(error)),
-        Either::Left(None) => Err(Failure::Message("error reading from error stream: unexpected EOF".into())),
+        Either::Left(exit) => exit_code(exit),
         Either::Right(_) => Ok(0),
     }
 }

@@ -1,6 +1,6 @@
 //! `kubectl explain`: what the API's schema says of a kind or field.
 
-use super::{Args, Ctx, Outcome, fail, target};
+use super::{Args, Ctx, Outcome, fail, resource};
 use crate::api::{
     Kind,
     schema::{self, Field, Struct},
@@ -24,7 +24,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         other => return fail(format!("unrecognized format: {other}")),
     }
     let mut words = typed.split('.');
-    let kind = target::kind(words.next().unwrap_or_default())?;
+    let kind = resource::kind(words.next().unwrap_or_default())?;
     let path: Vec<&str> = words.collect();
     let (text, missing) = explain(kind, &path, args.on("recursive"));
     cx.out(text).await;

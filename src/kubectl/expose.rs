@@ -3,20 +3,18 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail, target,
+    Args, Ctx, Failure, Outcome,
+    program::finish,
+    resource,
     write::{self, DryRun},
 };
 use crate::api::Kind;
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    if args.args.is_empty() && args.each("filename").is_empty() {
-        return fail(
-            "You must provide one or more resources by argument or filename.\nExample resource specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> <name>'\n   '<resource>'",
-        );
-    }
     let dry_run = DryRun::of(args)?;
-    let mut failures = Vec::new();
-    for object in target::objects(cx, args, &args.args).await? {
+    let found = resource::fetch_chosen(cx, args, &args.args).await?;
+    let mut failures = found.failures;
+    for object in found.objects {
         let made = service(args, object.kind(), &object.to_value());
         let result = match made {
             Ok(value) => send(cx, args, object.namespace(), value, dry_run).await,
@@ -24,7 +22,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         };
         failures.extend(result.err());
     }
-    target::finish(cx, failures).await
+    finish(cx, failures).await
 }
 
 /// Creates a Service that a command made, and tells of it.

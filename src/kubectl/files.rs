@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Args, Ctx, Failure};
+use super::{Args, Ctx, Failure, Outcome, program::finish};
 use crate::{
     api::Kind,
     manifest,
@@ -23,9 +23,35 @@ pub struct Loaded {
     pub value: Value,
 }
 
-/// The objects of all `-f`, or the first fault.
-pub async fn load(cx: &Ctx, args: &Args) -> Result<Vec<Loaded>, Failure> {
-    load_each(cx, args).await?.into_iter().collect()
+/// Does `each` with every object of all `-f`; what fails does not keep it from the others. `verb` is the command, as
+/// errors name it.
+pub async fn for_each(
+    cx: &Ctx,
+    args: &Args,
+    verb: &str,
+    mut each: impl AsyncFnMut(Loaded) -> Result<(), Failure>,
+) -> Outcome {
+    let mut failures = Vec::new();
+    let all = load_each(cx, args).await?;
+    if all.is_empty() {
+        return Err(Failure::Message(format!("no objects passed to {verb}")));
+    }
+    for item in all {
+        let result = match item {
+            Ok(loaded) => each(loaded).await,
+            Err(failure) => Err(failure),
+        };
+        failures.extend(result.err());
+    }
+    finish(cx, failures).await
+}
+
+/// `-f` is needed and absent.
+pub fn required(args: &Args) -> Result<(), Failure> {
+    if args.each("filename").is_empty() {
+        return Err(Failure::Message("must specify one of -f and -k".into()));
+    }
+    Ok(())
 }
 
 /// The objects and faults of all `-f` in their order: a fault in one document does not hide the others.

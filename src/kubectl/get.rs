@@ -1,10 +1,9 @@
 //! `kubectl get`.
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail,
-    jsonpath::{self, Template},
+    Args, Ctx, Failure, Outcome, fail, jsonpath,
     printers::{self, Format, Layout, TableOptions},
-    program::report,
+    program::finish,
     resource::{self, Found},
 };
 use crate::api::{
@@ -23,23 +22,25 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         let message = "Required resource not specified.".into();
         return Err(with_hint(Failure::Usage { command: "get".into(), message }));
     }
-    let sort = match args.get("sort-by") {
-        Some(path) => Some((path, Template::relaxed(path).map_err(Failure::Message)?)),
-        None => None,
-    };
     if args.on("watch") || args.on("watch-only") {
         return watch(cx, args, &format).await;
     }
-    let mut found = resource::fetch(cx, args).await?;
-    if let Some((text, path)) = &sort {
-        sort_by(&mut found.objects, text, path)?;
+    let mut found = resource::fetch(cx, args, &args.args).await?;
+    if let Some(path) = args.get("sort-by").filter(|path| !path.is_empty()) {
+        if format.is_table() && found.requests > 1 {
+            // kubectl looks for the field in the server's tables, of which there are several now.
+            return fail(jsonpath::sort::missing(path));
+        }
+        match sort(&mut found.objects, path) {
+            Ok(()) => {}
+            // A table that can't be sorted is not printed, and nobody is told why.
+            Err(_) if format.is_table() && found.objects.len() > 1 => found.objects.clear(),
+            Err(_) if format.is_table() => {}
+            Err(why) => return fail(why),
+        }
     }
     print(cx, args, &format, &found).await?;
-    let mut code = 0;
-    for failure in &found.failures {
-        code = report(cx, failure).await;
-    }
-    Ok(code)
+    finish(cx, found.failures).await
 }
 
 /// Where the list of types can be found stands before the error.
@@ -54,23 +55,10 @@ fn with_hint(failure: Failure) -> Failure {
     }
 }
 
-fn sort_by(objects: &mut [Object], text: &str, path: &Template) -> Result<(), Failure> {
-    let mut keyed = Vec::new();
-    for object in objects.iter() {
-        let found = path.find(&object.to_value()).map_err(Failure::Message)?;
-        keyed.push((found.into_iter().next(), object.clone()));
-    }
-    if !keyed.is_empty() && keyed.iter().all(|(key, _)| key.is_none()) {
-        let inner = text.trim_start_matches('{').trim_end_matches('}').trim_start_matches('.');
-        return fail(format!("couldn't find any field with path \"{{.{inner}}}\" in the list of objects"));
-    }
-    keyed.sort_by(|(a, _), (b, _)| match (a, b) {
-        (Some(a), Some(b)) => jsonpath::compare(a, b).unwrap_or(std::cmp::Ordering::Equal),
-        (a, b) => a.is_some().cmp(&b.is_some()),
-    });
-    for (place, (_, object)) in objects.iter_mut().zip(keyed) {
-        *place = object;
-    }
+fn sort(objects: &mut Vec<Object>, path: &str) -> Result<(), String> {
+    let values: Vec<_> = objects.iter().map(Object::to_value).collect();
+    let order = jsonpath::sort::order(&values, path)?;
+    *objects = order.into_iter().map(|at| objects[at].clone()).collect();
     Ok(())
 }
 
@@ -146,7 +134,7 @@ fn watched(cx: &Ctx, args: &Args) -> Result<(Kind, ListOptions), Failure> {
 /// Lists, then prints each change until the watch ends or the process does.
 async fn watch(cx: &Ctx, args: &Args, format: &Format) -> Outcome {
     let (kind, mut options) = watched(cx, args)?;
-    let found = resource::fetch(cx, args).await?;
+    let found = resource::fetch(cx, args, &args.args).await?;
     if let Some(failure) = found.failures.into_iter().next() {
         return Err(failure);
     }

@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
-use super::{Args, Ctx, Failure, Outcome, container, target};
+use super::{Args, Ctx, Failure, Outcome, container, program, resource};
 use crate::api::{Kind, client::LogOptions, duration::parse_go_duration};
 
 const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument \
@@ -25,8 +25,8 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let mut sources = Vec::new();
     match (args.args.as_slice(), selector) {
         ([], "") => return usage(),
-        ([], selector) => {
-            let pods = target::list(cx, Kind::Pod, selector, "").await?;
+        ([], _) => {
+            let pods = resource::list(cx, Kind::Pod, args).await?;
             if pods.is_empty() {
                 cx.err(format!("No resources found in {} namespace.\n", cx.namespace)).await;
                 return Ok(0);
@@ -85,7 +85,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
 async fn passed(cx: &Ctx, result: Result<(), Failure>, ignore: bool) -> Result<(), Failure> {
     match result {
         Err(failure) if ignore => {
-            cx.err(target::failure_text(&failure)).await;
+            cx.err(program::text(&failure)).await;
             Ok(())
         }
         other => other,
@@ -144,7 +144,7 @@ fn options(args: &Args, selected: bool) -> Result<LogOptions, Failure> {
 async fn pod_object(cx: &Ctx, word: &str) -> Result<crate::api::Object, Failure> {
     let name = match word.split_once('/') {
         None => word,
-        Some((resource, name)) => match target::kind(resource)? {
+        Some((resource, name)) => match resource::kind(resource)? {
             Kind::Pod => name,
             other => {
                 let message = format!("cannot get the logs from *v1.{other}: selector for *v1.{other} not implemented");

@@ -2,14 +2,15 @@
 //! [`ApiClient`] alone. One command table makes parsing, help and completion.
 
 pub mod apply;
-pub mod apply_patch;
 mod commands;
 mod completer;
 mod config;
 pub mod container;
+mod cp;
 pub mod create;
 mod delete;
 pub mod describe;
+mod diff;
 mod events;
 pub mod exec;
 pub mod explain;
@@ -21,6 +22,7 @@ mod gotemplate;
 mod help;
 mod info;
 pub mod jsonpath;
+mod last_applied;
 pub mod logs;
 pub mod nodes;
 mod other;
@@ -33,7 +35,6 @@ pub mod run;
 mod set;
 pub mod tabwriter;
 pub mod taint;
-pub mod target;
 #[cfg(test)]
 mod transcript;
 mod wait;
@@ -42,7 +43,7 @@ pub mod write;
 pub use completer::completer;
 pub use program::program;
 
-use std::{fmt, rc::Rc};
+use std::{cell::Cell, fmt, rc::Rc};
 
 use crate::{
     api::{ApiClient, Error},
@@ -58,6 +59,8 @@ pub struct Ctx {
     /// `-n` was given.
     pub namespace_given: bool,
     pub all_namespaces: bool,
+    /// A YAML document was printed: the next one comes after `---`.
+    pub yaml_begun: Cell<bool>,
 }
 
 impl Ctx {

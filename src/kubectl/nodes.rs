@@ -5,7 +5,7 @@ use std::{rc::Rc, time::Duration};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use serde_json::json;
 
-use super::{Args, Ctx, Failure, Outcome, fail, target};
+use super::{Args, Ctx, Failure, Outcome, fail, resource};
 use crate::{
     api::{
         Kind, Resource,
@@ -49,7 +49,7 @@ async fn chosen(cx: &Ctx, args: &Args, command: &str) -> Result<Vec<Rc<Node>>, F
     for name in &args.args {
         let name = match name.split_once('/') {
             None => name,
-            Some((typed, name)) => match target::kind(typed)? {
+            Some((typed, name)) => match resource::kind(typed)? {
                 Kind::Node => name,
                 other => return fail(format!("error: expected resource of type node, got \"{}\"", other.plural())),
             },

@@ -1,14 +1,14 @@
-//! Commands with little to do here: edit, top, auth, options, completion, scale, cp, port-forward.
+//! Commands with little to do here: edit, top, auth, options, completion, scale, port-forward.
 
-use super::{Args, Ctx, Failure, Outcome, commands, fail, printers::Layout, target};
+use super::{Args, Ctx, Failure, Outcome, commands, fail, printers::Layout, program::finish, resource};
 use crate::api::Kind;
 
 /// `kubectl edit`: the page has an editor of its own.
 pub async fn edit(cx: &Ctx, args: &Args) -> Outcome {
-    if args.args.is_empty() && args.each("filename").is_empty() {
-        return fail("must specify one of -f and -k");
+    let found = resource::fetch_chosen(cx, args, &args.args).await?;
+    if !found.failures.is_empty() {
+        return finish(cx, found.failures).await;
     }
-    target::objects(cx, args, &args.args).await?;
     fail(
         "there is no editor in this terminal: change the manifest in the editor pane and apply it, or use 'kubectl patch'",
     )
@@ -27,7 +27,7 @@ pub async fn auth(cx: &Ctx, args: &Args) -> Outcome {
     match words[..] {
         ["can-i", _verb, resource, ..] => {
             let resource = resource.split('/').next().unwrap_or_default();
-            if resource != "*" && !resource.is_empty() && target::kind(resource).is_err() {
+            if resource != "*" && !resource.is_empty() && resource::kind(resource).is_err() {
                 cx.err(format!("Warning: the server doesn't have a resource type '{resource}'\n\n")).await;
             }
             if !args.on("quiet") {
@@ -94,24 +94,14 @@ pub async fn scale(cx: &Ctx, args: &Args) -> Outcome {
         }
     }
     // None of the kinds here has the scale subresource.
-    target::objects(cx, args, &args.args).await?;
+    let found = resource::fetch_chosen(cx, args, &args.args).await?;
+    if !found.failures.is_empty() {
+        return finish(cx, found.failures).await;
+    }
     Err(Failure::Plain("Error from server (NotFound): the server could not find the requested resource".into()))
 }
 
-/// `kubectl cp`: files go through `exec` here.
-pub async fn cp(_: &Ctx, args: &Args) -> Outcome {
-    let [from, to] = &args.args[..] else {
-        return Err(Failure::Usage { command: "cp".into(), message: "source and destination are required".into() });
-    };
-    match (from.contains(':'), to.contains(':')) {
-        (false, false) => fail("one of src or dest must be a remote file specification"),
-        (true, true) => fail("one of src or dest must be a local file specification"),
-        _ => fail(
-            "copying is not simulated: use 'kubectl exec POD -- cat FILE > FILE' or 'kubectl exec -i POD -- sh -c \"cat > FILE\" < FILE'",
-        ),
-    }
-}
-
+/// `kubectl port-forward`: nothing here listens on the workstation's behalf.
 pub async fn port_forward(cx: &Ctx, args: &Args) -> Outcome {
     let (Some(name), true) = (args.args.first(), args.args.len() > 1) else {
         return Err(Failure::Usage {
@@ -121,7 +111,7 @@ pub async fn port_forward(cx: &Ctx, args: &Args) -> Outcome {
     };
     let name = match name.split_once('/') {
         None => name,
-        Some((typed, name)) => match target::kind(typed)? {
+        Some((typed, name)) => match resource::kind(typed)? {
             Kind::Pod => name,
             other => return fail(format!("forwarding to a {} is not simulated: name a pod", other.singular())),
         },

@@ -3,7 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Args, Ctx, Failure, Outcome, target,
+    Args, Ctx, Failure, Outcome,
+    program::finish,
+    resource,
     write::{self, DryRun},
 };
 use crate::{
@@ -73,12 +75,13 @@ async fn change(cx: &Ctx, args: &Args, which: Field) -> Outcome {
         return Err(Failure::Message(format!("can not both modify and remove a {what} in the same command: {key}")));
     }
     let dry_run = DryRun::of(args)?;
-    let mut failures = Vec::new();
-    for object in target::objects(cx, args, &resources).await? {
+    let found = resource::fetch_chosen(cx, args, &resources).await?;
+    let mut failures = found.failures;
+    for object in found.objects {
         let result = one(cx, args, which, &object, &set, &removed, dry_run).await;
         failures.extend(result.err());
     }
-    target::finish(cx, failures).await
+    finish(cx, failures).await
 }
 
 async fn one(
@@ -180,29 +183,43 @@ pub async fn patch(cx: &Ctx, args: &Args) -> Outcome {
         }
     };
     let dry_run = DryRun::of(args)?;
-    for object in target::objects(cx, args, &args.args).await? {
-        let body = match args.get("type").unwrap_or("strategic") {
-            "json" => Patch::Json(value.clone()),
-            "merge" => Patch::Merge(value.clone()),
-            "strategic" => Patch::Strategic(value.clone()),
-            other => {
-                let message = format!("--type must be one of [json merge strategic], not \"{other}\"");
-                return Err(Failure::Message(message));
-            }
-        };
-        let mut result = object.to_value();
-        let mut verb = "patched";
-        if dry_run != DryRun::Client {
-            let options = write::options(args, dry_run, "kubectl-patch");
-            let (namespace, name) = (object.namespace(), object.name());
-            let written = cx.client.patch(object.kind(), namespace, name, subresource, body, options).await?;
-            let patched = write::warned(cx, written).await.to_value();
-            if patched == result {
-                verb = "patched (no change)";
-            }
-            result = patched;
+    let body = match args.get("type").unwrap_or("strategic") {
+        "json" => Patch::Json(value),
+        "merge" => Patch::Merge(value),
+        "strategic" => Patch::Strategic(value),
+        other => {
+            let message = format!("--type must be one of [json merge strategic], not \"{other}\"");
+            return Err(Failure::Usage { command: "patch".into(), message });
         }
-        write::report(cx, args, object.kind(), &result, verb, dry_run).await?;
+    };
+    let found = resource::fetch_chosen(cx, args, &args.args).await?;
+    let mut failures = found.failures;
+    for object in found.objects {
+        let result = patch_one(cx, args, &object, body.clone(), subresource, dry_run).await;
+        failures.extend(result.err());
     }
-    Ok(0)
+    finish(cx, failures).await
+}
+
+async fn patch_one(
+    cx: &Ctx,
+    args: &Args,
+    object: &Object,
+    body: Patch,
+    subresource: Subresource,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let mut result = object.to_value();
+    let mut verb = "patched";
+    if dry_run != DryRun::Client {
+        let options = write::options(args, dry_run, "kubectl-patch");
+        let (namespace, name) = (object.namespace(), object.name());
+        let written = cx.client.patch(object.kind(), namespace, name, subresource, body, options).await?;
+        let patched = write::warned(cx, written).await.to_value();
+        if patched == result {
+            verb = "patched (no change)";
+        }
+        result = patched;
+    }
+    write::report(cx, args, object.kind(), &result, verb, dry_run).await
 }

@@ -1,8 +1,8 @@
 //! kubectl's `main`: command line in, exit code out, failures on stderr in kubectl's words.
 
-use std::rc::Rc;
+use std::{cell::Cell, rc::Rc};
 
-use super::{Ctx, Failure, commands, config, flags, help};
+use super::{Ctx, Failure, Outcome, commands, config, flags, help};
 use crate::{
     api::{
         ApiClient, Error,
@@ -22,7 +22,14 @@ pub fn program(client: Rc<dyn ApiClient>) -> Program {
 async fn run(proc: Proc, client: Rc<dyn ApiClient>) -> i32 {
     let argv = proc.argv();
     let words = argv.get(1..).unwrap_or_default();
-    let mut cx = Ctx { proc, client, namespace: "default".into(), namespace_given: false, all_namespaces: false };
+    let mut cx = Ctx {
+        proc,
+        client,
+        namespace: "default".into(),
+        namespace_given: false,
+        all_namespaces: false,
+        yaml_begun: Cell::new(false),
+    };
     // Flags that stand before the command belong to it as well.
     let leading = match leading_flags(words) {
         Ok(leading) => leading,
@@ -63,11 +70,11 @@ async fn run(proc: Proc, client: Rc<dyn ApiClient>) -> i32 {
             cx.namespace = namespace.to_string();
             cx.namespace_given = true;
         }
-        _ => {
-            if let Some(namespace) = config::namespace(&cx, &args).await {
-                cx.namespace = namespace;
-            }
-        }
+        _ => match config::namespace(&cx, &args).await {
+            Ok(Some(namespace)) => cx.namespace = namespace,
+            Ok(None) => {}
+            Err(failure) => return report(&cx, &failure).await,
+        },
     }
     match (command.main)(&cx, &args).await {
         Ok(code) => code,
@@ -98,6 +105,24 @@ pub async fn report(cx: &Ctx, failure: &Failure) -> i32 {
     1
 }
 
+/// The end of a command that went on after failures: one is left to the caller, several are listed without
+/// `error: ` (`cmd/util.MultipleErrors`).
+pub async fn finish(cx: &Ctx, mut failures: Vec<Failure>) -> Outcome {
+    if failures.len() < 2 {
+        return failures.pop().map_or(Ok(0), Err);
+    }
+    for failure in &failures {
+        cx.err(match failure {
+            Failure::Message(message) | Failure::Usage { message, .. } => format!("{message}\n"),
+            Failure::Server(error) => server_line(error, ""),
+            Failure::ServerWhen { doing, error } => server_line(error, doing),
+            other => text(other),
+        })
+        .await;
+    }
+    Ok(1)
+}
+
 /// The failure as stderr shows it, with the newline.
 pub fn text(failure: &Failure) -> String {
     match failure {
@@ -116,6 +141,10 @@ fn server(error: &Error, doing: &str) -> String {
     if error.reason == Reason::Invalid && !error.kind.is_empty() && !error.name.is_empty() {
         return invalid(error);
     }
+    server_line(error, doing)
+}
+
+fn server_line(error: &Error, doing: &str) -> String {
     let doing = doing.trim_end().trim_end_matches(':');
     let doing = if doing.is_empty() { String::new() } else { format!("{doing}: ") };
     match error.reason.name() {

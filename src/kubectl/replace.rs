@@ -1,31 +1,18 @@
 //! `kubectl replace`.
 
 use super::{
-    Args, Ctx, Failure, Outcome, files, target, wait,
+    Args, Ctx, Failure, Outcome, files, resource, wait,
     write::{self, DryRun},
 };
 use crate::api::client::{Body, DeleteOptions, Subresource};
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    if args.each("filename").is_empty() {
-        return Err(Failure::Usage { command: "replace".into(), message: "must specify one of -f and -k".into() });
-    }
+    files::required(args)?;
     let dry_run = DryRun::of(args)?;
-    let mut failures = Vec::new();
-    let mut count = 0;
-    for item in files::load_each(cx, args).await? {
-        count += 1;
-        let result = match item {
-            Ok(loaded) if args.on("force") => anew(cx, args, loaded, dry_run).await,
-            Ok(loaded) => one(cx, args, loaded, dry_run).await,
-            Err(failure) => Err(failure),
-        };
-        failures.extend(result.err());
-    }
-    if count == 0 {
-        return Err(Failure::Message("no objects passed to replace".into()));
-    }
-    target::finish(cx, failures).await
+    files::for_each(cx, args, "replace", async |loaded| {
+        if args.on("force") { anew(cx, args, loaded, dry_run).await } else { one(cx, args, loaded, dry_run).await }
+    })
+    .await
 }
 
 async fn one(cx: &Ctx, args: &Args, loaded: files::Loaded, dry_run: DryRun) -> Result<(), Failure> {
@@ -50,11 +37,7 @@ async fn anew(cx: &Ctx, args: &Args, loaded: files::Loaded, dry_run: DryRun) -> 
             DeleteOptions { grace_period_seconds: given.map(|seconds| seconds.max(1)), ..DeleteOptions::default() };
         match cx.client.delete(kind, &namespace, &name, options).await {
             Ok(deleted) => {
-                let named = if kind.group().is_empty() {
-                    kind.singular()
-                } else {
-                    format!("{}.{}", kind.singular(), kind.group())
-                };
+                let named = resource::singular(kind);
                 let place = if namespace.is_empty() { String::new() } else { format!(" from {namespace} namespace") };
                 cx.out(format!("{named} \"{name}\" deleted{place}\n")).await;
                 if !deleted.gone {

@@ -3,25 +3,27 @@
 use super::{Args, Ctx, Failure, files};
 use crate::api::{Kind, Object, client::ListOptions};
 
+/// Neither arguments nor files say what a command is about.
+const NOTHING_GIVEN: &str = "You must provide one or more resources by argument or filename.\nExample resource \
+                             specifications include:\n   '-f rsrc.yaml'\n   '--filename=rsrc.json'\n   '<resource> \
+                             <name>'\n   '<resource>'";
+
 /// The kinds of `all`, in the order that they are printed.
 const ALL: &[Kind] = &[Kind::Pod, Kind::Service];
 
-/// Plural, singular, short name or kind; a group may follow: `leases.coordination.k8s.io`.
-pub fn kind(word: &str) -> Option<Kind> {
-    let word = word.to_ascii_lowercase();
-    let (name, group) = word.split_once('.').map_or((word.as_str(), None), |(name, group)| (name, Some(group)));
-    Kind::ALL.iter().copied().find(|kind| {
+/// Plural, singular, short name or kind; a version and group may follow: `leases.coordination.k8s.io`, `pods.v1.`.
+pub fn kind(word: &str) -> Result<Kind, Failure> {
+    let lower = word.to_ascii_lowercase();
+    let (name, group) = lower.split_once('.').map_or((lower.as_str(), None), |(name, group)| (name, Some(group)));
+    let found = Kind::ALL.iter().copied().find(|kind| {
         let named = kind.plural() == name || kind.singular() == name || kind.short_names().contains(&name);
         let qualified = |group: &str| {
-            group == kind.group() || group == format!("{}.{}", kind.version(), kind.group()).trim_end_matches('.')
+            let versioned = format!("{}.{}", kind.version(), kind.group());
+            group == kind.group() || group.trim_end_matches('.') == versioned.trim_end_matches('.')
         };
         named && group.is_none_or(qualified)
-    })
-}
-
-/// [`kind`], or kubectl's error.
-pub fn known(word: &str) -> Result<Kind, Failure> {
-    kind(word).ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{word}\"")))
+    });
+    found.ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{word}\"")))
 }
 
 /// `pod/web`, `priorityclass.scheduling.k8s.io/high`: the object in messages and `-o name`.
@@ -49,7 +51,7 @@ pub fn targets(args: &[String]) -> Result<Targets, Failure> {
     let mut targets = Targets::default();
     if args.iter().any(|arg| arg.contains('/')) {
         for arg in args {
-            let Some((kind, name)) = arg.split_once('/') else {
+            let Some((resource, name)) = arg.split_once('/') else {
                 return Err(Failure::Message(
                     "there is no need to specify a resource type as a separate argument when passing arguments in \
                      resource/name form (e.g. 'kubectl get resource/<resource_name>' instead of 'kubectl get resource \
@@ -57,11 +59,11 @@ pub fn targets(args: &[String]) -> Result<Targets, Failure> {
                         .into(),
                 ));
             };
-            if kind.is_empty() || name.is_empty() || name.contains('/') {
+            if resource.is_empty() || name.is_empty() || name.contains('/') {
                 let why = "arguments in resource/name form must have a single resource and name";
                 return Err(Failure::Message(why.into()));
             }
-            targets.named.push((known(kind)?, name.to_string()));
+            targets.named.push((kind(resource)?, name.to_string()));
         }
         targets.several = targets.named.iter().any(|(kind, _)| *kind != targets.named[0].0);
         return Ok(targets);
@@ -73,7 +75,7 @@ pub fn targets(args: &[String]) -> Result<Targets, Failure> {
             kinds.extend(ALL);
             targets.several = true;
         } else {
-            kinds.push(known(word)?);
+            kinds.push(kind(word)?);
         }
     }
     targets.several |= kinds.len() > 1;
@@ -109,27 +111,36 @@ pub struct Found {
     /// One object was asked for by name.
     pub single: bool,
     pub several: bool,
+    /// How many lists and objects were asked for.
+    pub requests: usize,
     /// The newest version seen, where a watch goes on.
     pub resource_version: u64,
 }
 
-/// Fetches what the arguments, `-f`, `-l` and `--field-selector` name.
-pub async fn fetch(cx: &Ctx, args: &Args) -> Result<Found, Failure> {
+/// Fetches what the words, `-f`, `-l` and `--field-selector` name. A type alone means all its objects.
+pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Failure> {
     let mut found = Found::default();
     let ignore = args.on("ignore-not-found");
     let mut wanted: Vec<(Kind, String, String)> = Vec::new();
     let options = selectors(args);
-    let paths = args.each("filename");
-    if paths.is_empty() {
-        let targets = targets(&args.args)?;
-        if !targets.named.is_empty() && !options.label_selector.is_empty() {
-            return Err(Failure::Message("name cannot be provided when a selector is specified".into()));
+    if args.each("filename").is_empty() {
+        if words.is_empty() {
+            return Err(Failure::Message(NOTHING_GIVEN.into()));
+        }
+        let targets = targets(words)?;
+        if !targets.named.is_empty() && !(options.label_selector.is_empty() && options.field_selector.is_empty()) {
+            return Err(Failure::Message(if words.iter().any(|word| word.contains('/')) {
+                "selectors and the all flag cannot be used when passing resource/name arguments".into()
+            } else {
+                "name cannot be provided when a selector is specified".into()
+            }));
         }
         if cx.all_namespaces && !targets.named.is_empty() {
             let why = "a resource cannot be retrieved by name across all namespaces";
             return Err(Failure::Message(why.into()));
         }
         found.several = targets.several;
+        found.requests = targets.kinds.len();
         for kind in targets.kinds {
             match cx.client.list(kind, scope(cx, kind), options.clone()).await {
                 Ok(list) => {
@@ -151,6 +162,7 @@ pub async fn fetch(cx: &Ctx, args: &Args) -> Result<Found, Failure> {
         found.several = wanted.iter().any(|(kind, ..)| *kind != wanted[0].0);
     }
     found.single = wanted.len() == 1;
+    found.requests += wanted.len();
     for (kind, namespace, name) in wanted {
         match cx.client.get(kind, &namespace, &name).await {
             Ok(object) => {
@@ -164,6 +176,21 @@ pub async fn fetch(cx: &Ctx, args: &Args) -> Result<Found, Failure> {
     Ok(found)
 }
 
+/// As [`fetch`], for commands that change things: a type alone needs `--all` or a selector.
+pub async fn fetch_chosen(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Failure> {
+    let selected =
+        ["selector", "field-selector"].iter().any(|flag| args.get(flag).is_some_and(|text| !text.is_empty()));
+    if !selected && !args.on("all") && args.each("filename").is_empty() && !targets(words)?.kinds.is_empty() {
+        return Err(Failure::Message("resource(s) were provided, but no name was specified".into()));
+    }
+    fetch(cx, args, words).await
+}
+
+/// All objects of a kind that the selectors choose, in the namespace in use.
+pub async fn list(cx: &Ctx, kind: Kind, args: &Args) -> Result<Vec<Object>, Failure> {
+    Ok(cx.client.list(kind, scope(cx, kind), selectors(args)).await?.items)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,12 +201,13 @@ mod tests {
             ("po", Some(Kind::Pod)),
             ("Pods", Some(Kind::Pod)),
             ("pods.v1", Some(Kind::Pod)),
+            ("pods.v1.", Some(Kind::Pod)),
             ("lease.coordination.k8s.io", Some(Kind::Lease)),
             ("leases.v1.coordination.k8s.io", Some(Kind::Lease)),
             ("pods.apps", None),
             ("podz", None),
         ] {
-            assert_eq!(kind(word), expected, "{word}");
+            assert_eq!(kind(word).ok(), expected, "{word}");
         }
     }
 }

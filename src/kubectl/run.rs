@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::{
     Args, Ctx, Failure, Outcome, exec,
-    target::shown,
+    resource::reference,
     write::{self, DryRun},
 };
 use crate::{
     api::{
         Kind, client,
         client::{DeleteOptions, ListOptions},
+        patch,
     },
     sim::{Either, race},
 };
@@ -42,19 +43,38 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     if rm && !attach {
         return usage("--rm should only be used for attached containers");
     }
+    let port = args.get("port").unwrap_or_default();
+    if args.on("expose") && port.is_empty() {
+        return usage("--port must be set when exposing a service");
+    }
     let dry_run = DryRun::of(args)?;
     if attach && dry_run != DryRun::None {
         return usage(
             "--dry-run=[server|client] can't be used with attached containers options (--attach, --stdin, or --tty)",
         );
     }
-    let pod = object(args, name, image, &command)?;
+    let mut pod = object(args, name, image, &command)?;
+    if dry_run == DryRun::Client && cx.namespace_given {
+        pod["metadata"]["namespace"] = cx.namespace.as_str().into();
+    }
+    let service = args.on("expose").then(|| service(name, port, &pod["metadata"]["labels"], args));
     let created = if dry_run == DryRun::Client {
         pod
     } else {
         let options = write::options(args, dry_run, "kubectl-run");
         write::create(cx, Kind::Pod, &cx.namespace, pod, options).await?.to_value()
     };
+    if let Some(mut service) = service {
+        if dry_run != DryRun::Client {
+            let options = write::options(args, dry_run, "kubectl-run");
+            service = write::create(cx, Kind::Service, &cx.namespace, service, options).await?.to_value();
+        }
+        write::report(cx, args, Kind::Service, &service, "created", dry_run).await?;
+        // As kubectl does it, though the next document brings such a line as well.
+        if args.get("output") == Some("yaml") {
+            cx.out("---\n").await;
+        }
+    }
     if !attach {
         write::report(cx, args, Kind::Pod, &created, "created", dry_run).await?;
         return Ok(0);
@@ -63,11 +83,30 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     if rm {
         let options = DeleteOptions { grace_period_seconds: Some(0), ..DeleteOptions::default() };
         cx.client.delete(Kind::Pod, &cx.namespace, name, options).await?;
+        if args.on("expose") {
+            cx.client.delete(Kind::Service, &cx.namespace, name, DeleteOptions::default()).await?;
+        }
         if !args.on("quiet") {
             cx.out(format!("pod \"{name}\" deleted from {} namespace\n", cx.namespace)).await;
         }
     }
     result
+}
+
+/// The Service of `--expose`.
+fn service(name: &str, port: &str, selector: &Value, args: &Args) -> Value {
+    let port = port.parse::<i64>().map_or_else(|_| Value::from(port), Value::from);
+    let mut service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"ports": [{"port": port, "protocol": "TCP", "targetPort": port}], "selector": selector},
+        "status": {"loadBalancer": {}},
+    });
+    if !args.each("labels").is_empty() {
+        service["metadata"]["labels"] = selector.clone();
+    }
+    service
 }
 
 fn object(args: &Args, name: &str, image: &str, command: &[String]) -> Result<Value, Failure> {
@@ -139,24 +178,15 @@ fn object(args: &Args, name: &str, image: &str, command: &[String]) -> Result<Va
         if !parsed.is_object() {
             return Err(Failure::Message("Invalid JSON Patch".into()));
         }
-        merge(&mut pod, &parsed);
+        pod = match args.get("override-type").unwrap_or("merge") {
+            "merge" => patch::json_merge(&pod, &parsed),
+            "strategic" => patch::strategic(Kind::Pod, &pod, &parsed).map_err(Failure::Message)?,
+            other => {
+                return Err(Failure::Message(format!("invalid override type: {other}, must be merge or strategic")));
+            }
+        };
     }
     Ok(pod)
-}
-
-/// JSON merge patch.
-fn merge(into: &mut Value, patch: &Value) {
-    let (Some(map), Some(patch)) = (into.as_object_mut(), patch.as_object()) else {
-        *into = patch.clone();
-        return;
-    };
-    for (key, value) in patch {
-        if value.is_null() {
-            map.remove(key);
-        } else {
-            merge(map.entry(key.clone()).or_insert(Value::Null), value);
-        }
-    }
 }
 
 fn phase(pod: &Pod) -> &str {
@@ -172,7 +202,10 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
     let pod = match race(waiting, cx.proc.sim().sleep(timeout)).await {
         Either::Left(pod) => pod?,
         Either::Right(()) => {
-            return Err(Failure::Message(format!("timed out waiting for the condition on {}", shown(Kind::Pod, name))));
+            return Err(Failure::Message(format!(
+                "timed out waiting for the condition on {}",
+                reference(Kind::Pod, name)
+            )));
         }
     };
     if ended(&pod) {

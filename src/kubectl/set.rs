@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail, target,
+    Args, Ctx, Failure, Outcome, fail,
+    program::finish,
+    resource,
     write::{self, DryRun},
 };
 use crate::api::{
@@ -39,11 +41,12 @@ async fn image(cx: &Ctx, args: &Args, words: &[String]) -> Outcome {
     }
     let dry_run = DryRun::of(args)?;
     let resources: Vec<String> = resources.into_iter().cloned().collect();
-    let mut failures = Vec::new();
-    for object in target::objects(cx, args, &resources).await? {
+    let found = resource::fetch_chosen(cx, args, &resources).await?;
+    let mut failures = found.failures;
+    for object in found.objects {
         failures.extend(one(cx, args, &object, &images, dry_run).await.err());
     }
-    target::finish(cx, failures).await
+    finish(cx, failures).await
 }
 
 async fn one(cx: &Ctx, args: &Args, object: &Object, images: &[(&str, &str)], dry_run: DryRun) -> Result<(), Failure> {

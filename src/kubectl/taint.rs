@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::{Node, Taint};
 use serde_json::json;
 
-use super::{Args, Ctx, Failure, Outcome, fail, target};
+use super::{Args, Ctx, Failure, Outcome, fail, resource};
 use crate::api::{
     Kind, Resource,
     client::{self, FieldValidation, ListOptions, Patch, Subresource, WriteOptions},
@@ -31,7 +31,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     }
     let usage = |message: String| Failure::Usage { command: "taint".into(), message };
     let changes = Changes::parse(&specs).map_err(usage)?;
-    if target::kind(typed)? != Kind::Node {
+    if resource::kind(typed)? != Kind::Node {
         return fail(format!("invalid resource type {}, only node types are supported", typed.to_lowercase()));
     }
     changes.check().map_err(Failure::Message)?;

@@ -155,14 +155,14 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let goal = Goal::parse(args.get("for").unwrap_or_default())?;
     let timeout = args.get("timeout").map(duration).transpose()?.unwrap_or(Duration::from_secs(30));
     let deadline = cx.proc.sim().now() + timeout;
-    let mut found = resource::fetch(cx, args).await?;
+    let mut found = resource::fetch(cx, args, &args.args).await?;
     if let Goal::Create = goal {
         while !found.failures.is_empty() || found.objects.is_empty() {
             if cx.proc.sim().now() >= deadline {
                 return fail("timed out waiting for the condition");
             }
             cx.proc.sleep(Duration::from_millis(500)).await;
-            found = resource::fetch(cx, args).await?;
+            found = resource::fetch(cx, args, &args.args).await?;
         }
     }
     let mut missing = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Args, Ctx, Failure, printers::Format, target::shown};
+use super::{Args, Ctx, Failure, printers::Format, resource::reference};
 use crate::api::{
     Error, Kind, Object,
     client::{Body, FieldValidation, WriteOptions, Written},
@@ -88,8 +88,8 @@ pub async fn report(
         meta.remove("managedFields");
     }
     match args.get("output") {
-        None | Some("") => cx.out(format!("{} {verb}{}\n", shown(kind, name), dry_run.suffix())).await,
-        Some("name") => cx.out(format!("{}\n", shown(kind, name))).await,
+        None | Some("") => cx.out(format!("{} {verb}{}\n", reference(kind, name), dry_run.suffix())).await,
+        Some("name") => cx.out(format!("{}\n", reference(kind, name))).await,
         output => match Format::read(cx, output).await? {
             Format::Table | Format::Wide | Format::Name | Format::Columns(_) => {
                 let output = output.unwrap_or_default();
@@ -100,7 +100,12 @@ pub async fn report(
                      templatefile,yaml"
                 )));
             }
-            format => cx.out(format.whole(&value)?).await,
+            format => {
+                let yaml = matches!(format, Format::Yaml);
+                let begun = yaml && cx.yaml_begun.replace(true);
+                let text = format.whole(&value)?;
+                cx.out(if begun { format!("---\n{text}") } else { text }).await;
+            }
         },
     }
     Ok(())

@@ -28,7 +28,8 @@ pub async fn describe(cx: &Ctx, out: &mut String, object: &Object) -> Result<(),
     let options = ListOptions { field_selector: selector, ..ListOptions::default() };
     let list = cx.client.list(Kind::Event, namespace, options).await?;
     let mut events: Vec<_> = list.items.iter().filter_map(|o| o.as_::<Event>()).collect();
-    events.sort_by_key(|event| span(event).1);
+    // By the second in which they last came; what has only an eventTime comes first (`util/event.SortableEvents`).
+    events.sort_by_key(|event| event.last_timestamp.as_ref().map(|at| at.0.as_second()));
     block(out, &events, cx.now());
     Ok(())
 }

@@ -3,5 +3,5 @@
 mod format;
 mod table;
 
-pub use format::{Format, list, value};
+pub use format::{Format, compact, escaped, list, value};
 pub use table::{Layout, TableOptions, rows};

@@ -4,6 +4,8 @@
 //! A template is texts and actions; an action is a list of nodes, each of which takes the values that the one before it
 //! found. Identifiers (`range`, `end`) act when they are met, so that their faults come when the template is filled in.
 
+pub mod sort;
+
 use std::cmp::Ordering;
 
 use serde_json::Value;
