@@ -112,7 +112,7 @@ fn priority_class(args: &Args, value: &mut Value) -> Result<(), Failure> {
 /// Keys and values of `--from-file`, `--from-literal` and `--from-env-file`.
 async fn data(cx: &Ctx, args: &Args, kind: Kind, name: &str, value: &mut Value) -> Result<(), Failure> {
     let (files, literals, env) = (args.list("from-file"), args.each("from-literal"), args.list("from-env-file"));
-    if !env.is_empty() && !(files.is_empty() && literals.is_empty()) {
+    if !env.is_empty() && (!files.is_empty() || !literals.is_empty()) {
         return fail("from-env-file cannot be combined with from-file or from-literal");
     }
     let mut entries: Vec<(String, Vec<u8>)> = Vec::new();

@@ -82,7 +82,7 @@ async fn print(cx: &Ctx, args: &Args, format: &Format, found: &Found) -> Result<
                 let (block, after) = rest.split_at(same);
                 rest = after;
                 let text = Layout::default().print(&printers::rows(block, &options, cx.now()));
-                cx.out(if first { text } else { format!("\n{text}") }).await;
+                cx.out(if first || !options.headers { text } else { format!("\n{text}") }).await;
                 first = false;
             }
         }

@@ -128,7 +128,7 @@ pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Fai
             return Err(Failure::Message(NOTHING_GIVEN.into()));
         }
         let targets = targets(words)?;
-        if !targets.named.is_empty() && !(options.label_selector.is_empty() && options.field_selector.is_empty()) {
+        if !targets.named.is_empty() && (!options.label_selector.is_empty() || !options.field_selector.is_empty()) {
             return Err(Failure::Message(if words.iter().any(|word| word.contains('/')) {
                 "selectors and the all flag cannot be used when passing resource/name arguments".into()
             } else {
