@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::error::Cause;
+use super::{error::Cause, validate::Options};
 
 /// Where a field is: `spec.containers[0].resources.limits[cpu]`. Links to its parent, so that walking
 /// an object costs nothing; the text is made for a fault only.
@@ -120,34 +120,41 @@ pub fn quoted(text: &str) -> String {
     out
 }
 
-/// Faults in the order found.
+/// Faults in the order found, and what the checks that find them let through.
 #[derive(Clone, Debug, Default)]
-pub struct Errors(Vec<Cause>);
+pub struct Errors {
+    causes: Vec<Cause>,
+    pub options: Options,
+}
 
 impl Errors {
     pub fn new() -> Errors {
         Errors::default()
     }
 
+    pub fn with(options: Options) -> Errors {
+        Errors { causes: Vec::new(), options }
+    }
+
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.causes.is_empty()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.causes.len()
     }
 
     pub fn into_causes(self) -> Vec<Cause> {
-        self.0
+        self.causes
     }
 
     pub fn append(&mut self, mut other: Errors) {
-        self.0.append(&mut other.0);
+        self.causes.append(&mut other.causes);
     }
 
     fn push(&mut self, reason: &str, path: &Path, body: String, detail: &str) {
         let message = if detail.is_empty() { body } else { format!("{body}: {detail}") };
-        self.0.push(Cause { reason: reason.into(), message, field: path.to_string() });
+        self.causes.push(Cause { reason: reason.into(), message, field: path.to_string() });
     }
 
     pub fn required(&mut self, path: &Path, detail: &str) {
@@ -213,7 +220,7 @@ impl Errors {
 
     /// `path: message` of each.
     pub fn texts(&self) -> Vec<String> {
-        self.0.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect()
+        self.causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect()
     }
 }
 

@@ -209,6 +209,39 @@ pub fn env_name(text: &str) -> Vec<String> {
     errors
 }
 
+/// An environment variable's name as it was before 1.34.
+pub fn strict_env_name(text: &str) -> Vec<String> {
+    let mut errors = Vec::new();
+    let letter = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'-' | b'.' | b'_');
+    let good = text.bytes().all(|b| letter(b) || b.is_ascii_digit()) && text.bytes().next().is_some_and(letter);
+    if !good {
+        let rule = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', \
+                    and must not start with a digit";
+        errors.push(regex_error(rule, "[-._a-zA-Z][-._a-zA-Z0-9]*", &["my.env-name", "MY_ENV.NAME", "MyEnvName1"]));
+    }
+    errors.extend(dots(text));
+    errors
+}
+
+/// Names that are parts of paths.
+fn dots(text: &str) -> Option<String> {
+    match text {
+        "." => Some("must not be '.'".into()),
+        ".." => Some("must not be '..'".into()),
+        _ if text.starts_with("..") => Some("must not start with '..'".into()),
+        _ => None,
+    }
+}
+
+/// A key with a domain before it: `acme.io/foo`.
+pub fn domain_prefixed_key(text: &str) -> Vec<String> {
+    let wrong = qualified_name(text);
+    if wrong.is_empty() && !text.contains('/') {
+        return vec!["must be a domain-prefixed key (such as \"acme.io/foo\")".into()];
+    }
+    wrong
+}
+
 /// A key of a ConfigMap or Secret.
 pub fn config_key(text: &str) -> Vec<String> {
     let mut errors = Vec::new();
@@ -219,12 +252,7 @@ pub fn config_key(text: &str) -> Vec<String> {
         let rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
         errors.push(regex_error(rule, "[-._a-zA-Z0-9]+", &["key.name", "KEY_NAME", "key-name"]));
     }
-    match text {
-        "." => errors.push("must not be '.'".into()),
-        ".." => errors.push("must not be '..'".into()),
-        _ if text.starts_with("..") => errors.push("must not start with '..'".into()),
-        _ => {}
-    }
+    errors.extend(dots(text));
     errors
 }
 

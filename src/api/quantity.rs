@@ -5,6 +5,8 @@
 use std::{cmp::Ordering, fmt, str::FromStr};
 
 const NANO: i128 = 1_000_000_000;
+/// Big decimals are kept in billionths.
+const BIG_SCALE: i8 = -9;
 
 /// How an amount is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Quantity {
     pub format: Format,
     /// The text it was read from, if Kubernetes keeps that spelling.
     text: Option<Box<str>>,
+    /// The power of ten in whose multiples Kubernetes keeps the amount.
+    scale: i8,
     /// Too large for 64 bits or too finely written: Kubernetes keeps such amounts as big decimals,
     /// whose whole values wrap where the others' become 0.
     big: bool,
@@ -116,7 +120,7 @@ impl FromStr for Quantity {
         let suffix = suffix(rest).ok_or(ParseError::Suffix)?;
         let digits = whole.len() + fraction.len();
         let places = fraction.len() as i32;
-        let (nanos, format, fast, kept) = match suffix {
+        let (nanos, format, fast, kept, scale) = match suffix {
             Suffix::Decimal(exponent, format) => {
                 let scale = exponent - places;
                 let fast = digits <= 18 && scale >= -9;
@@ -129,7 +133,7 @@ impl FromStr for Quantity {
                     zeros
                 };
                 let kept = fast && scale % 3 == 0 && zeros < 3 && !whole.starts_with('0');
-                (scaled(whole, fraction, exponent, 1), format, fast, kept)
+                (scaled(whole, fraction, exponent, 1), format, fast, kept, scale)
             }
             Suffix::Binary(exponent) => {
                 let precision = 15 - whole.len() as i32 - (exponent as f32 * 3.0 / 10.0) as i32 - 1;
@@ -138,11 +142,12 @@ impl FromStr for Quantity {
                 let nanos = scaled(whole, fraction, 0, 1i128 << exponent).min(i128::from(i64::MAX) * NANO);
                 // Below one it is written as decimals.
                 let format = if !fast && nanos > 0 && nanos < NANO { Format::DecimalSi } else { Format::BinarySi };
-                (nanos, format, fast, fast && odd)
+                (nanos, format, fast, fast && odd, 0)
             }
         };
         let nanos = if negative { -nanos } else { nanos };
-        Ok(Quantity { nanos, format, text: kept.then(|| text.into()), big: !fast })
+        let scale = if fast { i8::try_from(scale).unwrap_or(0) } else { BIG_SCALE };
+        Ok(Quantity { nanos, format, text: kept.then(|| text.into()), scale, big: !fast })
     }
 }
 
@@ -180,13 +185,13 @@ fn scaled(whole: &str, fraction: &str, exponent: i32, factor: i128) -> i128 {
 
 impl Quantity {
     pub fn zero(format: Format) -> Quantity {
-        Quantity { nanos: 0, format, text: None, big: false }
+        Quantity { nanos: 0, format, text: None, scale: 0, big: false }
     }
 
     /// `value * 10^scale`, for scales from -9.
     pub fn scaled(value: i64, scale: i32, format: Format) -> Quantity {
         let nanos = i128::from(value).saturating_mul(pow10((scale + 9).max(0) as u32));
-        Quantity { nanos, format, text: None, big: false }
+        Quantity { nanos, format, text: None, scale: i8::try_from(scale).unwrap_or(0), big: false }
     }
 
     pub fn new(value: i64, format: Format) -> Quantity {
@@ -206,7 +211,7 @@ impl Quantity {
         self.nanos.signum() as i32
     }
 
-    /// In units, rounded away from zero.
+    /// In units, rounded away from zero (but see [`Quantity::scaled_value`]).
     pub fn value(&self) -> i64 {
         self.scaled_value(0)
     }
@@ -216,10 +221,19 @@ impl Quantity {
         self.scaled_value(-3)
     }
 
-    /// In multiples of `10^scale`, rounded away from zero.
+    /// In multiples of `10^scale`, rounded away from zero. Of big decimals Go's 64 bits are taken as they come, and what
+    /// is left over adds one, below zero too.
     pub fn scaled_value(&self, scale: i32) -> i64 {
-        let wide = divide_up(self.nanos, pow10((scale + 9).max(0) as u32));
-        i64::try_from(wide).unwrap_or(if self.big { wide as i64 } else { 0 })
+        let by = pow10((scale + 9).max(0) as u32);
+        if !self.big {
+            return i64::try_from(divide_up(self.nanos, by)).unwrap_or(0);
+        }
+        if self.nanos < i128::from(i64::MAX) {
+            let low = (self.nanos.unsigned_abs() as i64).wrapping_mul(self.nanos.signum() as i64);
+            let by = i64::try_from(by).unwrap_or(i64::MAX);
+            return (low / by).wrapping_add(i64::from(low % by != 0));
+        }
+        (self.nanos / by + i128::from(self.nanos % by != 0)) as i64
     }
 
     /// Rounded up to thousandths; `None` if it is that coarse already.
@@ -233,13 +247,27 @@ impl Quantity {
         self.nanos % NANO == 0
     }
 
+    /// As Go works it out, with Go's rounding.
     pub fn as_f64(&self) -> f64 {
-        self.nanos as f64 / NANO as f64
+        const CAP: i128 = i64::MAX as i128 * NANO;
+        if self.big && self.format == Format::BinarySi && self.nanos.abs() == CAP {
+            return (self.nanos / NANO) as f64;
+        }
+        let power = pow10(u32::try_from(i32::from(self.scale) + 9).unwrap_or(0));
+        let base = (self.nanos / power) as f64;
+        let factor: f64 = format!("1e{}", self.scale).parse().unwrap_or(1.0);
+        if self.scale == 0 { base } else { base * factor }
     }
 
     fn with(&self, nanos: i128, other: &Quantity) -> Quantity {
         let format = if self.is_zero() { other.format } else { self.format };
-        Quantity { nanos, format, text: None, big: self.big || other.big }
+        let scale = match (self.is_zero(), other.is_zero()) {
+            (true, _) => other.scale,
+            (_, true) => self.scale,
+            _ => self.scale.min(other.scale),
+        };
+        let big = self.big || other.big;
+        Quantity { nanos, format, text: None, scale: if big { BIG_SCALE } else { scale }, big }
     }
 
     pub fn add(&self, other: &Quantity) -> Quantity {
@@ -357,6 +385,7 @@ mod tests {
             ("300.2T", "300200G", 300_200_000_000_000, 300_200_000_000_000_000),
             ("100.035k", "100.035k", 100_035, 100_035_000),
             ("9Ei", "9223372036854775807", i64::MAX, -1000),
+            ("-92233720368547758.09", "-92233720368547758090m", 1, -10),
             ("0.25Ki", "256", 256, 256_000),
             ("1E3", "1E3", 1000, 1_000_000),
             ("-1Gi", "-1Gi", -(1 << 30), -(1 << 30) * 1000),

@@ -48,7 +48,11 @@ pub fn containers(errors: &mut Errors, around: &Around, path: &Path) {
         }
         names.push(&container.name);
         running(errors, container, around, &path);
-        restart_policy(errors, container.restart_policy.as_deref(), rules(container), &path);
+        if errors.options.restart_rules {
+            restart_policy(errors, container.restart_policy.as_deref(), rules(container), &path);
+        } else if container.restart_policy.is_some() {
+            errors.forbidden(&path.child("restartPolicy"), "may not be set for non-init containers");
+        }
     }
     let mut seen = BTreeSet::new();
     for (index, container) in containers.iter().enumerate() {
@@ -105,13 +109,18 @@ pub fn init_containers(errors: &mut Errors, around: &Around, path: &Path) {
             for (name, _) in parts.into_iter().filter(|(_, set)| *set) {
                 errors.forbidden(&item.child(name), "may not be set for init containers without restartPolicy=Always");
             }
-            let resize = item.child("resizePolicy");
-            for (index, rule) in container.resize_policy.iter().flatten().enumerate() {
-                if rule.restart_policy == "RestartContainer" {
-                    let path = resize.index(index);
-                    let why = "must not be set to 'RestartContainer' for non-sidecar initContainers";
-                    errors.invalid(&path.child("restartPolicy"), &rule.restart_policy, why);
-                }
+        }
+        let resize = item.child("resizePolicy");
+        let policies = container.resize_policy.as_deref().unwrap_or_default();
+        if !errors.options.sidecar_resize && !policies.is_empty() {
+            errors.invalid(&resize, &serde_json::json!(policies), "must not be set for init containers");
+        }
+        let restarting = |rule: &&ContainerResizePolicy| rule.restart_policy == "RestartContainer";
+        if !sidecar && !errors.options.init_restart_on_resize {
+            for (index, rule) in policies.iter().enumerate().filter(|(_, rule)| restarting(rule)) {
+                let path = resize.index(index);
+                let why = "must not be set to 'RestartContainer' for non-sidecar initContainers";
+                errors.invalid(&path.child("restartPolicy"), &rule.restart_policy, why);
             }
         }
     }
@@ -122,7 +131,12 @@ fn restart_policy_if_set(errors: &mut Errors, policy: Option<&str>, rules: &[Con
         let why = "must specify restartPolicy when restart rules are used";
         return errors.required(&path.child("restartPolicy"), why);
     }
-    restart_policy(errors, policy, rules, path);
+    if errors.options.restart_rules {
+        return restart_policy(errors, policy, rules, path);
+    }
+    if let Some(policy) = policy.filter(|policy| *policy != "Always") {
+        errors.not_supported(&path.child("restartPolicy"), policy, &["Always"]);
+    }
 }
 
 fn restart_policy(errors: &mut Errors, policy: Option<&str>, rules: &[ContainerRestartRule], path: &Path) {

@@ -15,10 +15,15 @@ pub fn env(errors: &mut Errors, vars: &[EnvVar], path: &Path) {
         if var.name.is_empty() {
             errors.required(&path.child("name"), "");
         } else {
-            errors.invalid_each(&path.child("name"), &var.name, names::env_name(&var.name));
+            let wrong = name(errors, &var.name);
+            errors.invalid_each(&path.child("name"), &var.name, wrong);
         }
         value_from(errors, var, &path.child("valueFrom"));
     }
+}
+
+fn name(errors: &Errors, name: &str) -> Vec<String> {
+    if errors.options.any_env_names { names::env_name(name) } else { names::strict_env_name(name) }
 }
 
 fn value_from(errors: &mut Errors, var: &EnvVar, path: &Path) {
@@ -61,9 +66,9 @@ fn value_from(errors: &mut Errors, var: &EnvVar, path: &Path) {
         }
     }
     if count == 0 {
-        let why =
-            "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`";
-        errors.invalid(path, "", why);
+        let last = if errors.options.env_files { ", `secretKeyRef` or `fileKeyRef`" } else { " or `secretKeyRef`" };
+        let why = format!("must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`{last}");
+        errors.invalid(path, "", &why);
     } else if !text(&var.value).is_empty() {
         errors.invalid(path, "", "may not be specified when `value` is not empty");
     } else if count > 1 {
@@ -198,7 +203,8 @@ pub fn env_from(errors: &mut Errors, sources: &[EnvFromSource], path: &Path) {
         let item = path.index(index);
         let prefix = text(&source.prefix);
         if !prefix.is_empty() {
-            errors.invalid_each(&item.child("prefix"), prefix, names::env_name(prefix));
+            let wrong = name(errors, prefix);
+            errors.invalid_each(&item.child("prefix"), prefix, wrong);
         }
         let config_map = source.config_map_ref.as_ref().map(|reference| ("configMapRef", &reference.name));
         let secret = source.secret_ref.as_ref().map(|reference| ("secretRef", &reference.name));

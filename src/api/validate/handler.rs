@@ -69,10 +69,19 @@ fn handler(errors: &mut Errors, handler: &Handler, grace: Option<i64>, path: &Pa
 
 /// A hook that waits, within the pod's grace period.
 pub fn sleep(errors: &mut Errors, seconds: i64, grace: i64, path: &Path) {
-    if !(0..=grace).contains(&seconds) {
-        let why = format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})");
-        errors.invalid(path, &seconds, &why);
+    let zero = errors.options.zero_sleep;
+    if (i64::from(!zero)..=grace).contains(&seconds) {
+        return;
     }
+    let why = if zero {
+        format!("must be non-negative and less than terminationGracePeriodSeconds ({grace})")
+    } else {
+        format!(
+            "must be greater than 0 and less than terminationGracePeriodSeconds ({grace}). Enable \
+             AllowPodLifecycleSleepActionZeroValue feature gate for zero sleep."
+        )
+    };
+    errors.invalid(path, &seconds, &why);
 }
 
 fn http_get(errors: &mut Errors, get: &HTTPGetAction, path: &Path) {

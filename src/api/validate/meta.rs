@@ -90,12 +90,16 @@ pub fn label_name(errors: &mut Errors, name: &str, path: &Path) {
 }
 
 pub fn annotations(errors: &mut Errors, annotations: Option<&BTreeMap<String, String>>, path: &Path) {
-    const MOST: usize = 256 * 1024;
-    let mut size = 0;
-    for (key, value) in annotations.into_iter().flatten() {
+    let Some(annotations) = annotations else { return };
+    for key in annotations.keys() {
         errors.invalid_each(path, key, names::qualified_name(&key.to_lowercase()));
-        size += key.len() + value.len();
     }
+    annotations_size(errors, annotations, path);
+}
+
+pub fn annotations_size(errors: &mut Errors, annotations: &BTreeMap<String, String>, path: &Path) {
+    const MOST: usize = 256 * 1024;
+    let size: usize = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
     if size > MOST {
         errors.too_long(path, MOST);
     }
@@ -177,6 +181,11 @@ pub fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMet
 
 /// `metav1.LabelSelector`.
 pub fn label_selector(errors: &mut Errors, selector: Option<&LabelSelector>, path: &Path) {
+    relaxed_label_selector(errors, selector, false, path);
+}
+
+/// The same, in which the values of expressions need not be good.
+pub fn relaxed_label_selector(errors: &mut Errors, selector: Option<&LabelSelector>, any_values: bool, path: &Path) {
     let Some(selector) = selector else { return };
     labels(errors, selector.match_labels.as_ref(), &path.child("matchLabels"));
     let expressions = path.child("matchExpressions");
@@ -195,7 +204,7 @@ pub fn label_selector(errors: &mut Errors, selector: Option<&LabelSelector>, pat
             other => errors.invalid(&path.child("operator"), other, "not a valid selector operator"),
         }
         label_name(errors, &expression.key, &path.child("key"));
-        for (index, value) in values.iter().enumerate() {
+        for (index, value) in values.iter().enumerate().filter(|_| !any_values) {
             errors.invalid_each(&path.child("values").index(index), value, names::label_value(value));
         }
     }

@@ -8,6 +8,7 @@ pub mod container;
 pub mod env;
 pub mod handler;
 mod meta;
+mod options;
 pub mod pod;
 pub mod resources;
 pub mod scheduling;
@@ -27,6 +28,7 @@ use super::{
 };
 
 pub use meta::{label_selector, labels, object_meta};
+pub use options::Options;
 pub use pod::pod_spec;
 
 /// What is wrong with a new object.
@@ -50,7 +52,11 @@ pub fn create(object: &Object) -> Vec<Cause> {
 
 /// What is wrong with a change of an object or of a part of it.
 pub fn update(new: &Object, old: &Object, subresource: Subresource) -> Vec<Cause> {
-    let mut errors = Errors::new();
+    let options = match old {
+        Object::Pod(pod) => Options::for_update(pod),
+        _ => Options::default(),
+    };
+    let mut errors = Errors::with(options);
     match (new, old) {
         (Object::Pod(new), Object::Pod(old)) => match subresource {
             Subresource::Status => update::pod_status(&mut errors, new, old),

@@ -25,6 +25,70 @@ pub fn create(errors: &mut Errors, pod: &Pod) {
     if !text(&spec.node_name).is_empty() && gated {
         errors.forbidden(&SPEC.child("nodeName"), "cannot be set until all schedulingGates have been cleared");
     }
+    let Some(annotations) = &pod.metadata.annotations else { return };
+    let context = spec.security_context.as_ref();
+    if let (Some(profile), Some(annotation)) = (
+        context.and_then(|context| context.seccomp_profile.as_ref()),
+        annotations.get("seccomp.security.alpha.kubernetes.io/pod"),
+    ) {
+        let path = SPEC.child("securityContext.seccompProfile");
+        same_profile(errors, &SECCOMP, annotation, &profile.type_, text(&profile.localhost_profile), &path);
+    }
+    each_container(spec, |list, index, container| {
+        let key = format!("container.seccomp.security.alpha.kubernetes.io/{}", container.name);
+        let own = container.security_context.as_ref();
+        let profile = own.and_then(|own| own.seccomp_profile.as_ref());
+        if let (Some(profile), Some(annotation)) = (profile, annotations.get(&key)) {
+            let (list, local) = (SPEC.child(list), text(&profile.localhost_profile));
+            let path = list.index(index);
+            let path = path.child("securityContext.seccompProfile");
+            same_profile(errors, &SECCOMP, annotation, &profile.type_, local, &path);
+        }
+    });
+    if spec.os.as_ref().is_some_and(|os| os.name == "windows") {
+        return;
+    }
+    each_container(spec, |list, index, container| {
+        let key = format!("container.apparmor.security.beta.kubernetes.io/{}", container.name);
+        let own = container.security_context.as_ref().and_then(|own| own.app_armor_profile.as_ref());
+        let profile = own.or_else(|| context.and_then(|context| context.app_armor_profile.as_ref()));
+        if let (Some(profile), Some(annotation)) = (profile, annotations.get(&key)) {
+            let (list, local) = (SPEC.child(list), text(&profile.localhost_profile));
+            let path = list.index(index);
+            let path = path.child("securityContext.appArmorProfile");
+            same_profile(errors, &APP_ARMOR, annotation, &profile.type_, local, &path);
+        }
+    });
+}
+
+/// How old annotations name the profiles that are fields now.
+struct Profiles {
+    name: &'static str,
+    runtime_default: &'static [&'static str],
+}
+
+const SECCOMP: Profiles = Profiles { name: "seccomp", runtime_default: &["runtime/default", "docker/default"] };
+const APP_ARMOR: Profiles = Profiles { name: "apparmor", runtime_default: &["runtime/default"] };
+
+/// An annotation must say the same as the field.
+fn same_profile(errors: &mut Errors, profiles: &Profiles, annotation: &str, kind: &str, local: &str, path: &Path) {
+    let name = profiles.name;
+    let fits = match kind {
+        "Unconfined" => annotation == "unconfined",
+        "RuntimeDefault" => profiles.runtime_default.contains(&annotation),
+        "Localhost" => match annotation.strip_prefix("localhost/") {
+            None => false,
+            Some(given) if given == local => true,
+            Some(_) => {
+                let why = format!("{name} profile in annotation and field must match");
+                return errors.forbidden(&path.child("localhostProfile"), &why);
+            }
+        },
+        _ => true,
+    };
+    if !fits {
+        errors.forbidden(&path.child("type"), &format!("{name} type in annotation and field must match"));
+    }
 }
 
 pub fn metadata_and_spec<'p>(errors: &mut Errors, pod: &'p Pod) -> Option<&'p PodSpec> {
@@ -55,7 +119,14 @@ pub fn metadata_and_spec<'p>(errors: &mut Errors, pod: &'p Pod) -> Option<&'p Po
     Some(spec)
 }
 
-fn annotations(errors: &mut Errors, pod: &Pod, spec: &PodSpec, path: &Path) {
+pub(super) const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// A plus or leading zeros are refused too.
+pub(super) fn is_deletion_cost(value: &str) -> bool {
+    value.parse::<i32>().is_ok_and(|number| number.to_string() == *value)
+}
+
+pub(super) fn annotations(errors: &mut Errors, pod: &Pod, spec: &PodSpec, path: &Path) {
     let Some(annotations) = &pod.metadata.annotations else { return };
     const MIRROR: &str = "kubernetes.io/config.mirror";
     if let Some(value) = annotations.get(MIRROR)
@@ -63,13 +134,11 @@ fn annotations(errors: &mut Errors, pod: &Pod, spec: &PodSpec, path: &Path) {
     {
         errors.invalid(&path.key(MIRROR), value, "must set spec.nodeName if mirror pod annotation is set");
     }
-    const COST: &str = "controller.kubernetes.io/pod-deletion-cost";
-    if let Some(value) = annotations.get(COST) {
-        // A plus or leading zeros are refused too.
-        let good = value.parse::<i32>().is_ok_and(|number| number.to_string() == *value);
-        if !good {
-            errors.invalid(&path.key(COST), value, "must be a 32bit integer");
-        }
+    if let Some(value) = annotations.get(DELETION_COST)
+        && !errors.options.wrong_deletion_cost
+        && !is_deletion_cost(value)
+    {
+        errors.invalid(&path.key(DELETION_COST), value, "must be a 32bit integer");
     }
     for (key, profile) in annotations {
         let seccomp = key == "seccomp.security.alpha.kubernetes.io/pod"
@@ -179,7 +248,10 @@ fn subdomain(errors: &mut Errors, value: &str, path: &Path) {
 }
 
 /// All containers of a pod with their paths' parts, in the order of the real visitor.
-fn each_container(spec: &PodSpec, mut visit: impl FnMut(&'static str, usize, &k8s_openapi::api::core::v1::Container)) {
+pub(super) fn each_container(
+    spec: &PodSpec,
+    mut visit: impl FnMut(&'static str, usize, &k8s_openapi::api::core::v1::Container),
+) {
     for (index, container) in spec.init_containers.iter().flatten().enumerate() {
         visit("initContainers", index, container);
     }
@@ -325,6 +397,9 @@ pub fn host_users(errors: &mut Errors, spec: &PodSpec, path: &Path) {
     let shared = [("hostNetwork", spec.host_network), ("HostPID", spec.host_pid), ("HostIPC", spec.host_ipc)];
     for (name, _) in shared.into_iter().filter(|(_, set)| *set == Some(true)) {
         errors.forbidden(&path.child(name), WHY);
+    }
+    if errors.options.user_namespace_devices {
+        return;
     }
     each_container(spec, |list, index, container| {
         if container.volume_devices.as_ref().is_some_and(|devices| !devices.is_empty()) {

@@ -116,10 +116,17 @@ pub fn quantity_value(errors: &mut Errors, name: &str, quantity: &Quantity, path
     }
 }
 
-fn huge_page_value(errors: &mut Errors, name: &str, quantity: &Quantity, path: &Path) {
+fn is_divisible(name: &str, quantity: &Quantity) -> bool {
     let size = name.strip_prefix("hugepages-").and_then(|size| size.parse::<Quantity>().ok());
-    let whole = size.is_some_and(|size| size.value() > 0 && quantity.value() % size.value() == 0);
-    if !whole {
+    size.is_some_and(|size| size.value() > 0 && quantity.value() % size.value() == 0)
+}
+
+pub(super) fn has_indivisible_huge_pages(list: &BTreeMap<String, ApiQuantity>) -> bool {
+    list.iter().any(|(name, quantity)| is_huge_page(name) && !is_divisible(name, &amount(quantity)))
+}
+
+fn huge_page_value(errors: &mut Errors, name: &str, quantity: &Quantity, path: &Path) {
+    if !errors.options.wrong_huge_pages && !is_divisible(name, quantity) {
         errors.invalid(path, &quantity.to_string(), &format!("{quantity} is not positive integer multiple of {name}"));
     }
 }
@@ -225,6 +232,11 @@ fn claim_names(errors: &mut Errors, claims: &[ResourceClaim], known: &[&str], pa
             errors.not_found_because(&path, &claim.name, &why);
         }
     }
+}
+
+/// The amounts of `spec.resources`.
+pub fn pod_requirements(errors: &mut Errors, resources: Option<&ResourceRequirements>, path: &Path) {
+    requirements(errors, resources, pod_resource_name, &[], path);
 }
 
 /// `spec.resources`.

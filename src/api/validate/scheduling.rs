@@ -10,7 +10,7 @@ use k8s_openapi::{
 
 use super::{
     env::joined,
-    meta::{label_name, label_selector},
+    meta::{label_name, label_selector, relaxed_label_selector},
     text,
 };
 use crate::api::{
@@ -60,7 +60,8 @@ pub fn node_selector(errors: &mut Errors, selector: &NodeSelector, path: &Path) 
         return errors.required(&path, "must have at least one node selector term");
     }
     for (index, term) in selector.node_selector_terms.iter().enumerate() {
-        node_term(errors, term, false, &path.index(index));
+        let any_values = errors.options.wrong_node_values;
+        node_term(errors, term, any_values, &path.index(index));
     }
 }
 
@@ -139,8 +140,10 @@ fn pod_terms(
 }
 
 fn pod_term(errors: &mut Errors, term: &PodAffinityTerm, path: &Path) {
-    label_selector(errors, term.label_selector.as_ref(), &path.child("labelSelector"));
-    label_selector(errors, term.namespace_selector.as_ref(), &path.child("namespaceSelector"));
+    let any_values = errors.options.wrong_selector_values;
+    for (name, selector) in [("labelSelector", &term.label_selector), ("namespaceSelector", &term.namespace_selector)] {
+        relaxed_label_selector(errors, selector.as_ref(), any_values, &path.child(name));
+    }
     for namespace in term.namespaces.iter().flatten() {
         errors.invalid_each(&path.child("namespace"), namespace, names::dns1123_label(namespace));
     }
@@ -283,8 +286,45 @@ pub fn topology_spread(errors: &mut Errors, constraints: &[TopologySpreadConstra
                 errors.not_supported(&path.child(name), policy, &["Honor", "Ignore"]);
             }
         }
-        let keys = constraint.match_label_keys.as_deref().unwrap_or_default();
-        match_keys(errors, keys, &[], constraint.label_selector.as_ref(), &path);
-        label_selector(errors, constraint.label_selector.as_ref(), &path.child("labelSelector"));
+        // An old pod that fails the check of the day is held to the other one.
+        if errors.options.merged_match_keys != errors.options.wrong_match_keys {
+            spread_match_keys(errors, constraint, &path);
+        } else {
+            legacy_match_keys(errors, constraint, &path.child("matchLabelKeys"));
+        }
+        if !errors.options.wrong_spread_selectors {
+            label_selector(errors, constraint.label_selector.as_ref(), &path.child("labelSelector"));
+        }
+    }
+}
+
+/// Keys that become a part of the selector.
+pub(super) fn spread_match_keys(errors: &mut Errors, constraint: &TopologySpreadConstraint, path: &Path) {
+    let keys = constraint.match_label_keys.as_deref().unwrap_or_default();
+    match_keys(errors, keys, &[], constraint.label_selector.as_ref(), path);
+}
+
+/// The check from before keys became a part of the selector.
+fn legacy_match_keys(errors: &mut Errors, constraint: &TopologySpreadConstraint, path: &Path) {
+    let keys = constraint.match_label_keys.as_deref().unwrap_or_default();
+    if keys.is_empty() {
+        return;
+    }
+    if constraint.label_selector.is_none() {
+        errors.forbidden(path, "must not be specified when labelSelector is not set");
+    }
+    let selector = constraint.label_selector.iter();
+    let used: Vec<&str> = selector
+        .flat_map(|selector| {
+            let labels = selector.match_labels.iter().flatten().map(|(key, _)| key.as_str());
+            labels.chain(selector.match_expressions.iter().flatten().map(|e| e.key.as_str()))
+        })
+        .collect();
+    for (index, key) in keys.iter().enumerate() {
+        let path = path.index(index);
+        label_name(errors, key, &path);
+        if used.contains(&key.as_str()) {
+            errors.invalid(&path, key, "exists in both matchLabelKeys and labelSelector");
+        }
     }
 }

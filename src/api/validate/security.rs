@@ -19,6 +19,9 @@ fn id(errors: &mut Errors, id: Option<i64>, path: &Path) {
 
 pub fn container(errors: &mut Errors, context: Option<&SecurityContext>, host_users: bool, path: &Path) {
     let Some(context) = context else { return };
+    if context.privileged == Some(true) && !errors.options.privileged {
+        errors.forbidden(&path.child("privileged"), "disallowed by cluster policy");
+    }
     id(errors, context.run_as_user, &path.child("runAsUser"));
     id(errors, context.run_as_group, &path.child("runAsGroup"));
     if let Some(mount) = &context.proc_mount {
@@ -216,18 +219,32 @@ fn sysctls(errors: &mut Errors, spec: &PodSpec, context: &PodSecurityContext, pa
         } else if seen.contains(&name) {
             errors.duplicate(&path, name);
         }
-        let dotted = name.replace('/', ".");
-        if spec.host_network == Some(true) && dotted.starts_with("net.") {
-            errors.invalid(&path, name, "may not be specified when 'hostNetwork' is true");
-        } else if spec.host_ipc == Some(true)
-            && (dotted.starts_with("kernel.shm")
-                || dotted.starts_with("kernel.msg")
-                || dotted == "kernel.sem"
-                || dotted.starts_with("fs.mqueue."))
-        {
-            errors.invalid(&path, name, "may not be specified when 'hostIPC' is true");
+        if !errors.options.wrong_sysctls {
+            host_sysctl(errors, spec, name, &path);
         }
         seen.push(name);
+    }
+}
+
+/// Kernel parameters of namespaces that the pod shares with its node.
+pub(super) fn host_sysctls(errors: &mut Errors, spec: &PodSpec, path: &Path) {
+    let context = spec.security_context.iter();
+    for sysctl in context.flat_map(|context| context.sysctls.iter().flatten()) {
+        host_sysctl(errors, spec, &sysctl.name, path);
+    }
+}
+
+fn host_sysctl(errors: &mut Errors, spec: &PodSpec, name: &str, path: &Path) {
+    let dotted = name.replace('/', ".");
+    if spec.host_network == Some(true) && dotted.starts_with("net.") {
+        errors.invalid(path, name, "may not be specified when 'hostNetwork' is true");
+    } else if spec.host_ipc == Some(true)
+        && (dotted.starts_with("kernel.shm")
+            || dotted.starts_with("kernel.msg")
+            || dotted == "kernel.sem"
+            || dotted.starts_with("fs.mqueue."))
+    {
+        errors.invalid(path, name, "may not be specified when 'hostIPC' is true");
     }
 }
 

@@ -16,6 +16,7 @@ const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].imag
 pub fn pod(errors: &mut Errors, new: &Pod, old: &Pod) {
     meta::object_meta_update(errors, &new.metadata, &old.metadata, &METADATA);
     pods::metadata_and_spec(errors, new);
+    annotations(errors, new, old);
     let (Some(new), Some(old)) = (&new.spec, &old.spec) else { return };
     if !images(errors, &new.containers, &old.containers, &SPEC.child("containers")) {
         return;
@@ -49,6 +50,29 @@ pub fn pod(errors: &mut Errors, new: &Pod, old: &Pod) {
     if masked != *old {
         let diff = internal::diff(old, &masked);
         errors.forbidden(&SPEC, &format!("pod updates may not change fields other than {UPDATABLE}\n{diff}"));
+    }
+}
+
+/// Annotations that stay as they were made.
+fn annotations(errors: &mut Errors, new: &Pod, old: &Pod) {
+    let path = METADATA.child("annotations");
+    let of = |pod: &Pod| pod.metadata.annotations.clone().unwrap_or_default();
+    let (now, before) = (of(new), of(old));
+    let mut refuse = |key: &str, doing: &str| {
+        if key.starts_with("container.apparmor.security.beta.kubernetes.io/") {
+            errors.forbidden(&path.key(key), &format!("may not {doing} AppArmor annotations"));
+        }
+        if key == "kubernetes.io/config.mirror" {
+            errors.forbidden(&path.key(key), &format!("may not {doing} mirror pod annotation"));
+        }
+    };
+    before
+        .iter()
+        .filter(|(key, value)| now.get(*key) != Some(*value))
+        .for_each(|(key, _)| refuse(key, "remove or update"));
+    now.keys().filter(|key| !before.contains_key(*key)).for_each(|key| refuse(key, "add"));
+    if let Some(spec) = &new.spec {
+        pods::annotations(errors, new, spec, &path);
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, ProjectedVolumeSource,
-    Volume, VolumeDevice, VolumeMount,
+    Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PodSpec,
+    ProjectedVolumeSource, Volume, VolumeDevice, VolumeMount,
 };
 
 use super::{container, env, meta, resources, text, volume_kinds};
 use crate::api::{
-    field::{Errors, Path},
+    field::{Errors, Path, quoted},
     names,
     quantity::amount,
 };
@@ -159,7 +159,7 @@ fn source(errors: &mut Errors, volume: &Volume, pod_name: &str, path: &Path) {
 }
 
 fn image_source(errors: &mut Errors, image: &ImageVolumeSource, path: &Path) {
-    if text(&image.reference).is_empty() {
+    if errors.options.is_pod && text(&image.reference).is_empty() {
         errors.required(&path.child("reference"), "");
     }
     container::pull_policy(errors, text(&image.pull_policy), &path.child("pullPolicy"));
@@ -304,7 +304,9 @@ fn projections(errors: &mut Errors, projected: &ProjectedVolumeSource, path: &Pa
             if token.path.is_empty() {
                 errors.required(&path.child("path"), "");
             } else {
-                non_reserved_path(errors, &token.path, &path.child("path"));
+                if !errors.options.wrong_token_paths {
+                    non_reserved_path(errors, &token.path, &path.child("path"));
+                }
             }
         }
         if let Some(bundle) = &source.cluster_trust_bundle {
@@ -319,6 +321,10 @@ fn projections(errors: &mut Errors, projected: &ProjectedVolumeSource, path: &Pa
                     if name.is_empty() {
                         errors.required(&path.child("name"), "must be a valid object name");
                     }
+                    for why in trust_bundle_name(name) {
+                        let why = format!("not a valid clustertrustbundlename: {why}");
+                        errors.invalid(&path.child("name"), name, &why);
+                    }
                     if bundle.label_selector.is_some() {
                         let value = serde_json::json!(bundle.label_selector);
                         let why = "labelSelector must be unset if name is specified";
@@ -329,6 +335,7 @@ fn projections(errors: &mut Errors, projected: &ProjectedVolumeSource, path: &Pa
                     if signer.is_empty() {
                         errors.required(&path.child("signerName"), "must be a valid signer name");
                     }
+                    signer_name(errors, signer, &path.child("signerName"));
                     meta::label_selector(errors, bundle.label_selector.as_ref(), &path.child("labelSelector"));
                 }
                 (None, None) => errors.required(&path, "either name or signerName must be specified"),
@@ -342,9 +349,29 @@ fn projections(errors: &mut Errors, projected: &ProjectedVolumeSource, path: &Pa
         if let Some(certificate) = &source.pod_certificate {
             count += 1;
             let path = source_path.child("podCertificate");
+            signer_name(errors, &certificate.signer_name, &path.child("signerName"));
+            if let Some(annotations) = &certificate.user_annotations {
+                let path = path.child("userAnnotations");
+                for key in annotations.keys().map(|key| key.to_lowercase()) {
+                    errors.invalid_each(&path, &key, names::domain_prefixed_key(&key));
+                }
+                meta::annotations_size(errors, annotations, &path);
+            }
             const KEYS: &[&str] = &["RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"];
             if !KEYS.contains(&certificate.key_type.as_str()) {
                 errors.not_supported(&path.child("keyType"), &certificate.key_type, KEYS);
+            }
+            if let Some(seconds) = certificate.max_expiration_seconds {
+                let path = path.child("maxExpirationSeconds");
+                if seconds < 3600 {
+                    errors.invalid(&path, &seconds, "if provided, maxExpirationSeconds must be >= 3600");
+                }
+                let domain = certificate.signer_name.split('/').next().unwrap_or_default();
+                let own = domain == "kubernetes.io" || domain.ends_with(".kubernetes.io");
+                let most = if own { 24 * 3600 } else { 91 * 24 * 3600 };
+                if seconds > most {
+                    errors.invalid(&path, &seconds, &format!("if provided, maxExpirationSeconds must be <= {most}"));
+                }
             }
             let files = [
                 ("credentialBundlePath", text(&certificate.credential_bundle_path)),
@@ -363,6 +390,53 @@ fn projections(errors: &mut Errors, projected: &ProjectedVolumeSource, path: &Pa
         if count > 1 {
             errors.forbidden(&source_path, "may not specify more than 1 volume type per source");
         }
+    }
+}
+
+/// The paths of projected service account tokens.
+pub(super) fn token_paths(spec: &PodSpec) -> impl Iterator<Item = &str> {
+    let projected = spec.volumes.iter().flatten().filter_map(|volume| volume.projected.as_ref());
+    let sources = projected.flat_map(|projected| projected.sources.iter().flatten());
+    sources.filter_map(|source| Some(source.service_account_token.as_ref()?.path.as_str()))
+}
+
+/// `example.com/signer-name`.
+fn signer_name(errors: &mut Errors, name: &str, path: &Path) {
+    if name.is_empty() {
+        return errors.required(path, "");
+    }
+    let parts: Vec<&str> = name.split('/').collect();
+    let [domain, signer] = parts[..] else {
+        let why = "must be a fully qualified domain and path of the form 'example.com/signer-name'";
+        return errors.invalid(path, name, why);
+    };
+    const DOMAIN: usize = 253;
+    if domain.len() > DOMAIN {
+        errors.too_long(path, DOMAIN);
+    }
+    type Rule = fn(&str) -> Vec<String>;
+    let each = |errors: &mut Errors, part: &str, rule: Rule| {
+        let wrong = part.split('.').map(|label| (label, rule(label))).find(|(_, wrong)| !wrong.is_empty());
+        for why in wrong.iter().flat_map(|(label, wrong)| wrong.iter().map(move |why| (label, why))) {
+            errors.invalid(path, part, &format!("validating label {}: {}", quoted(why.0), why.1));
+        }
+    };
+    each(errors, domain, names::dns1123_label);
+    if !domain.contains('.') {
+        errors.invalid(path, domain, "should be a domain with at least two segments separated by dots");
+    }
+    each(errors, signer, names::dns1123_subdomain);
+    const WHOLE: usize = DOMAIN + 253 + 63 + 2;
+    if name.len() > WHOLE {
+        errors.too_long(path, WHOLE);
+    }
+}
+
+/// `example.com:signer-name:bundle`, or a name without a signer.
+fn trust_bundle_name(name: &str) -> Vec<String> {
+    match name.rsplit_once(':') {
+        Some((_, own)) => names::dns1123_subdomain(own),
+        None => names::dns1123_subdomain(name),
     }
 }
 
@@ -398,7 +472,7 @@ pub fn descending_path(errors: &mut Errors, target: &str, path: &Path) {
     no_backsteps(errors, target, path);
 }
 
-fn non_reserved_path(errors: &mut Errors, target: &str, path: &Path) {
+pub(super) fn non_reserved_path(errors: &mut Errors, target: &str, path: &Path) {
     descending_path(errors, target, path);
     if target.starts_with("..") && !target.starts_with("../") {
         errors.invalid(path, target, "must not start with '..'");
