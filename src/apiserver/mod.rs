@@ -20,7 +20,7 @@ pub mod table;
 mod tests;
 mod write;
 
-pub use write::set_condition;
+pub use write::{prepare_create, set_condition, updated};
 
 use std::{
     cell::RefCell,

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Node, Pod, PodCondition, PodSpec};
+use k8s_openapi::{
+    api::core::v1::{Node, Pod, PodCondition, PodSpec},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 use serde_json::Value;
 
 use super::{ApiServer, admission, checks};
@@ -48,7 +51,7 @@ impl ApiServer {
         meta.resource_version = None;
         meta.self_link = None;
         meta.generation = matches!(kind, Kind::Pod | Kind::PriorityClass).then_some(1);
-        self.prepare_create(&mut object)?;
+        prepare_create(&mut object, &self.now());
         self.generate_name(kind, namespace, &mut object);
         checks::create(&object)?;
         if self.store.borrow().get(kind, namespace, object.name()).is_some() {
@@ -106,7 +109,7 @@ impl ApiServer {
     fn replace(
         &self,
         old: Object,
-        mut object: Object,
+        object: Object,
         subresource: Subresource,
         mut warnings: Vec<String>,
         options: &WriteOptions,
@@ -124,19 +127,7 @@ impl ApiServer {
         if object.resource_version() != 0 && object.resource_version() != old.resource_version() {
             return Err(Error::conflict(kind, name, MODIFIED));
         }
-        if subresource == Subresource::None {
-            crate::api::default::apply(&mut object);
-        }
-        keep_system_fields(&old, &mut object);
-        let spec_changed = merge(&old, &mut object, subresource)?;
-        if spec_changed && kind == Kind::Pod {
-            let generation = old.meta().generation.unwrap_or(0) + 1;
-            object.meta_mut().generation = Some(generation);
-        }
-        let meta_changed = object.meta() != old.meta();
-        if spec_changed || meta_changed || subresource == Subresource::None {
-            checks::update(&object, &old, subresource)?;
-        }
+        let (object, spec_changed) = updated(&old, object, subresource)?;
         if let (true, Object::Pod(pod)) = (spec_changed, &object) {
             warnings.extend(checks::warnings(pod));
         }
@@ -260,15 +251,33 @@ impl ApiServer {
         }
         object
     }
+}
 
-    fn prepare_create(&self, object: &mut Object) -> Result<()> {
-        match object {
-            Object::Pod(pod) => admission::prepare_pod(Rc::make_mut(pod), &self.now()),
-            Object::Namespace(ns) => admission::prepare_namespace(Rc::make_mut(ns)),
-            _ => {}
-        }
-        Ok(())
+/// Gives a new object the fields that are the server's to set.
+pub fn prepare_create(object: &mut Object, now: &Time) {
+    match object {
+        Object::Pod(pod) => admission::prepare_pod(Rc::make_mut(pod), now),
+        Object::Namespace(ns) => admission::prepare_namespace(Rc::make_mut(ns)),
+        _ => {}
     }
+}
+
+/// What becomes of `old` when `object` is written to it, defaulted and checked, and whether the spec changes.
+pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Result<(Object, bool)> {
+    if subresource == Subresource::None {
+        crate::api::default::apply(&mut object);
+    }
+    keep_system_fields(old, &mut object);
+    let spec_changed = merge(old, &mut object, subresource)?;
+    if spec_changed && old.kind() == Kind::Pod {
+        let generation = old.meta().generation.unwrap_or(0) + 1;
+        object.meta_mut().generation = Some(generation);
+    }
+    let meta_changed = object.meta() != old.meta();
+    if spec_changed || meta_changed || subresource == Subresource::None {
+        checks::update(&object, old, subresource)?;
+    }
+    Ok((object, spec_changed))
 }
 
 /// Adds a condition, or replaces the one of its type; the time of the last transition is kept while

@@ -41,7 +41,7 @@ mod wait;
 pub mod write;
 
 pub use completer::completer;
-pub use program::program;
+pub use program::{program, text as failure_text};
 
 use std::{cell::Cell, fmt, rc::Rc};
 

@@ -59,15 +59,12 @@ fn run_all(files: BTreeMap<String, Vec<u8>>, commands: &[String]) -> Vec<Answer>
         (if stream == Stream::Stdout { &mut stdout } else { &mut stderr }).extend_from_slice(bytes);
         true
     });
-    let (stdout, stderr) = (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&stdout).into_owned(), String::from_utf8_lossy(&stderr).into_owned());
     let (mut printed, mut complained) = (stdout.split(MARK), stderr.split(MARK));
     let mut answers = Vec::new();
     while let (Some(stdout), Some(code), Some(stderr)) = (printed.next(), printed.next(), complained.next()) {
-        answers.push(Answer {
-            stdout: stdout.into(),
-            stderr: stderr.into(),
-            exit: code.parse().unwrap_or(-1),
-        });
+        answers.push(Answer { stdout: stdout.into(), stderr: stderr.into(), exit: code.parse().unwrap_or(-1) });
     }
     answers.resize(commands.len(), Answer { exit: -1, stderr: "not reached".into(), ..Answer::default() });
     answers
