@@ -13,7 +13,7 @@ use super::{
     error::Error,
     object::{Kind, Object, Resource},
 };
-use crate::sim;
+use crate::{os::Stream, sim};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -154,9 +154,8 @@ pub struct ExecOptions {
 /// Both directions of an exec or attach. Closing `stdin` (dropping it) is end-of-file there.
 pub struct Session {
     pub stdin: Option<sim::Sender<Vec<u8>>>,
-    /// Ends when the remote side has closed it. With a tty, stderr comes here too.
-    pub stdout: sim::Receiver<Vec<u8>>,
-    pub stderr: sim::Receiver<Vec<u8>>,
+    /// What the remote side writes, in its order; ends when that has closed both. With a tty all is stdout.
+    pub output: sim::Receiver<(Stream, Vec<u8>)>,
     pub resize: sim::Sender<(u16, u16)>,
     /// The exit code, or why there is none; `None` if the connection was lost.
     pub exit: sim::OneshotReceiver<Result<i32>>,

@@ -8,9 +8,12 @@ use std::{
     process::ExitCode,
 };
 
-use crate::lab::{
-    Config,
-    headless::{self, Script, Stream},
+use crate::{
+    lab::{
+        Config,
+        headless::{self, Script},
+    },
+    os::Stream,
 };
 
 const USAGE: &str = "\

@@ -11,7 +11,7 @@ use crate::{
         client::{ExecOptions, Session},
         error::Reason,
     },
-    os::{File, Signal, Tty, process::Disposition, tty::Modes},
+    os::{Signal, Stream, Tty, process::Disposition, tty::Modes},
     sim::{self, Either, race},
 };
 
@@ -227,13 +227,20 @@ impl Drop for RawMode {
 
 /// Copies both ways until the remote side has ended; its exit code.
 async fn stream(cx: &Ctx, session: Session, tty: Option<Tty>) -> Outcome {
-    let Session { stdin, stdout, stderr, resize, exit } = session;
+    let Session { stdin, mut output, resize, exit } = session;
     if tty.is_some() {
         cx.proc.set_disposition(Signal::WINCH, Disposition::Catch);
     }
     let output = async {
-        futures_util::future::join(copy_out(cx, stdout, cx.proc.stdout()), copy_out(cx, stderr, cx.proc.stderr()))
-            .await;
+        while let Some((stream, data)) = output.recv().await {
+            let to = match stream {
+                Stream::Stdout => cx.proc.stdout(),
+                Stream::Stderr => cx.proc.stderr(),
+            };
+            if cx.proc.write(&to, &data).await.is_err() {
+                break;
+            }
+        }
         exit.await
     };
     let input = futures_util::future::join(copy_in(cx, stdin), sizes(cx, tty, resize));
@@ -242,14 +249,6 @@ async fn stream(cx: &Ctx, session: Session, tty: Option<Tty>) -> Outcome {
     match race(output, input).await {
         Either::Left(exit) => exit_code(exit),
         Either::Right(_) => Ok(0),
-    }
-}
-
-async fn copy_out(cx: &Ctx, mut from: sim::Receiver<Vec<u8>>, to: File) {
-    while let Some(data) = from.recv().await {
-        if cx.proc.write(&to, &data).await.is_err() {
-            return;
-        }
     }
 }
 

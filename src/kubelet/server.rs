@@ -11,7 +11,7 @@ use super::{
     exec::{self, Streams},
     runtime::{
         Container,
-        log::{Line, Log, Stream},
+        log::{Line, Log},
     },
     worker::Worker,
 };
@@ -21,7 +21,7 @@ use crate::{
         client::{Answer, ExecOptions, LogOptions, Session},
     },
     apiserver::proxy::KubeletEndpoint,
-    os::{File, Tty},
+    os::{File, Stream, Tty},
     sim::{Either, OneshotReceiver, OneshotSender, Receiver, Sender, channel, oneshot, race},
 };
 
@@ -100,15 +100,15 @@ impl Inner {
 
     fn serve_exec(&self, pod: &Pod, container: &str, options: ExecOptions) -> Result<Session> {
         let container = self.running(pod, container)?;
-        let (out, stdout) = channel::<Vec<u8>>();
-        let (err, stderr) = channel::<Vec<u8>>();
+        let (out, output) = channel();
         let (resize, resized) = channel();
         let (done, exit) = oneshot();
         let (input, typed) = channel::<Vec<u8>>();
-        let sink = |to: Sender<Vec<u8>>| {
+        let sink = |stream| {
+            let to = out.clone();
             File::sink(move |data| {
                 // The other side may have gone; the command goes on regardless.
-                let _unread = to.send(data.to_vec());
+                let _unread = to.send((stream, data.to_vec()));
             })
         };
         let mut feed = None;
@@ -116,13 +116,12 @@ impl Inner {
             let number = self.rng.borrow_mut().below(4) + 1;
             let to = out.clone();
             let tty = Tty::new(&format!("pts/{number}"), move |data| {
-                let _unread = to.send(data.to_vec());
+                let _unread = to.send((Stream::Stdout, data.to_vec()));
             });
             if let Some((columns, rows)) = options.size {
                 tty.set_size(columns, rows);
             }
             let streams = Streams { stdin: tty.file(), stdout: tty.file(), stderr: tty.file(), tty: Some(tty.clone()) };
-            drop(err);
             (streams, Some(tty))
         } else {
             let stdin = if options.stdin {
@@ -132,13 +131,13 @@ impl Inner {
             } else {
                 File::null()
             };
-            (Streams { stdin, stdout: sink(out), stderr: sink(err), tty: None }, None)
+            (Streams { stdin, stdout: sink(Stream::Stdout), stderr: sink(Stream::Stderr), tty: None }, None)
         };
         let proc = match exec::spawn(&self.machine, &container, options.command, streams, &mut self.rng.borrow_mut()) {
             Ok(proc) => proc,
             Err(text) => {
                 done.send(Err(Error::internal(format!("error executing command in container: {text}"))));
-                return Ok(Session { stdin: None, stdout, stderr, resize, exit });
+                return Ok(Session { stdin: None, output, resize, exit });
             }
         };
         let feeder = match (tty, feed) {
@@ -155,19 +154,17 @@ impl Inner {
             }
             done.send(Ok(code));
         });
-        Ok(Session { stdin: options.stdin.then_some(input), stdout, stderr, resize, exit })
+        Ok(Session { stdin: options.stdin.then_some(input), output, resize, exit })
     }
 
     fn serve_attach(&self, pod: &Pod, name: &str, options: ExecOptions) -> Result<Session> {
         let container = self.running(pod, name)?;
         let once = super::kill::find(pod, name).is_some_and(|(spec, _)| spec.stdin_once == Some(true));
-        let (out, stdout) = channel();
-        let (err, stderr) = channel();
+        let (out, output) = channel();
         let (resize, resized) = channel();
         let (done, exit): (OneshotSender<Result<i32>>, OneshotReceiver<Result<i32>>) = oneshot();
         let (input, typed) = channel::<Vec<u8>>();
-        container.log.listen(Stream::Stdout, out);
-        container.log.listen(Stream::Stderr, err);
+        container.log.listen(out);
         if let Some(tty) = container.tty.clone() {
             if let Some((columns, rows)) = options.size {
                 tty.set_size(columns, rows);
@@ -189,7 +186,7 @@ impl Inner {
             // attach has no exit code of its own: the client looks at the pod.
             done.send(Ok(0));
         });
-        Ok(Session { stdin: options.stdin.then_some(input), stdout, stderr, resize, exit })
+        Ok(Session { stdin: options.stdin.then_some(input), output, resize, exit })
     }
 }
 

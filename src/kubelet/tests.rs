@@ -456,7 +456,7 @@ fn exec(cluster: &Cluster, pod: &str, container: &str, command: &[&str]) -> (Str
         };
         let exit = session.exit.await.expect("an end");
         let mut text = Vec::new();
-        while let Some(data) = session.stdout.try_recv().or_else(|| session.stderr.try_recv()) {
+        while let Some((_, data)) = session.output.try_recv() {
             text.extend(data);
         }
         (String::from_utf8_lossy(&text).into_owned(), exit.map_err(|error| error.message))

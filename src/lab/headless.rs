@@ -4,7 +4,7 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use super::{Config, Lab, workstation};
-use crate::os::{File, file};
+use crate::os::{File, Stream, file};
 
 /// A session that has gone on this long in virtual time is taken to wait for ever.
 const MAX_TIME: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -20,12 +20,6 @@ pub enum Script {
     Commands(String),
     /// As the shell's standard input.
     Input(Vec<u8>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Stdout,
-    Stderr,
 }
 
 /// Runs `script` in a new laboratory, gives `print` what it prints (which returns false when nobody

@@ -68,6 +68,13 @@ impl OpenFlags {
     };
 }
 
+/// Which of a program's two outputs something was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
 /// An open file description.
 #[derive(Clone)]
 pub struct File(Rc<Description>);

@@ -26,7 +26,7 @@ pub mod tty;
 mod wait;
 
 pub use errno::Errno;
-pub use file::{File, OpenFlags};
+pub use file::{File, OpenFlags, Stream};
 pub use fs::{Filesystem, FsImage, MountNs};
 pub use namespace::{IpcNs, Namespaces, PidNs, UtsNs};
 pub use net::{NetNs, Network, TcpListener, TcpStream};

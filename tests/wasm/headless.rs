@@ -2,9 +2,12 @@
 
 #[cfg(target_arch = "wasm32")]
 mod module {
-    use podarium::lab::{
-        Config,
-        headless::{self, Script, Stream},
+    use podarium::{
+        lab::{
+            Config,
+            headless::{self, Script},
+        },
+        os::Stream,
     };
     use wasm_bindgen::prelude::wasm_bindgen;
 

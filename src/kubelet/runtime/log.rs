@@ -8,18 +8,15 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::sim::{Notify, Sender, Sim};
+use crate::{
+    os::Stream,
+    sim::{Notify, Sender, Sim},
+};
 
 /// Bytes kept of one instance's log; the oldest lines go first. (A real kubelet keeps 5 files of 10 MiB.)
 const KEPT: usize = 1 << 20;
 /// A longer line is written in pieces, as containerd does.
 const LONGEST: usize = 16 << 10;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
 
 /// One entry: a line with its newline, or a part of one.
 #[derive(Clone, Debug)]
@@ -40,7 +37,7 @@ struct Inner {
     dropped: Cell<usize>,
     /// What hasn't seen its newline yet: stdout, stderr.
     pending: RefCell<[Vec<u8>; 2]>,
-    listeners: RefCell<Vec<(Stream, Sender<Vec<u8>>)>>,
+    listeners: RefCell<Vec<Sender<(Stream, Vec<u8>)>>>,
     closed: Cell<bool>,
     changed: Notify,
 }
@@ -62,7 +59,7 @@ impl Log {
     /// Takes what the container wrote.
     pub fn write(&self, stream: Stream, data: &[u8]) {
         let inner = &self.0;
-        inner.listeners.borrow_mut().retain(|(of, to)| *of != stream || to.send(data.to_vec()).is_ok());
+        inner.listeners.borrow_mut().retain(|to| to.send((stream, data.to_vec())).is_ok());
         let mut complete = Vec::new();
         {
             let mut pending = inner.pending.borrow_mut();
@@ -114,10 +111,10 @@ impl Log {
         self.0.closed.get()
     }
 
-    /// Gets each write of `stream` as it comes, from now on (attach).
-    pub fn listen(&self, stream: Stream, to: Sender<Vec<u8>>) {
+    /// Gets each write as it comes, from now on (attach).
+    pub fn listen(&self, to: Sender<(Stream, Vec<u8>)>) {
         if !self.is_closed() {
-            self.0.listeners.borrow_mut().push((stream, to));
+            self.0.listeners.borrow_mut().push(to);
         }
     }
 

@@ -17,12 +17,12 @@ use std::{
     time::Duration,
 };
 
-use self::log::{Log, Stream};
+use self::log::Log;
 use super::status::{Record, RecordState, SandboxRecord};
 use crate::{
     os::{
         Errno, ExitStatus, File, Filesystem, IpcNs, Machine, MountNs, Namespaces, NetNs, PidNs, Proc, Signal,
-        SpawnOptions, Tty, UtsNs, fs::Mount,
+        SpawnOptions, Stream, Tty, UtsNs, fs::Mount,
     },
     programs::servers::pause,
     registry::Image,
