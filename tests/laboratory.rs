@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use podarium::{
-    lab::{Config, Input, Lab, ORIGIN},
+    lab::{Config, Input, Lab, Notice, ORIGIN},
     sim::Reached,
 };
 
@@ -81,7 +81,12 @@ fn apply_is_typed_at_the_prompt_and_runs_beside_a_busy_terminal() {
     terminal.run("sleep 1000", 1);
     terminal.lab.input(Input::Apply { path: "kubia-ssl.yaml".into() });
     terminal.wait(1);
-    assert_eq!(terminal.lab.take_notices(), ["pod/kubia-ssl created"]);
+    let notice = Notice {
+        command: "kubectl apply -f kubia-ssl.yaml".into(),
+        said: "pod/kubia-ssl created".into(),
+        exit_code: 0,
+    };
+    assert_eq!(terminal.lab.take_notices(), [notice]);
     assert!(!terminal.screen.contains("pod/kubia-ssl"));
     terminal.lab.input(Input::Type(vec![3]));
     terminal.wait(1);

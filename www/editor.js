@@ -11,6 +11,8 @@ import { yaml } from "@codemirror/lang-yaml";
 import { forceLinting, lintGutter, lintKeymap, linter } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 
+export { copy } from "./clipboard.js";
+
 const BIG = 200_000;
 // YAML's plain scalars, which the usual classes leave out.
 const plain = tagHighlighter([{ tag: tags.content, class: "tok-content" }]);

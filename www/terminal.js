@@ -1,6 +1,7 @@
 // The terminal pane: xterm.js with its DOM renderer, so that the text is there for a screen reader and for selection.
 import { Terminal } from "@xterm/xterm";
 import { FitAddon } from "@xterm/addon-fit";
+import { copy } from "./clipboard.js";
 
 const COLOURS = [
   "black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
@@ -47,8 +48,7 @@ export class TerminalPane {
     if (mod && key === "c" && (this.terminal.hasSelection() || event.shiftKey)) {
       if (event.type === "keydown" && this.terminal.hasSelection()) {
         event.preventDefault();
-        const text = this.terminal.getSelection();
-        navigator.clipboard?.writeText(text).catch(() => document.execCommand("copy"));
+        copy(this.terminal.getSelection());
         this.terminal.clearSelection();
       }
       return false;

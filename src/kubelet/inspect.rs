@@ -66,8 +66,8 @@ pub struct MountView {
     pub read_only: bool,
 }
 
-/// Lines of each log that are shown.
-const LOG_LINES: usize = 5;
+/// Lines of each log that are looked at: a crash's telling line is rarely its last.
+const LOG_LINES: usize = 30;
 
 impl Kubelet {
     /// What is inside a pod; `None` while it has no sandbox here.

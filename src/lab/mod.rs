@@ -17,6 +17,7 @@ mod workstation;
 use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
 pub use self::cluster::{Cluster, NodeSize};
+pub use self::terminal::Notice;
 use self::{terminal::Terminal, view::View, workstation::Workstation};
 use crate::sim::{Reached, Sim, SimTime};
 
@@ -188,7 +189,7 @@ impl Lab {
     }
 
     /// What commands that ran beside the terminal had to say since the last call.
-    pub fn take_notices(&mut self) -> Vec<String> {
+    pub fn take_notices(&mut self) -> Vec<Notice> {
         self.terminal.take_notices()
     }
 

@@ -10,10 +10,19 @@ use crate::{
 
 const SHELL: &str = "bash";
 
+/// What a command that ran beside the terminal came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub command: String,
+    /// What it wrote to stdout and stderr.
+    pub said: String,
+    pub exit_code: i32,
+}
+
 #[derive(Default)]
 struct Shared {
     output: Vec<u8>,
-    notices: Vec<String>,
+    notices: Vec<Notice>,
     shell: Option<Pid>,
 }
 
@@ -63,7 +72,7 @@ impl Terminal {
         std::mem::take(&mut self.shared.borrow_mut().output)
     }
 
-    pub(super) fn take_notices(&mut self) -> Vec<String> {
+    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
         std::mem::take(&mut self.shared.borrow_mut().notices)
     }
 
@@ -85,9 +94,9 @@ impl Terminal {
     }
 
     pub(super) fn apply(&mut self, workstation: &Workstation, path: &str) {
+        let command = format!("kubectl apply -f {}", quote(path));
         if self.is_idle() {
-            let command = format!("kubectl apply -f {}\r", quote(path));
-            self.type_bytes(command.as_bytes());
+            self.type_bytes(format!("{command}\r").as_bytes());
             return;
         }
         let shared = self.shared.clone();
@@ -100,12 +109,15 @@ impl Terminal {
             Ok(process) => {
                 let ended = workstation.machine().wait(&process);
                 self.sim.spawn(async move {
-                    ended.await;
+                    let exit_code = ended.await.code();
                     let said = String::from_utf8_lossy(&text.borrow()).trim_end().to_string();
-                    shared.borrow_mut().notices.push(said);
+                    shared.borrow_mut().notices.push(Notice { command, said, exit_code });
                 });
             }
-            Err(error) => self.shared.borrow_mut().notices.push(format!("kubectl: {error}")),
+            Err(error) => {
+                let said = format!("kubectl: {error}");
+                self.shared.borrow_mut().notices.push(Notice { command, said, exit_code: 126 });
+            }
         }
     }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use serde::Serialize;
 
 use super::Mark;
+use crate::api::quantity::amount;
+use crate::api::resources;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterScene {
@@ -23,7 +25,7 @@ pub struct NodeTile {
     pub short: String,
     pub mark: Mark,
     pub status: String,
-    /// `4 CPU · 8Gi`.
+    /// The capacity: `4 CPU · 8Gi`.
     pub size: String,
     pub taints: Vec<String>,
     /// Requests over allocatable, 0 to 1000.
@@ -85,20 +87,16 @@ fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: us
         Some(_) => (Mark::Unknown, "NotReady"),
         None => (Mark::Pending, "NotReady"),
     };
-    let room = status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()));
-    let of = |resource: &str| room.and_then(|r| r.get(resource));
-    let asked = |resource: &str| -> f64 {
-        pods.iter()
-            .filter(|(pod, _)| !is_over(pod))
-            .filter_map(|(pod, _)| pod.spec.as_ref())
-            .flat_map(|spec| &spec.containers)
-            .filter_map(|c| c.resources.as_ref()?.requests.as_ref()?.get(resource))
-            .map(amount)
-            .sum()
-    };
+    let capacity = |resource: &str| status.and_then(|s| s.capacity.as_ref().or(s.allocatable.as_ref()))?.get(resource);
+    let allocatable =
+        |resource: &str| status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()))?.get(resource);
+    let options = resources::Options::default();
+    let asked: Vec<resources::Amounts> =
+        pods.iter().filter(|(pod, _)| !is_over(pod)).map(|(pod, _)| resources::requests(pod, &options)).collect();
     let share = |resource: &str| {
-        let all = of(resource).map(amount).unwrap_or(0.0);
-        if all > 0.0 { (asked(resource) / all * 1000.0).clamp(0.0, 1000.0).round() as u32 } else { 0 }
+        let asked: f64 = asked.iter().filter_map(|a| a.get(resource)).map(|q| q.as_f64()).sum();
+        let all = allocatable(resource).map_or(0.0, |q| amount(q).as_f64());
+        if all > 0.0 { (asked / all * 1000.0).clamp(0.0, 1000.0).round() as u32 } else { 0 }
     };
     let spec = node.spec.as_ref();
     let mut taints: Vec<String> = spec
@@ -123,8 +121,8 @@ fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: us
         status: said,
         size: format!(
             "{} CPU · {}",
-            of("cpu").map(|q| q.0.as_str()).unwrap_or("?"),
-            of("memory").map(|q| memory(amount(q))).unwrap_or_else(|| "?".into())
+            capacity("cpu").map_or("?", |q| q.0.as_str()),
+            capacity("memory").map_or("?".into(), memory)
         ),
         taints,
         cpu: share("cpu"),
@@ -164,27 +162,16 @@ pub fn pod_mark(pod: &Pod, status: &str) -> Mark {
     }
 }
 
-/// A quantity as a number; what is not one counts nothing.
-fn amount(quantity: &Quantity) -> f64 {
-    let text = quantity.0.as_str();
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let factor = match unit {
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "Ki" => 1024.0,
-        "Mi" => 1024.0 * 1024.0,
-        "Gi" => 1024.0 * 1024.0 * 1024.0,
-        _ => 1.0,
-    };
-    number.parse::<f64>().unwrap_or(0.0) * factor
-}
-
-fn memory(bytes: f64) -> String {
-    let gi = bytes / (1024.0 * 1024.0 * 1024.0);
-    if gi >= 1.0 { format!("{}Gi", (gi * 10.0).round() / 10.0) } else { format!("{}Mi", (gi * 1024.0).round()) }
+/// In Kubernetes' canonical spelling (`8388608Ki` is `8Gi`) where that is short, else rounded.
+fn memory(quantity: &ApiQuantity) -> String {
+    let quantity = amount(quantity);
+    // A sum has no spelling of its own, so the canonical one is printed.
+    let exact = quantity.mul(1).to_string();
+    if exact.len() <= 6 {
+        return exact;
+    }
+    let gi = quantity.as_f64() / f64::from(1 << 30);
+    if gi >= 1.0 { format!("{gi:.1}Gi") } else { format!("{:.0}Mi", gi * 1024.0) }
 }
 
 /// Length of the part up to a `-` that all names share.
@@ -214,7 +201,8 @@ mod tests {
             "spec": {"taints": if name.ends_with("plane") {
                 serde_json::json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}])
             } else { serde_json::json!([]) }},
-            "status": {"allocatable": {"cpu": "4", "memory": "8Gi"}, "conditions": [
+            "status": {"capacity": {"cpu": "4", "memory": "8388608Ki"}, "allocatable": {"cpu": "4", "memory": "8286208Ki"},
+                "conditions": [
                 {"type": "Ready", "status": ready}]}
         });
         (Rc::new(serde_json::from_value(json).expect("a node")), ready == "True")
@@ -240,6 +228,13 @@ mod tests {
             out.push('\n');
         }
         out + &format!("no node:{}\n", pods(&scene.unscheduled))
+    }
+
+    #[test]
+    fn memory_is_spelt_as_kubernetes_does_if_that_is_short() {
+        let said: Vec<String> =
+            ["8388608Ki", "1536Mi", "16276164Ki", "500M", "0"].map(|q| memory(&ApiQuantity(q.into()))).into();
+        assert_eq!(said, ["8Gi", "1536Mi", "15.5Gi", "500M", "0"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
 
 /// A pod at one moment.
 #[derive(Clone, Debug)]
@@ -13,8 +13,10 @@ pub struct PodFacts {
     pub status: String,
     /// `None` while there is no sandbox, or its node can't be asked.
     pub inside: Option<Inside>,
-    /// The node no longer reports: what the API says is the last that was known.
-    pub node_lost: bool,
+    /// Since when the node no longer reports: what the API says is the last that was known.
+    pub node_lost: Option<Timestamp>,
+    /// Its node's machine is switched off, whether the API knows it or not.
+    pub node_off: bool,
     pub now: Timestamp,
     /// What is travelling now, oldest first.
     pub requests: Vec<Request>,
@@ -96,6 +98,11 @@ impl PodFacts {
 
     pub fn phase(&self) -> &str {
         self.pod.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or("Pending")
+    }
+
+    /// Nobody can say what is so inside.
+    pub fn is_unknown(&self) -> bool {
+        self.node_off || self.node_lost.is_some()
     }
 
     pub fn is_ending(&self) -> bool {
@@ -184,6 +191,16 @@ pub fn is_token(volume: &str) -> bool {
 impl ContainerFacts<'_> {
     pub fn state(&self) -> Option<&ContainerState> {
         self.status?.state.as_ref()
+    }
+
+    /// How it ended, while the API still says so.
+    pub fn ended(&self) -> Option<&ContainerStateTerminated> {
+        self.state()?.terminated.as_ref()
+    }
+
+    /// How the run before this one ended.
+    pub fn ended_before(&self) -> Option<&ContainerStateTerminated> {
+        self.status?.last_state.as_ref()?.terminated.as_ref()
     }
 
     pub fn waiting_reason(&self) -> Option<&str> {

@@ -7,6 +7,8 @@
 
 pub mod cluster;
 pub mod facts;
+#[cfg(test)]
+mod layout;
 pub mod observe;
 pub mod past;
 pub mod pod;
@@ -150,6 +152,16 @@ pub(crate) fn fit(text: &str, width: f64, per_char: f64) -> String {
     cut
 }
 
+/// Like [`fit`] for a name: what is left out is in its middle, for names differ at their ends.
+pub(crate) fn fit_name(name: &str, width: f64, per_char: f64) -> String {
+    let (room, length) = ((width / per_char).floor().max(1.0) as usize, name.chars().count());
+    if length <= room || room < 6 {
+        return fit(name, width, per_char);
+    }
+    let tail = (room - 1) / 2;
+    name.chars().take(room - 1 - tail).chain(['…']).chain(name.chars().skip(length - tail)).collect()
+}
+
 /// Lines of at most `width`, at most `most` of them; breaks at spaces where there are any.
 pub(crate) fn wrap(text: &str, width: f64, per_char: f64, most: usize) -> Vec<String> {
     let room = (width / per_char).floor().max(4.0) as usize;
@@ -224,5 +236,7 @@ mod tests {
         assert_eq!(wrap("abcdefghijklmnop", 6.0, 1.0, 2), ["abcdef", "ghijk…"]);
         assert_eq!(wrap("", 6.0, 1.0, 2), Vec::<String>::new());
         assert_eq!(fit("kubia-ssl", 6.0, 1.0), "kubia…");
+        assert_eq!(fit_name("container-1", 7.0, 1.0), "con…r-1");
+        assert_eq!(fit_name("container-1", 11.0, 1.0), "container-1");
     }
 }

@@ -21,14 +21,22 @@ pub fn cluster(view: &View, running: impl Fn(&str) -> bool) -> ClusterFacts {
     }
 }
 
-/// The pod of this uid; `inside` is asked of its node.
-pub fn pod(view: &View, uid: &str, inside: Option<Inside>, now: Timestamp) -> Option<PodFacts> {
+/// The pod of this uid; `inside` is asked of its node, `running` as for [`cluster`].
+pub fn pod(
+    view: &View,
+    uid: &str,
+    inside: Option<Inside>,
+    running: impl Fn(&str) -> bool,
+    now: Timestamp,
+) -> Option<PodFacts> {
     let pod = view.pods().find(|p| p.metadata.uid.as_deref() == Some(uid))?;
-    let node = pod.spec.as_ref().and_then(|s| s.node_name.as_deref()).and_then(|n| view.node(n));
+    let name = pod.spec.as_ref().and_then(|s| s.node_name.as_deref());
+    let node = name.and_then(|n| view.node(n));
     Some(PodFacts {
         status: table::pod_status(pod),
         inside,
-        node_lost: node.is_some_and(is_lost),
+        node_lost: node.and_then(lost_since),
+        node_off: name.is_some_and(|n| !running(n)),
         now,
         requests: Vec::new(),
         pod: pod.clone(),
@@ -42,10 +50,11 @@ pub fn newest_pod(view: &View) -> Option<String> {
     pods.max_by(|a, b| created(a).cmp(&created(b)).then_with(|| b.cmp(a)))
 }
 
-/// The node's kubelet has not reported for so long that its state is unknown.
-fn is_lost(node: &Rc<Node>) -> bool {
-    let conditions = node.status.as_ref().and_then(|s| s.conditions.as_ref());
-    conditions.into_iter().flatten().any(|c| c.type_ == "Ready" && c.status == "Unknown")
+/// Since when the node's state is unknown, its kubelet not having reported for too long.
+fn lost_since(node: &Rc<Node>) -> Option<Timestamp> {
+    let conditions = node.status.as_ref()?.conditions.as_ref()?;
+    let ready = conditions.iter().find(|c| c.type_ == "Ready" && c.status == "Unknown")?;
+    Some(ready.last_transition_time.as_ref().map_or(Timestamp::UNIX_EPOCH, |t| t.0))
 }
 
 /// What a pod's node tells of its sandbox; `at` gives the calendar time of an instant.

@@ -36,6 +36,11 @@ pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: 
             lanes.entry(&c.name).or_default().turn(at, mark, words);
         }
     }
+    // The status lists containers by name; the pod has them in their order.
+    if let Some(pod) = pod {
+        let order = pod.containers();
+        names.sort_by_key(|name| order.iter().position(|c| c.name == *name));
+    }
     let mut lanes: Vec<Lane> = names
         .into_iter()
         .filter_map(|name| Some(Lane { name: name.to_owned(), spans: lanes.remove(name)?.end(until) }))
@@ -49,17 +54,33 @@ pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: 
             span.due = due;
         }
     }
+    let mut phases = phases.end(until);
+    if let Some(since) = pod.and_then(|p| Some(now.as_secs_f64() - p.now.duration_since(p.node_lost?).as_secs_f64())) {
+        lose(&mut phases, since, |words| format!("Unknown (the API says {words})"));
+        for lane in &mut lanes {
+            lose(&mut lane.spans, since, |_| "Unknown".into());
+        }
+    }
     let ip = address(pod);
     TimelineFacts {
         now: now.as_secs_f64(),
         from: history.created.as_secs_f64(),
         until,
-        phases: phases.end(until),
+        phases,
         lanes,
         ready: ready.end(until),
         requests: view.net_events().filter(|e| is_request(e, ip)).map(|e| e.at.as_secs_f64()).collect(),
         events: events(history),
     }
+}
+
+/// From `since` on nothing is known.
+fn lose(spans: &mut Vec<Span>, since: f64, words: impl Fn(&str) -> String) {
+    let Some(last) = spans.last_mut().filter(|s| s.until.is_none()) else { return };
+    let since = since.max(last.from);
+    last.until = Some(since);
+    let words = words(&last.words);
+    spans.push(Span { from: since, until: None, mark: Mark::Unknown, words, due: None });
 }
 
 /// The requests that reached a pod since `since`, oldest first.

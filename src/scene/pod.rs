@@ -7,9 +7,9 @@
 use k8s_openapi::api::core::v1::Volume;
 use serde::Serialize;
 
-use super::facts::{ContainerFacts, PodFacts, Process, Role, is_token};
+use super::facts::{ContainerFacts, PodFacts, Process, Request, Role, is_token};
 use super::rail::{self, Port};
-use super::{Group, Mark, cluster, duration, fit, mono, sans, wrap};
+use super::{Group, Mark, cluster, duration, fit, fit_name, mono, sans, wrap};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PodScene {
@@ -60,7 +60,8 @@ pub fn build(facts: &PodFacts, width: f64) -> PodScene {
     let n = shown.len().max(1) as f64;
     let across =
         width >= 560.0 && (inner - (n - 1.0) * GAP) / n >= CARD_LEAST && ports.len() as f64 * 96.0 <= inner - 60.0;
-    let mut p = Picture { facts, ports, groups: Vec::new(), left: outside, right: width - 12.0, across };
+    let mut p =
+        Picture { facts, ports, groups: Vec::new(), left: outside, right: width - 12.0, across, threads: across };
     let top = p.plates();
     let height = p.inside(shown, &done, top);
     let status = facts.pod.status.as_ref();
@@ -74,13 +75,13 @@ pub fn build(facts: &PodFacts, width: f64) -> PodScene {
     about.extend(status.and_then(|s| s.qos_class.clone()));
     about.push(format!("{} of {wanted} ready", statuses.iter().filter(|s| s.ready).count()));
     let mut shown_status = facts.status.clone();
-    if facts.node_lost {
-        shown_status = format!("Unknown (the API says {})", facts.status);
+    if facts.is_unknown() {
+        shown_status = format!("Unknown (the API says {})", facts.phase());
     }
     PodScene {
         name: facts.name().to_owned(),
         about: about.join(" · "),
-        mark: if facts.node_lost { Mark::Unknown } else { cluster::pod_mark(&facts.pod, &facts.status) },
+        mark: if facts.is_unknown() { Mark::Unknown } else { cluster::pod_mark(&facts.pod, &facts.status) },
         status: shown_status,
         width,
         height,
@@ -95,6 +96,8 @@ struct Picture<'a> {
     left: f64,
     right: f64,
     across: bool,
+    /// Mounts are drawn as lines to their volumes; else they are named on the card.
+    threads: bool,
 }
 
 impl Picture<'_> {
@@ -152,7 +155,7 @@ impl Picture<'_> {
         if !done.is_empty() {
             steps_y = self.steps(done, steps_y);
         }
-        let rail_y = steps_y + if done.is_empty() { 30.0 } else { 38.0 };
+        let rail_y = steps_y + if done.is_empty() { 36.0 } else { 50.0 };
         let (cards_left, cards_top) =
             if self.across { (self.left + 24.0, rail_y + 60.0) } else { (self.left + 104.0, steps_y + 48.0) };
         let cards_right = self.right - 20.0;
@@ -162,6 +165,7 @@ impl Picture<'_> {
         } else {
             cards_right - cards_left
         };
+        self.threads = self.across && shown.iter().all(|c| mount_share(w, c.mounts.len()) >= 84.0);
         let spread = if self.across && n > 1.0 { (cards_right - cards_left - n * w) / (n - 1.0) } else { 0.0 };
         let mut cards: Vec<Card> = shown.into_iter().map(|c| self.card(c, w)).collect();
         let tallest = cards.iter().map(|c| c.h).fold(0.0, f64::max);
@@ -182,14 +186,19 @@ impl Picture<'_> {
         }
         let mut bottom = if self.across { cards_top + tallest } else { y - 16.0 };
         bottom = self.shared_tree(cards_left, bottom, cards_right - cards_left);
+        let marks = self.places(&cards, rail_y, steps_y + 18.0);
+        if !self.across {
+            // Below the last port and its words is lo.
+            bottom = marks.iter().map(|m| m.2 + 46.0).fold(bottom, f64::max);
+        }
         let volumes = self.volumes();
-        let frame_bottom = bottom + if self.across && !volumes.is_empty() { 50.0 } else { 24.0 };
+        let frame_bottom = bottom + if self.threads && !volumes.is_empty() { 50.0 } else { 24.0 };
         let frame_top = 15.0;
         let there = self.has_address();
         let mut frame = Group::new("frame", if there { "frame" } else { "frame unset" }, "");
         frame.rect("frame-box", self.left, frame_top, self.right - self.left, frame_bottom - frame_top, 18.0);
         self.groups.insert(0, frame);
-        self.rail(&cards, rail_y, steps_y + 18.0, frame_bottom);
+        self.rail(&cards, &marks, rail_y, steps_y + 18.0, frame_bottom);
         if self.across {
             self.kubelet(&cards);
         }
@@ -234,9 +243,9 @@ impl Picture<'_> {
         }
         lines.push(Line::Text("mono faint", fit(facts.image, room, SMALL * 0.61)));
         match facts.role {
-            Role::Init => lines.push(Line::Text("faint", "init container: the others wait for its end".into())),
-            Role::Sidecar => lines.push(Line::Text("faint", "sidecar: starts first, ends last".into())),
-            Role::Ephemeral => lines.push(Line::Text("faint", "ephemeral container".into())),
+            Role::Init => lines.extend(words("faint", "init container: the others wait for its end", room, 2)),
+            Role::Sidecar => lines.extend(words("faint", "sidecar: starts first, ends last", room, 2)),
+            Role::Ephemeral => lines.extend(words("faint", "ephemeral container", room, 2)),
             Role::Main => {}
         }
         let restarts = facts.status.map_or(0, |s| s.restart_count);
@@ -245,10 +254,8 @@ impl Picture<'_> {
             1 => ", restarted once".into(),
             n => format!(", restarted {n} times"),
         };
-        let over = facts.state().and_then(|s| s.terminated.as_ref());
-        let last = facts.status.and_then(|s| s.last_state.as_ref()).and_then(|s| s.terminated.as_ref());
         let running = facts.state().is_some_and(|s| s.running.is_some());
-        if let Some(t) = over.or(last.filter(|_| !running)) {
+        if let Some(t) = facts.ended().or(facts.ended_before().filter(|_| !running)) {
             let ran = match (&t.started_at, &t.finished_at) {
                 (Some(a), Some(b)) => format!(" after {}", duration(b.0.duration_since(a.0).as_secs_f64())),
                 _ => String::new(),
@@ -274,14 +281,14 @@ impl Picture<'_> {
                 lines.push(Line::Text("mono", fit(&row, room, TEXT * 0.61)));
             }
             if inside.processes.is_empty() {
-                for row in inside.log.iter().rev().take(2).rev() {
+                for row in telling(&inside.log) {
                     lines.extend(
                         wrap(row, room, SMALL * 0.61, 2).into_iter().map(|text| Line::Text("mono quiet small", text)),
                     );
                 }
             }
         }
-        if running && !facts.probes.is_empty() {
+        if running && !self.facts.is_unknown() && !facts.probes.is_empty() {
             let ready = facts.status.is_some_and(|s| s.ready);
             let started = facts.status.and_then(|s| s.started).unwrap_or(false);
             let said: Vec<String> = facts
@@ -295,7 +302,7 @@ impl Picture<'_> {
                 .collect();
             lines.extend(words("faint", &format!("probes: {}", said.join(", ")), room, 2));
         }
-        if !self.across {
+        if !self.threads {
             for (volume, path, read_only) in &facts.mounts {
                 let how = if *read_only { ", read-only" } else { "" };
                 lines.push(Line::Text("mono vol", fit(&format!("{path} ← {volume}{how}"), room, SMALL * 0.61)));
@@ -311,7 +318,7 @@ impl Picture<'_> {
         let h = 34.0 + rows.len() as f64 * LINE;
         let mut g = Group::new("processes", "card shared", "One process tree for all containers");
         g.rect("card-box", x, bottom + 14.0, w, h, 11.0);
-        g.text("faint", x + 18.0, bottom + 34.0, "one process tree, under pause");
+        g.text("faint", x + 18.0, bottom + 34.0, fit("one process tree, under pause", w - 34.0, SMALL * 0.56));
         for (i, row) in rows.iter().enumerate() {
             g.text("mono", x + 18.0, bottom + 54.0 + i as f64 * LINE, fit(row, w - 34.0, TEXT * 0.61));
         }
@@ -319,64 +326,72 @@ impl Picture<'_> {
         bottom + 14.0 + h
     }
 
-    /// The rail with its ports.
-    fn rail(&mut self, cards: &[Card], rail_y: f64, column_top: f64, frame_bottom: f64) {
-        let mut g = Group::new("rail", if self.has_address() { "rail" } else { "rail unset" }, "eth0 and lo");
+    /// Where each port sits on the rail: number, x, y.
+    fn places(&self, cards: &[Card], rail_y: f64, column_top: f64) -> Vec<(u16, f64, f64)> {
+        let card_of = |port: &Port| cards.iter().find(|c| Some(c.facts.name) == port.owner());
+        // Which of its owner's ports it is, and of how many.
+        let rank = |i: usize| {
+            let same = |p: &&Port| p.owner() == self.ports[i].owner();
+            (self.ports[..i].iter().filter(same).count() as f64, self.ports.iter().filter(same).count() as f64)
+        };
         let mut marks = Vec::new();
         if self.across {
-            let (from, to) = (self.left + 14.0, self.right - 44.0);
+            let (from, to) = (self.left + 54.0, self.right - 104.0);
+            let share = (to - from) / self.ports.len().max(1) as f64;
+            // A port stands over its container where there is room, else in order.
+            let mut last = from;
+            for (i, port) in self.ports.iter().enumerate() {
+                let (nth, all) = rank(i);
+                let x = match card_of(port) {
+                    Some(c) => c.x + c.w * (nth + 1.0) / (all + 1.0),
+                    None => from + share * (i as f64 + 0.5),
+                };
+                let x = x.max(last + 34.0).min(to - (self.ports.len() - 1 - i) as f64 * 72.0);
+                last = x + 38.0;
+                marks.push((port.number, x, rail_y));
+            }
+        } else {
+            let mut least = column_top + 42.0;
+            for (i, port) in self.ports.iter().enumerate() {
+                let wanted = card_of(port).map_or(least, |c| c.y + 30.0 + rank(i).0 * 46.0);
+                let y = wanted.max(least);
+                least = y + 46.0;
+                marks.push((port.number, self.left + 44.0, y));
+            }
+        }
+        marks
+    }
+
+    /// The rail with its ports.
+    fn rail(&mut self, cards: &[Card], marks: &[(u16, f64, f64)], rail_y: f64, column_top: f64, frame_bottom: f64) {
+        let mut g = Group::new("rail", if self.has_address() { "rail" } else { "rail unset" }, "eth0 and lo");
+        if self.across {
+            let to = self.right - 44.0;
             g.path("rail-line", format!("M{} {rail_y}H{to}", self.left - 64.0));
             g.circle("end", self.left - 70.0, rail_y, 6.0);
             g.text("quiet", self.left - 82.0, rail_y + 26.0, "node");
             if let Some(ip) = self.facts.pod.status.as_ref().and_then(|s| s.host_ip.as_deref()) {
-                g.text("mono faint", self.left - 82.0, rail_y + 42.0, ip);
+                g.text("mono faint", self.left - 82.0, rail_y + 42.0, fit(ip, 80.0, SMALL * 0.61));
             }
             nic(&mut g, self.left, rail_y, "eth0");
             nic(&mut g, to + 6.0, rail_y, "lo");
-            let room = (to - 34.0) - (from + 40.0);
-            let share = room / self.ports.len().max(1) as f64;
-            // A port stands over its container where there is room, else in order.
-            let mut last = from + 40.0;
-            for (i, port) in self.ports.iter().enumerate() {
-                let over = cards.iter().find(|c| Some(c.facts.name) == port.owner());
-                let of_owner = self.ports.iter().filter(|p| p.owner() == port.owner()).count() as f64;
-                let nth = self.ports[..i].iter().filter(|p| p.owner() == port.owner()).count() as f64;
-                let x = match over {
-                    Some(c) => c.x + c.w * (nth + 1.0) / (of_owner + 1.0),
-                    None => from + 40.0 + share * (i as f64 + 0.5),
-                };
-                let x = x.max(last + 34.0).min(to - 34.0 - (self.ports.len() - 1 - i) as f64 * 72.0);
-                last = x + 38.0;
-                marks.push((port.number, x, rail_y));
-            }
         } else {
             let x = self.left + 44.0;
             g.path("rail-line", format!("M{x} {column_top}V{}", frame_bottom - 26.0));
             nic(&mut g, x, column_top, "eth0");
             nic(&mut g, x, frame_bottom - 22.0, "lo");
-            let mut free = frame_bottom - 60.0;
-            for port in &self.ports {
-                let nth = marks.len();
-                let y = match cards.iter().find(|c| Some(c.facts.name) == port.owner()) {
-                    Some(c) => {
-                        let mine = self.ports[..nth].iter().filter(|p| p.owner() == Some(c.facts.name)).count() as f64;
-                        c.y + 30.0 + mine * 46.0
-                    }
-                    None => {
-                        free -= 40.0;
-                        free
-                    }
-                };
-                marks.push((port.number, x, y));
-            }
         }
         self.groups.push(g);
         // What travels passes under the ports.
-        self.travel(&marks, rail_y, column_top);
+        self.travel(marks, rail_y, column_top);
         for (i, port) in self.ports.iter().enumerate() {
             let (_, x, y) = marks[i];
-            let next = marks.get(i + 1).map_or(self.right - 38.0, |m| m.1);
-            let g = self.port(port, x, y, next, cards);
+            let before = if i > 0 { x - marks[i - 1].1 } else { 2.0 * (x - self.left - 8.0) };
+            let (next, after) = match marks.get(i + 1) {
+                Some(m) => (m.1, m.1 - x),
+                None => (self.right - 38.0, 2.0 * (self.right - 8.0 - x)),
+            };
+            let g = self.port(port, x, y, next, before.min(after) - 8.0, cards);
             self.groups.push(g);
         }
     }
@@ -386,11 +401,12 @@ impl Picture<'_> {
         self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).is_some_and(|ip| !ip.is_empty())
     }
 
-    /// `next`: where the next port or lo is.
-    fn port(&self, port: &Port, x: f64, y: f64, next: f64, cards: &[Card]) -> Group {
+    /// `next`: where the next port or lo is; `above`: the width of what may be written above it.
+    fn port(&self, port: &Port, x: f64, y: f64, next: f64, above: f64, cards: &[Card]) -> Group {
         let listens = !port.listening.is_empty();
         let note = port.note();
         let mut label = match (&port.listening[..], &port.declared[..]) {
+            (_, declared) if port.unknown => format!("port {}: declared by {}", port.number, declared.join(" and ")),
             ([], declared) => format!("port {}: declared by {}, nobody listens", port.number, declared.join(" and ")),
             (by, _) => format!("port {}: {} listens", port.number, by.join(" and ")),
         };
@@ -430,12 +446,14 @@ impl Picture<'_> {
             if sans(&note, SMALL) <= room {
                 g.text("quiet small", x + w / 2.0 + 7.0, y - 8.0, note);
             } else {
-                g.text("quiet small middle", x, y - 22.0, note);
+                g.text("quiet small middle", x, y - 22.0, fit(&note, above, SMALL * 0.56));
             }
         } else if self.across {
-            g.text("faint small middle", x, y - 22.0, note);
+            let said = [note.as_str(), "nobody listens", "idle"];
+            let said = said.into_iter().find(|s| sans(s, SMALL) <= above).unwrap_or("idle");
+            g.text("faint small middle", x, y - 22.0, said);
         } else if !listens {
-            g.text("faint small middle", x, y + 25.0, "idle");
+            g.text("faint small middle", x, y + 25.0, if port.unknown { "declared" } else { "idle" });
         } else if !note.is_empty() {
             g.text("quiet small middle", x, y + 25.0, fit(&note, 84.0, SMALL * 0.56));
         }
@@ -463,6 +481,8 @@ impl Picture<'_> {
     }
 
     fn travel(&mut self, marks: &[(u16, f64, f64)], rail_y: f64, column_top: f64) {
+        let there = |r: &&Request| marks.iter().any(|m| m.0 == r.port);
+        let newest = self.facts.requests.iter().rfind(there).map(|r| r.id);
         for r in &self.facts.requests {
             let Some((_, x, y)) = marks.iter().find(|m| m.0 == r.port) else { continue };
             let label = format!("{} from {}", r.what, r.from);
@@ -473,8 +493,10 @@ impl Picture<'_> {
                 (false, _) => (*x, column_top),
             };
             g.parts.push(super::Part::Travel { class: "mote", from, to: (*x, *y) });
-            if self.across {
-                g.text("mono small", self.left + 36.0, rail_y - 22.0, label);
+            if newest == Some(r.id) {
+                let (x, y) =
+                    if self.across { (self.left + 36.0, rail_y - 40.0) } else { (self.left + 78.0, column_top + 4.0) };
+                g.text("mono small", x, y, fit(&label, self.right - x - 20.0, SMALL * 0.61));
             }
             self.groups.push(g);
         }
@@ -482,7 +504,8 @@ impl Picture<'_> {
 
     /// Probes come from the node's kubelet, outside the frame.
     fn kubelet(&mut self, cards: &[Card]) {
-        let probed: Vec<&Card> = cards.iter().filter(|c| !c.facts.probes.is_empty()).collect();
+        let probed: Vec<&Card> =
+            cards.iter().filter(|c| !self.facts.is_unknown() && !c.facts.probes.is_empty()).collect();
         let Some(first) = probed.first() else { return };
         let (x, y) = (self.left - 70.0, first.y + 60.0);
         let mut g = Group::new("kubelet", "kubelet", format!("the kubelet probes {}", first.facts.name));
@@ -514,7 +537,7 @@ impl Picture<'_> {
             let y = top + row as f64 * 84.0;
             let kind = volume_kind(v);
             let mut g = Group::new(format!("volume-{}", v.name), "volume", format!("volume {}, {kind}", v.name));
-            if self.across {
+            if self.threads {
                 for card in cards {
                     let mounts: Vec<_> = card.facts.mounts.iter().filter(|m| m.0 == v.name).collect();
                     for (_, path, read_only) in mounts {
@@ -523,7 +546,7 @@ impl Picture<'_> {
                         let cx = card.x + card.w * (nth + 1.0) / (all.len() as f64 + 1.0);
                         let words = fit(
                             &format!("{path}{}", if *read_only { " read-only" } else { "" }),
-                            card.w / all.len() as f64 - 8.0,
+                            mount_share(card.w, all.len()) - 26.0,
                             SMALL * 0.61,
                         );
                         let w = mono(&words, SMALL) + 18.0;
@@ -566,7 +589,7 @@ fn words(class: &'static str, text: &str, room: f64, most: usize) -> Vec<Line> {
 /// A container's mark and its state in kubectl's words.
 pub fn container_state(pod: &PodFacts, c: &ContainerFacts) -> (Mark, String) {
     let Some(state) = c.state() else { return (Mark::Pending, "Waiting".into()) };
-    if pod.node_lost {
+    if pod.is_unknown() {
         return (Mark::Unknown, "Unknown".into());
     }
     if state.running.is_some() {
@@ -600,7 +623,7 @@ fn draw(card: &Card) -> Group {
     let said = format!("{} {state}", mark.glyph());
     let said = fit(&said, w * 0.62, TEXT * 0.58);
     let room = if *w < NARROW { w - 34.0 } else { w - 40.0 - sans(&said, TEXT) };
-    g.text("name", x + 18.0, y + 25.0, fit(facts.name, room, 14.0 * 0.6));
+    g.text("name", x + 18.0, y + 25.0, fit_name(facts.name, room, 14.0 * 0.66));
     if *w >= NARROW {
         g.text("state end", x + w - 16.0, y + 25.0, said);
     }
@@ -610,15 +633,37 @@ fn draw(card: &Card) -> Group {
             Line::Text(class, text) => g.text(class, x + 18.0, at, text.as_str()),
             Line::Bar(left, passed) => {
                 let words = format!("next try in {}", duration(left.ceil()));
-                let from = 18.0 + 150.0_f64.min(w * 0.5);
-                g.text("strong", x + 18.0, at, words);
-                g.rect("bar", x + from, at - 8.0, w - from - 18.0, 7.0, 3.5);
-                g.rect("bar-done", x + from, at - 8.0, (w - from - 18.0) * passed, 7.0, 3.5);
+                let from = 30.0 + sans("next try in 59 s", TEXT * 1.1).max(sans(&words, TEXT * 1.1));
+                g.text("strong", x + 18.0, at, fit(&words, w - 34.0, TEXT * 0.6));
+                let room = w - from - 18.0;
+                if room >= 24.0 {
+                    g.rect("bar", x + from, at - 8.0, room, 7.0, 3.5);
+                    g.rect("bar-done", x + from, at - 8.0, room * passed, 7.0, 3.5);
+                }
             }
         }
         at += LINE;
     }
     g
+}
+
+/// How much of a card's lower edge each of its mounts has.
+fn mount_share(w: f64, mounts: usize) -> f64 {
+    if mounts < 2 { w } else { w / (mounts as f64 + 1.0) }
+}
+
+/// The line of an ended container's log that tells why, else the last two.
+fn telling(log: &[String]) -> &[String] {
+    const WORDS: [&str; 8] =
+        ["error:", "address already in use", "address in use", "fatal", "panic", "denied", "not found", "can't"];
+    let tells = |line: &String| {
+        let line = line.to_ascii_lowercase();
+        WORDS.iter().any(|word| line.contains(word))
+    };
+    match log.iter().rposition(tells) {
+        Some(i) => &log[i..=i],
+        None => &log[log.len().saturating_sub(2)..],
+    }
 }
 
 /// Processes as rows, children under their parents.

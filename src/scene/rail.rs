@@ -17,6 +17,8 @@ pub struct Port {
     pub local: bool,
     /// Containers that wanted it and could not bind it.
     pub lost: Vec<String>,
+    /// The node can't be asked who listens.
+    pub unknown: bool,
 }
 
 impl Port {
@@ -26,6 +28,9 @@ impl Port {
     }
 
     pub fn note(&self) -> String {
+        if self.unknown {
+            return "declared".into();
+        }
         match (self.listening.is_empty(), self.local, self.names.is_empty()) {
             (true, ..) => "declared, nobody listens".into(),
             (_, true, _) => "only on lo".into(),
@@ -64,6 +69,9 @@ pub fn ports(facts: &PodFacts) -> Vec<Port> {
         }
     }
     let mut ports: Vec<Port> = ports.into_values().collect();
+    for port in &mut ports {
+        port.unknown = facts.is_unknown();
+    }
     let place = |p: &Port| containers.iter().position(|c| Some(c.name) == p.owner()).unwrap_or(usize::MAX);
     ports.sort_by_key(|p| (place(p), p.number));
     ports

@@ -16,7 +16,8 @@ fn facts(spec: Value, status: Value, said: &str) -> PodFacts {
         pod: Rc::new(serde_json::from_value(pod).expect("a pod")),
         status: said.into(),
         inside: None,
-        node_lost: false,
+        node_lost: None,
+        node_off: false,
         now: "2026-01-01T00:00:14Z".parse().expect("a time"),
         requests: Vec::new(),
     }
@@ -65,7 +66,14 @@ fn clash() -> PodFacts {
             InsideContainer {
                 name: "second".into(),
                 back_off: Some(("2026-01-01T00:00:20Z".parse().expect("a time"), 20.0)),
-                log: vec!["Error: listen EADDRINUSE: address already in use :::8080".into()],
+                log: [
+                    "Error: listen EADDRINUSE: address already in use :::8080",
+                    "  code: 'EADDRINUSE',",
+                    "  port: 8080",
+                    "}",
+                ]
+                .map(String::from)
+                .into(),
                 ..InsideContainer::default()
             },
         ],
@@ -170,12 +178,23 @@ fn why_in_one_sentence() {
         s[0].last_state =
             serde_json::from_value(json!({"terminated": {"exitCode": 127, "reason": "Error"}})).expect("a state");
     }
+    // The kubelet waits already, the API still tells the end.
+    let mut just_crashed = clash();
+    {
+        let pod = Rc::make_mut(&mut just_crashed.pod);
+        let s = pod.status.as_mut().and_then(|s| s.container_statuses.as_mut()).expect("statuses");
+        s[1].state =
+            serde_json::from_value(json!({"terminated": {"exitCode": 1, "reason": "Error"}})).expect("a state");
+        s[1].last_state = None;
+    }
     let mut ending = one(json!({"running": {}}), "Terminating");
     Rc::make_mut(&mut ending.pod).metadata.deletion_timestamp =
         serde_json::from_value(json!("2026-01-01T00:00:40Z")).expect("a time");
     Rc::make_mut(&mut ending.pod).metadata.deletion_grace_period_seconds = Some(30);
     let mut lost = one(json!({"running": {}}), "Running");
-    lost.node_lost = true;
+    lost.node_lost = Some(lost.now);
+    let mut off = one(json!({"running": {}}), "Running");
+    off.node_off = true;
     let init = facts(
         json!({"nodeName": "w", "containers": [{"name": "main"}], "initContainers": [{"name": "one"}, {"name": "two"}]}),
         json!({"phase": "Pending", "initContainerStatuses": [
@@ -188,7 +207,7 @@ fn why_in_one_sentence() {
         json!({"phase": "Running", "containerStatuses": [status("main", json!({"running": {}}))]}),
         "Running",
     );
-    let said: Vec<String> = [unschedulable, pull, crash, clash(), ending, lost, init, well]
+    let said: Vec<String> = [unschedulable, pull, crash, clash(), just_crashed, ending, lost, off, init, well]
         .iter()
         .map(|f| match why::build(f) {
             Some(w) => format!("{} {}{}", w.question, w.answer, w.field.map(|f| format!(" [{f}]")).unwrap_or_default()),
@@ -207,10 +226,15 @@ fn why_in_one_sentence() {
             "Why is it not ready? Containers of a pod share one set of ports. kubia has 8080, so second can't bind it, exits \
              with 1, and is restarted with a growing delay: 10 s, 20 s, 40 s, at most 5 min. Give it another port or a pod \
              of its own. [spec.containers[1].ports]",
+            "Why is it not ready? Containers of a pod share one set of ports. kubia has 8080, so second can't bind it, exits \
+             with 1, and is restarted with a growing delay: 10 s, 20 s, 40 s, at most 5 min. Give it another port or a pod \
+             of its own. [spec.containers[1].ports]",
             "Why is it Terminating? It was asked to end: SIGTERM went to process 1 of main. What still runs after 30 s of \
              grace gets SIGKILL, in 26 s.",
-            "What is known? Unknown. podarium-worker no longer reports, so the API still shows Pending, the last that the \
+            "What is known? Unknown. podarium-worker no longer reports, so the API still shows Pending, the last that its \
              kubelet wrote: the containers may run or not.",
+            "What is known? podarium-worker is stopped, which nothing tells the API: it shows Pending until the node has been \
+             silent for so long that it counts as NotReady.",
             "Why is it Pending? Init containers run one after the other, and the main containers wait for all of them: two \
              (2 of 2) runs.",
             "all is well",
@@ -253,7 +277,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
     assert_eq!(
         told(&scene.groups),
         "\
-axis [axis] 0 s | 5 s | 10 s | 15 s | 20 s | 25 s
+axis [axis] 0 s | 5 s | 10 s | 15 s | 25 s
 lane-phase [lane phase] phase
 span-phase-0 [span phase pending] Pending
 span-phase-1 [span phase running] Running

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Group, Mark, fit, sans};
+use super::{Group, Mark, fit, fit_name, sans};
 
 /// A pod's past in seconds since the laboratory began.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,8 +79,11 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
     while t <= length + 1e-6 {
         let at = x(from + t);
         axis.path("tick", format!("M{at:.1} {}V{height}", TOP - 8.0));
-        if at < width - 30.0 {
-            axis.text("faint small middle", at.max(axis_left + 8.0), 14.0, super::duration(t));
+        let words = super::duration(t);
+        let room = sans(&words, 11.0) / 2.0 + 8.0;
+        // The playhead's cap stands in the same row.
+        if at < width - 30.0 && (at.max(axis_left + 8.0) - x(end)).abs() > room {
+            axis.text("faint small middle", at.max(axis_left + 8.0), 14.0, words);
         }
         t += step;
     }
@@ -93,7 +96,7 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
             if class == "phase" { "lane-name strong" } else { "lane-name" },
             12.0,
             y + 15.0,
-            fit(name, axis_left - 20.0, 6.9),
+            fit_name(name, axis_left - 20.0, 6.9),
         );
         groups.push(g);
         let last = spans.len();

@@ -15,13 +15,25 @@ pub struct Why {
 /// `None` if all is well.
 pub fn build(facts: &PodFacts) -> Option<Why> {
     let containers = facts.containers();
-    if facts.node_lost {
-        let node = facts.pod.spec.as_ref().and_then(|s| s.node_name.as_deref()).unwrap_or("its node");
+    let node = facts.pod.spec.as_ref().and_then(|s| s.node_name.as_deref()).unwrap_or("its node");
+    if facts.node_lost.is_some() {
         return Some(why(
             "What is known?",
             format!(
-                "Unknown. {node} no longer reports, so the API still shows {}, the last that the kubelet wrote: the \
-                 containers may run or not.",
+                "Unknown. {node} no longer reports, so the API still shows {}, the last that its kubelet wrote: the \
+                 containers may run or not{}.",
+                facts.phase(),
+                if facts.is_ending() { ", and only that kubelet can confirm the deletion" } else { "" }
+            ),
+            Mark::Unknown,
+        ));
+    }
+    if facts.node_off {
+        return Some(why(
+            "What is known?",
+            format!(
+                "{node} is stopped, which nothing tells the API: it shows {} until the node has been silent for so long that \
+                 it counts as NotReady.",
                 facts.phase()
             ),
             Mark::Unknown,
@@ -104,8 +116,10 @@ fn ending(facts: &PodFacts, containers: &[ContainerFacts]) -> Why {
 
 /// What keeps one container from running.
 fn trouble(facts: &PodFacts, c: &ContainerFacts, all: &[ContainerFacts]) -> Option<Why> {
-    let reason = c.waiting_reason()?;
-    let message = c.state()?.waiting.as_ref()?.message.as_deref().unwrap_or("");
+    // Until the kubelet's next look at the pod the API tells the end itself; the back-off runs already.
+    let crashed = c.ended().filter(|_| facts.inside_of(c.name).is_some_and(|i| i.back_off.is_some()));
+    let reason = if crashed.is_some() { "CrashLoopBackOff" } else { c.waiting_reason()? };
+    let message = c.state()?.waiting.as_ref().and_then(|w| w.message.as_deref()).unwrap_or("");
     let field = |leaf: &str| {
         let init = matches!(c.role, Role::Init | Role::Sidecar);
         let index =
@@ -143,7 +157,7 @@ fn trouble(facts: &PodFacts, c: &ContainerFacts, all: &[ContainerFacts]) -> Opti
             )
         }),
         "CrashLoopBackOff" => {
-            let last = c.status?.last_state.as_ref()?.terminated.as_ref();
+            let last = crashed.or(c.ended_before());
             let code = last.map(|t| t.exit_code);
             let restarts = c.status.map_or(0, |s| s.restart_count);
             let again = "and is restarted with a growing delay: 10 s, 20 s, 40 s, at most 5 min";
@@ -195,14 +209,24 @@ fn trouble(facts: &PodFacts, c: &ContainerFacts, all: &[ContainerFacts]) -> Opti
 /// The port that the container wanted and that another holds.
 fn clash(facts: &PodFacts, c: &ContainerFacts) -> Option<(u16, String)> {
     let log = &facts.inside_of(c.name)?.log;
-    let line = log.iter().rev().find(|l| {
-        let l = l.to_ascii_lowercase();
-        l.contains("eaddrinuse") || l.contains("address already in use") || l.contains("address in use")
-    })?;
+    let lines: Vec<&String> = log
+        .iter()
+        .filter(|l| {
+            let l = l.to_ascii_lowercase();
+            l.contains("eaddrinuse") || l.contains("address already in use") || l.contains("address in use")
+        })
+        .collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let named = |port: u16| {
+        let port = port.to_string();
+        lines.iter().any(|l| l.split(|ch: char| !ch.is_ascii_digit()).any(|word| word == port))
+    };
     let inside = facts.inside.as_ref()?;
     let others = || inside.listeners.iter().filter(|l| l.container != c.name);
     others()
-        .find(|l| line.split(|ch: char| !ch.is_ascii_digit()).any(|word| word == l.port.to_string()))
+        .find(|l| named(l.port))
         .or_else(|| others().find(|l| c.ports.iter().any(|p| p.0 == l.port)))
         .map(|l| (l.port, l.container.clone()))
 }

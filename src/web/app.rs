@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use gloo::events::EventListener;
+use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::utils::{document, document_element, window};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlElement, Window};
+use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
 
 use super::bindings::{Editor, TerminalPane};
+use super::notes::{Note, Notes};
 use super::session::Session;
 use super::storage::{self, Settings};
 use super::{edit, stage, time};
@@ -23,6 +27,7 @@ const SLICE: u64 = 400;
 const BEHIND: u32 = 256 * 1024;
 /// Real milliseconds between two drawings while only the clock moves.
 const TICK: f64 = 100.0;
+const DARK: &str = "(prefers-color-scheme: dark)";
 
 pub enum Msg {
     Frame(f64),
@@ -36,13 +41,21 @@ pub enum Msg {
     Remove,
     Undo,
     Apply,
+    ApplyFile(String),
     Choose(String),
     Node(String, bool),
     Play,
     Step,
     Speed(usize),
     Reset,
+    Begin,
     Theme,
+    /// The system changed between light and dark.
+    Recolour,
+    Dismiss(u32),
+    /// Shows the field of the chosen pod's manifest.
+    Reveal(String),
+    GoTo(String),
     Show(&'static str),
     Size(Bar, f64),
     NextPane(bool),
@@ -66,6 +79,7 @@ pub struct App {
     pub chosen: Option<String>,
     pub playing: bool,
     pub refused: bool,
+    pub notes: Notes,
     /// What a screen reader is told.
     pub said: String,
     /// The pane that a phone shows, and the tab beside the stage on a medium screen.
@@ -81,7 +95,8 @@ pub struct App {
     editor: Option<Editor>,
     terminal: Option<TerminalPane>,
     callbacks: Vec<JsValue>,
-    frame: Option<Closure<dyn FnMut(f64)>>,
+    frame: Option<AnimationFrame>,
+    system_theme: Option<EventListener>,
     last_frame: f64,
     last_draw: f64,
     drawn: u64,
@@ -93,12 +108,8 @@ pub struct App {
     revealed: Option<String>,
 }
 
-fn window() -> Option<Window> {
-    web_sys::window()
-}
-
 fn now() -> f64 {
-    window().and_then(|w| w.performance()).map_or(0.0, |p| p.now())
+    window().performance().map_or(0.0, |p| p.now())
 }
 
 impl Component for App {
@@ -122,6 +133,7 @@ impl Component for App {
             chosen: None,
             playing: true,
             refused: false,
+            notes: Notes::default(),
             said: String::new(),
             shown: "see",
             pod_width: 800.0,
@@ -136,6 +148,7 @@ impl Component for App {
             terminal: None,
             callbacks: Vec::new(),
             frame: None,
+            system_theme: None,
             last_frame: 0.0,
             last_draw: 0.0,
             drawn: u64::MAX,
@@ -170,8 +183,7 @@ impl Component for App {
         }
         if self.renaming
             && let Some(input) = self.rename_input.cast::<web_sys::HtmlInputElement>()
-            && let Some(document) = window().and_then(|w| w.document())
-            && document.active_element().as_ref() != Some(input.as_ref())
+            && document().active_element().as_ref() != Some(input.as_ref())
         {
             // Not as a property of the element: that would be set again, over what is typed, at each drawing.
             input.set_value(self.open.as_deref().unwrap_or(""));
@@ -183,7 +195,7 @@ impl Component for App {
 
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         match msg {
-            Msg::Frame(at) => return self.frame(at),
+            Msg::Frame(at) => return self.frame(at, ctx),
             Msg::Edited(path, text) => {
                 // A file that was removed or renamed meanwhile stays so.
                 if self.files.contains_key(&path) {
@@ -210,8 +222,13 @@ impl Component for App {
                 self.open_file(Some(path));
                 self.renaming = true;
             }
-            Msg::StartRename => self.renaming = self.open.is_some(),
-            Msg::Rename(to) => self.rename(to),
+            Msg::StartRename => {
+                if let Some(editor) = &self.editor {
+                    editor.flush();
+                }
+                self.renaming = self.open.is_some();
+            }
+            Msg::Rename(to) => self.rename(ctx, to),
             Msg::Remove => self.remove(),
             Msg::Undo => {
                 if let Some((path, text)) = self.removed.take() {
@@ -223,15 +240,17 @@ impl Component for App {
                 }
             }
             Msg::Apply => {
-                if let Some(path) = self.open.clone() {
-                    // What was typed this instant is still on its way: the file is written before it is applied.
-                    if let Some(editor) = &self.editor {
-                        editor.flush();
-                    }
-                    ctx.link().send_message(Msg::Typed(String::new()));
-                    self.session.apply(&path);
-                    self.said = format!("Applying {path}");
+                // What was typed this instant comes first, as a message of its own.
+                if let Some(editor) = &self.editor {
+                    editor.flush();
                 }
+                if let Some(path) = self.open.clone() {
+                    ctx.link().send_message(Msg::ApplyFile(path));
+                }
+            }
+            Msg::ApplyFile(path) => {
+                self.session.apply(&path);
+                self.said = format!("Applying {path}");
             }
             Msg::Choose(uid) => self.chosen = Some(uid),
             Msg::Node(name, start) => {
@@ -255,8 +274,12 @@ impl Component for App {
                 if let Some(editor) = &self.editor {
                     editor.flush();
                 }
+                ctx.link().send_message(Msg::Begin);
+            }
+            Msg::Begin => {
                 self.session.reset();
                 self.chosen = None;
+                self.notes = Notes::default();
                 self.files_revision = self.session.files_revision();
                 if let Some(terminal) = &self.terminal {
                     terminal.reset();
@@ -268,6 +291,20 @@ impl Component for App {
                 self.apply_theme();
                 self.keep_settings();
             }
+            Msg::Recolour => {
+                if let Some(terminal) = &self.terminal {
+                    terminal.recolour();
+                }
+            }
+            Msg::Dismiss(note) => self.notes.dismiss(note),
+            Msg::Reveal(field) => {
+                if let Some(editor) = &self.editor {
+                    editor.flush();
+                }
+                ctx.link().send_message(Msg::Show("edit"));
+                ctx.link().send_message(Msg::GoTo(field));
+            }
+            Msg::GoTo(field) => self.go_to(ctx, &field),
             Msg::Show(pane) => self.shown = pane,
             Msg::Size(bar, change) => {
                 let s = &mut self.settings;
@@ -327,7 +364,7 @@ impl Component for App {
                 { self.bar(link, Bar::Left) }
                 <main class="stage">
                     { stage::cluster(self, link) }
-                    { stage::pod(self, pod.as_ref()) }
+                    { stage::pod(self, link, pod.as_ref()) }
                 </main>
                 { self.bar(link, Bar::Time) }
                 { time::clock_pane(self, link) }
@@ -371,19 +408,19 @@ impl App {
             self.terminal = Some(TerminalPane::new(&host, a.unchecked_ref(), b.unchecked_ref()));
             self.callbacks.extend([a, b]);
         }
-        self.frame = Some(Closure::new(move |at: f64| link.send_message(Msg::Frame(at))));
-        self.next_frame();
+        if let Ok(Some(dark)) = window().match_media(DARK) {
+            self.system_theme = Some(EventListener::new(&dark, "change", move |_| link.send_message(Msg::Recolour)));
+        }
+        self.next_frame(ctx);
     }
 
-    fn next_frame(&self) {
-        if let (Some(window), Some(frame)) = (window(), &self.frame) {
-            // It can only fail in a window that is going away.
-            let _ = window.request_animation_frame(frame.as_ref().unchecked_ref());
-        }
+    fn next_frame(&mut self, ctx: &Context<Self>) {
+        let link = ctx.link().clone();
+        self.frame = Some(request_animation_frame(move |at| link.send_message(Msg::Frame(at))));
     }
 
     /// One animation frame: bounded work, then drawing if there is something new to see.
-    fn frame(&mut self, at: f64) -> bool {
+    fn frame(&mut self, at: f64, ctx: &Context<Self>) -> bool {
         let passed = (at - self.last_frame).clamp(0.0, 250.0) / 1000.0;
         self.last_frame = at;
         let speed = if self.playing { SPEEDS[self.settings.speed.min(SPEEDS.len() - 1)].0 } else { 0.0 };
@@ -400,10 +437,12 @@ impl App {
                 break;
             }
         }
-        if let Some(notice) = self.session.take_notices().pop() {
-            self.said = notice;
+        let notices = self.session.take_notices();
+        let noticed = !notices.is_empty();
+        for notice in notices {
+            self.notes.add(ctx.link(), notice.into());
         }
-        self.next_frame();
+        self.next_frame(ctx);
         self.follow_files();
         self.save(at);
         let measured = self.measure();
@@ -412,7 +451,7 @@ impl App {
         if changed {
             self.choose();
         }
-        if measured || changed && at - self.last_draw > 30.0 || self.playing && at - self.last_draw > TICK {
+        if measured || noticed || changed && at - self.last_draw > 30.0 || self.playing && at - self.last_draw > TICK {
             self.drawn = revision;
             self.last_draw = at;
             return true;
@@ -497,7 +536,7 @@ impl App {
         self.keep_settings();
     }
 
-    fn rename(&mut self, to: Option<String>) {
+    fn rename(&mut self, ctx: &Context<Self>, to: Option<String>) {
         if !std::mem::take(&mut self.renaming) {
             return;
         }
@@ -507,7 +546,7 @@ impl App {
             return;
         }
         if self.files.contains_key(&to) {
-            self.said = format!("{to} exists already");
+            self.notes.add(ctx.link(), Note::failure(format!("{from} keeps its name"), format!("{to} exists already")));
             return;
         }
         if let Some(text) = self.files.remove(&from) {
@@ -520,6 +559,22 @@ impl App {
             self.open = Some(to.clone());
             self.settings.open_file = Some(to);
             self.keep_settings();
+        }
+    }
+
+    /// Opens the file that describes the chosen pod, with the cursor on a field of it.
+    fn go_to(&mut self, ctx: &Context<Self>, field: &str) {
+        let Some(pod) = self.chosen.as_deref().and_then(|uid| self.session.pod(uid)) else { return };
+        let found =
+            self.files.iter().find_map(|(path, text)| Some((path.clone(), edit::line_of(text, pod.name(), field)?)));
+        let Some((path, line)) = found else {
+            self.notes
+                .add(ctx.link(), Note::failure(field.into(), format!("No file here describes pod {}", pod.name())));
+            return;
+        };
+        self.open_file(Some(path));
+        if let Some(editor) = &self.editor {
+            editor.reveal(line);
         }
     }
 
@@ -543,18 +598,14 @@ impl App {
         match self.settings.theme.as_deref() {
             Some("dark") => true,
             Some(_) => false,
-            None => window()
-                .and_then(|w| w.match_media("(prefers-color-scheme: dark)").ok().flatten())
-                .is_some_and(|m| m.matches()),
+            None => window().match_media(DARK).ok().flatten().is_some_and(|m| m.matches()),
         }
     }
 
     fn apply_theme(&self) {
-        if let (Some(theme), Some(root)) =
-            (&self.settings.theme, window().and_then(|w| w.document()).and_then(|d| d.document_element()))
-        {
+        if let Some(theme) = &self.settings.theme {
             // An attribute's name that is valid can't be refused.
-            let _ = root.set_attribute("data-theme", theme);
+            let _ = document_element().set_attribute("data-theme", theme);
         }
         if let Some(terminal) = &self.terminal {
             terminal.recolour();
@@ -563,9 +614,15 @@ impl App {
 
     /// Moves the focus to the next pane (F6), out of editor and terminal, which keep Tab for themselves.
     fn next_pane(&self, back: bool) {
-        let Some(document) = window().and_then(|w| w.document()) else { return };
-        let selectors =
-            [".editor .cm-content", ".terminal textarea", ".cluster button", ".pod .scroll", ".clock button"];
+        let document = document();
+        let selectors = [
+            ".editor .cm-content",
+            ".terminal textarea",
+            ".cluster button",
+            ".pod .scroll[tabindex], .pod button",
+            ".clock button",
+            ".timeline .scroll",
+        ];
         let at = selectors.iter().position(|s| {
             let pane = s.split(' ').next().unwrap_or(s);
             document.active_element().and_then(|e| e.closest(pane).ok().flatten()).is_some()

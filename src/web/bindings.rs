@@ -6,6 +6,9 @@ use web_sys::Element;
 
 #[wasm_bindgen(module = "/www/bundle/editor.js")]
 extern "C" {
+    /// To the clipboard.
+    pub fn copy(text: &str);
+
     pub type Editor;
     /// `on_change(path, text)`, `on_apply()`, `diagnose(text)` gives `[{from, to, severity, message}]`, in UTF-16 units.
     #[wasm_bindgen(constructor)]

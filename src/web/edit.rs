@@ -7,6 +7,8 @@ use yew::html::Scope;
 use yew::prelude::*;
 
 use super::app::{App, Msg};
+use super::notes;
+use crate::manifest;
 
 /// Texts above this many bytes are not checked while typing.
 const MOST_CHECKED: usize = 512 * 1024;
@@ -29,6 +31,7 @@ pub fn editor(app: &App, link: &Scope<App>) -> Html {
                     title="kubectl apply -f this file (Ctrl+Enter or ⌘Enter)" disabled={app.open.is_none()}
                     onclick={link.callback(|_| Msg::Apply)}>{ "Apply" }<kbd aria-hidden="true">{ "Ctrl ↵" }</kbd></button>
             </div>
+            { notes::view(&app.notes, link) }
             if let Some((path, _)) = &app.removed {
                 <p class="note" role="status">{ format!("{path} was deleted. ") }
                     <button type="button" class="button" onclick={link.callback(|_| Msg::Undo)}>{ "Undo" }</button></p>
@@ -78,6 +81,14 @@ pub fn terminal(app: &App, link: &Scope<App>) -> Html {
             <div class="terminal-host" ref={app.terminal_host.clone()} />
         </section>
     }
+}
+
+/// The line, from 1, of a field of the pod in a manifest, if the pod is there.
+pub fn line_of(text: &str, pod: &str, field: &str) -> Option<u32> {
+    let manifest = Some(text).filter(|t| t.len() <= MOST_CHECKED).map(manifest::parse)?;
+    let is_it = |d: &&manifest::Document| d.value["kind"] == "Pod" && d.value["metadata"]["name"] == pod;
+    let at = manifest.docs().find(is_it)?.spans.mark(field).start;
+    u32::try_from(manifest::position(text, at).line + 1).ok()
 }
 
 /// Marks for the editor: `[{from, to, severity, message}]` in UTF-16 units.

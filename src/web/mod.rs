@@ -7,6 +7,7 @@ mod app;
 mod bindings;
 mod draw;
 mod edit;
+mod notes;
 mod session;
 mod stage;
 mod storage;

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    lab::{Config, Input, Lab, ORIGIN},
+    lab::{Config, Input, Lab, Notice, ORIGIN},
     scene::{
         cluster::ClusterFacts,
         facts::{Inside, PodFacts},
@@ -111,8 +111,8 @@ impl Session {
         self.lab.take_output()
     }
 
-    /// What commands that ran beside the terminal said.
-    pub fn take_notices(&mut self) -> Vec<String> {
+    /// What commands that ran beside the terminal came to.
+    pub fn take_notices(&mut self) -> Vec<Notice> {
         self.lab.take_notices()
     }
 
@@ -125,13 +125,18 @@ impl Session {
     }
 
     pub fn cluster(&self) -> ClusterFacts {
+        observe::cluster(&self.lab.view(), self.running())
+    }
+
+    /// Whether a node's machine is switched on.
+    fn running(&self) -> impl Fn(&str) -> bool {
         let machines = self.lab.cluster().machines();
-        observe::cluster(&self.lab.view(), |name| machines.get(name).copied().unwrap_or(false))
+        move |name| machines.get(name).copied().unwrap_or(false)
     }
 
     pub fn pod(&self, uid: &str) -> Option<PodFacts> {
         let view = self.lab.view();
-        let mut facts = observe::pod(&view, uid, self.inside(uid), self.lab.wall())?;
+        let mut facts = observe::pod(&view, uid, self.inside(uid), self.running(), self.lab.wall())?;
         let now = self.lab.now();
         facts.requests = past::requests(&view, &facts, SimTime::ZERO + now.since(SimTime::ZERO + TRAVEL));
         Some(facts)
@@ -139,7 +144,7 @@ impl Session {
 
     pub fn timeline(&self, uid: &str) -> Option<TimelineFacts> {
         let view = self.lab.view();
-        let pod = observe::pod(&view, uid, self.inside(uid), self.lab.wall());
+        let pod = observe::pod(&view, uid, self.inside(uid), self.running(), self.lab.wall());
         let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), self.lab.now());
         Some(since_origin(facts))
     }

@@ -43,7 +43,7 @@ pub fn timeline(app: &App, pod: Option<&PodFacts>) -> Html {
     let facts = app.chosen.as_deref().and_then(|uid| app.session.timeline(uid));
     html! {
         <section class="pane timeline" aria-label="Timeline">
-            <div class="scroll" ref={app.time_host.clone()} tabindex="0">
+            <div class="scroll" ref={app.time_host.clone()} tabindex="0" role="group" aria-label="Score">
                 if let Some(facts) = facts {
                     { {
                         let scene = timeline_scene::build(&facts, app.time_width);
