@@ -84,6 +84,7 @@ const NODES: &[Flag] = &[
 const META: &[Flag] = &[
     switch("overwrite", "Replace values that are there already"),
     switch("list", "Show the present ones"),
+    value("resource-version", "Only if this is the object's version"),
     switch("all", "All objects of the type in the namespace"),
 ];
 

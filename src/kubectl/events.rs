@@ -64,7 +64,10 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         return Ok(0);
     }
     if !format.is_table() {
-        let lines: Vec<_> = events.iter().filter_map(|event| format.line(&Object::Event(event.clone()))).collect();
+        let mut lines = Vec::new();
+        for event in &events {
+            lines.extend(format.line(&Object::Event(event.clone()))?);
+        }
         let values: Vec<Value> =
             events.iter().map(|event| printers::value(&Object::Event(event.clone()), false)).collect();
         cx.out(Layout::default().print(&lines)).await;

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Args, Ctx, Failure, Outcome, program::finish};
+use super::{Args, Ctx, Failure, Outcome, program::finish, write::validation};
 use crate::{
-    api::Kind,
+    api::{Kind, client::FieldValidation},
     manifest,
     os::fs::{DirEntry, FileType},
 };
@@ -56,7 +56,7 @@ pub fn required(args: &Args) -> Result<(), Failure> {
 
 /// The objects and faults of all `-f` in their order: a fault in one document does not hide the others.
 pub async fn load_each(cx: &Ctx, args: &Args) -> Result<Vec<Result<Loaded, Failure>>, Failure> {
-    let validate = !matches!(args.get("validate"), Some("false" | "ignore"));
+    let validate = validation(args)? != FieldValidation::Ignore;
     let mut found = Vec::new();
     for (source, bytes) in texts(cx, args).await? {
         for item in manifest::parse_bytes(&bytes).items {

@@ -93,7 +93,9 @@ async fn print(cx: &Ctx, args: &Args, format: &Format, found: &Found) -> Result<
             {
                 rows.push(columns.iter().map(|(header, _)| header.clone()).collect());
             }
-            rows.extend(found.objects.iter().filter_map(|object| format.line(object)));
+            for object in &found.objects {
+                rows.extend(format.line(object)?);
+            }
             cx.out(Layout::default().print(&rows)).await;
         }
         Format::Yaml | Format::Json | Format::JsonPath(_) | Format::JsonPathAsJson(_) | Format::GoTemplate(_) => {
@@ -175,7 +177,7 @@ impl Watching<'_> {
             return Ok(());
         }
         for object in objects {
-            match self.format.line(object) {
+            match self.format.line(object)? {
                 Some(line) => {
                     let mut rows = vec![line];
                     if let Format::Columns(columns) = self.format

@@ -27,7 +27,7 @@ pub mod logs;
 pub mod nodes;
 mod other;
 pub mod patch_label;
-mod printers;
+pub mod printers;
 mod program;
 mod replace;
 mod resource;
@@ -35,8 +35,6 @@ pub mod run;
 mod set;
 pub mod tabwriter;
 pub mod taint;
-#[cfg(test)]
-mod transcript;
 mod wait;
 pub mod write;
 

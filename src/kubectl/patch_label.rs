@@ -41,41 +41,81 @@ pub async fn annotate(cx: &Ctx, args: &Args) -> Outcome {
     change(cx, args, Field::Annotations).await
 }
 
-/// The words that change something: `k=v`, `k-`; the rest names objects.
-fn split(words: &[String]) -> (Vec<String>, Vec<String>) {
-    let is_change = |word: &String| word.contains('=') || (word.ends_with('-') && word.len() > 1);
+/// What to set and what to remove.
+pub type Changes = (Vec<(String, String)>, Vec<String>);
+
+/// The words that name objects, and those that change something: `k=v`, `k-`.
+fn split<'a>(words: &'a [String], which: Field) -> Result<(&'a [String], &'a [String]), String> {
+    let is_change =
+        |word: &String| (word.contains('=') && !word.starts_with('=')) || (word.ends_with('-') && word.len() > 1);
     let first = words.iter().position(is_change).unwrap_or(words.len());
-    (words[..first].to_vec(), words[first..].to_vec())
+    let (resources, changes) = words.split_at(first);
+    match changes.iter().find(|word| !is_change(word)) {
+        Some(word) => Err(format!("all resources must be specified before {} changes: {word}", which.word())),
+        None => Ok((resources, changes)),
+    }
+}
+
+/// The changes of `kubectl label`.
+pub fn labels(words: &[String]) -> Result<Changes, String> {
+    let (mut set, mut removed): Changes = Default::default();
+    for word in words {
+        if word.contains('=') {
+            let [key, value] = word.split('=').collect::<Vec<_>>()[..] else {
+                return Err(format!("invalid label spec: {word}"));
+            };
+            let faults = names::label_value(value);
+            if !faults.is_empty() {
+                return Err(format!("invalid label value: \"{word}\": {}", faults.join(";")));
+            }
+            set.push((key.into(), value.into()));
+        } else if let Some(key) = word.strip_suffix('-') {
+            removed.push(key.into());
+        } else {
+            return Err(format!("unknown label spec: {word}"));
+        }
+    }
+    if set.iter().any(|(key, _)| removed.contains(key)) {
+        return Err("can not both modify and remove a label in the same command".into());
+    }
+    Ok((set, removed))
+}
+
+/// The changes of `kubectl annotate`.
+fn annotations(words: &[String]) -> Result<Changes, String> {
+    let (mut set, mut removed): Changes = Default::default();
+    let mut invalid = Vec::new();
+    for word in words {
+        match (word.split_once('='), word.strip_suffix('-')) {
+            (Some((key, value)), _) if !key.is_empty() => set.push((key.to_string(), value.to_string())),
+            (None, Some(key)) => removed.push(key.to_string()),
+            _ => invalid.push(word.as_str()),
+        }
+    }
+    if !invalid.is_empty() {
+        return Err(format!("invalid annotation format: {}", invalid.join(", ")));
+    }
+    let both: Vec<&str> = set.iter().filter(|(key, _)| removed.contains(key)).map(|(key, _)| key.as_str()).collect();
+    if !both.is_empty() {
+        let both = both.join(", ");
+        return Err(format!("can not both modify and remove the following annotation(s) in the same command: {both}"));
+    }
+    Ok((set, removed))
 }
 
 async fn change(cx: &Ctx, args: &Args, which: Field) -> Outcome {
-    let (resources, changes) = split(&args.args);
-    let list = args.on("list");
-    if changes.is_empty() && !list {
+    let (resources, changes) = split(&args.args, which).map_err(Failure::Message)?;
+    if resources.is_empty() && args.each("filename").is_empty() {
+        let message = "one or more resources must be specified as <resource> <name> or <resource>/<name>";
+        return Err(Failure::Message(message.into()));
+    }
+    let parsed = if which == Field::Labels { labels(changes) } else { annotations(changes) };
+    let (set, removed) = parsed.map_err(Failure::Message)?;
+    if changes.is_empty() && !args.on("list") {
         return Err(Failure::Message(format!("at least one {} update is required", which.word())));
     }
-    let mut set: Vec<(String, String)> = Vec::new();
-    let mut removed: Vec<String> = Vec::new();
-    for change in &changes {
-        if let Some((key, value)) = change.split_once('=') {
-            if which == Field::Labels
-                && let Some(fault) = names::label_value(value).first()
-            {
-                return Err(Failure::Message(format!("invalid label value: \"{key}={value}\": {fault}")));
-            }
-            set.push((key.into(), value.into()));
-        } else if let Some(key) = change.strip_suffix('-') {
-            removed.push(key.into());
-        } else {
-            return Err(Failure::Message(format!("unknown {} spec: {change}", which.word())));
-        }
-    }
-    if let Some((key, _)) = set.iter().find(|(key, _)| removed.contains(key)) {
-        let what = which.word();
-        return Err(Failure::Message(format!("can not both modify and remove a {what} in the same command: {key}")));
-    }
     let dry_run = DryRun::of(args)?;
-    let found = resource::fetch_chosen(cx, args, &resources).await?;
+    let found = resource::fetch_chosen(cx, args, resources).await?;
     let mut failures = found.failures;
     for object in found.objects {
         let result = one(cx, args, which, &object, &set, &removed, dry_run).await;
@@ -140,7 +180,10 @@ async fn one(
     };
     let mut value = object.to_value();
     if !patch.is_empty() && dry_run != DryRun::Client {
-        let body = serde_json::json!({"metadata": {which.key(): patch}});
+        let mut body = serde_json::json!({"metadata": {which.key(): patch}});
+        if let Some(version) = args.get("resource-version").filter(|version| !version.is_empty()) {
+            body["metadata"]["resourceVersion"] = version.into();
+        }
         let options =
             write::options(args, dry_run, if which == Field::Labels { "kubectl-label" } else { "kubectl-annotate" });
         let (namespace, name) = (object.namespace(), object.name());

@@ -138,7 +138,7 @@ pub fn text(failure: &Failure) -> String {
 }
 
 fn server(error: &Error, doing: &str) -> String {
-    if error.reason == Reason::Invalid && !error.kind.is_empty() && !error.name.is_empty() {
+    if error.reason == Reason::Invalid {
         return invalid(error);
     }
     server_line(error, doing)
@@ -155,7 +155,11 @@ fn server_line(error: &Error, doing: &str) -> String {
 
 /// `The Pod "web" is invalid: …`: one cause on the line, several below it.
 fn invalid(error: &Error) -> String {
-    let prefix = format!("The {} \"{}\" is invalid", error.kind, error.name);
+    let prefix = match (error.kind.is_empty() && error.name.is_empty(), error.causes.is_empty()) {
+        (true, true) => return format!("The request is invalid: {}\n", error.message),
+        (true, false) => "The request is invalid".to_string(),
+        _ => format!("The {} \"{}\" is invalid", error.kind, error.name),
+    };
     let show = |cause: &Cause| {
         if cause.field.is_empty() { cause.message.clone() } else { format!("{}: {}", cause.field, cause.message) }
     };

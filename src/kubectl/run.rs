@@ -26,6 +26,10 @@ fn usage<T>(message: impl Into<String>) -> Result<T, Failure> {
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let Some((name, rest)) = args.args.split_first() else { return usage("NAME is required for run") };
     let command: Vec<String> = rest.iter().chain(args.dash.iter().flatten()).cloned().collect();
+    let kind = args.get("override-type").unwrap_or("merge");
+    if !["json", "merge", "strategic"].contains(&kind) {
+        return Err(Failure::Message(format!("invalid override type: {kind}, valid values are: json,merge,strategic")));
+    }
     let Some(image) = args.get("image").filter(|image| !image.is_empty()) else {
         return Err(Failure::Message("required flag(s) \"image\" not set".into()));
     };
@@ -175,15 +179,10 @@ fn object(args: &Args, name: &str, image: &str, command: &[String]) -> Result<Va
     if let Some(overrides) = args.get("overrides").filter(|o| !o.is_empty()) {
         let parsed: Value = serde_json::from_str(overrides)
             .map_err(|error| Failure::Message(format!("Invalid JSON Patch: {error}")))?;
-        if !parsed.is_object() {
-            return Err(Failure::Message("Invalid JSON Patch".into()));
-        }
         pod = match args.get("override-type").unwrap_or("merge") {
-            "merge" => patch::json_merge(&pod, &parsed),
+            "json" => patch::json_patch(&pod, &parsed).map_err(Failure::Message)?,
             "strategic" => patch::strategic(Kind::Pod, &pod, &parsed).map_err(Failure::Message)?,
-            other => {
-                return Err(Failure::Message(format!("invalid override type: {other}, must be merge or strategic")));
-            }
+            _ => patch::json_merge(&pod, &parsed),
         };
     }
     Ok(pod)

@@ -81,13 +81,14 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
 
 /// Taints to add and to remove. One to remove may lack its effect: then it means all of its key.
 #[derive(Debug, Default)]
-struct Changes {
-    add: Vec<Taint>,
-    remove: Vec<Taint>,
+pub struct Changes {
+    pub add: Vec<Taint>,
+    pub remove: Vec<Taint>,
 }
 
 impl Changes {
-    fn parse(specs: &[&str]) -> Result<Changes, String> {
+    /// The specs of a command line: `key=value:effect`, `key:effect-`, `key-`.
+    pub fn parse(specs: &[&str]) -> Result<Changes, String> {
         let mut changes = Changes::default();
         for spec in specs {
             if let Some(spec) = spec.strip_suffix('-') {
@@ -130,7 +131,7 @@ impl Changes {
     }
 
     /// The node's new taints, and what is said of it.
-    fn apply(&self, node: &str, old: &[Taint], overwrite: bool) -> Result<(Vec<Taint>, &'static str), String> {
+    pub fn apply(&self, node: &str, old: &[Taint], overwrite: bool) -> Result<(Vec<Taint>, &'static str), String> {
         if !overwrite {
             let known: Vec<&str> = self
                 .add

@@ -38,15 +38,23 @@ impl DryRun {
     }
 }
 
+/// `--validate`
+pub fn validation(args: &Args) -> Result<FieldValidation, Failure> {
+    match args.get("validate").unwrap_or("strict") {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" | "strict" => Ok(FieldValidation::Strict),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" | "ignore" => Ok(FieldValidation::Ignore),
+        "warn" => Ok(FieldValidation::Warn),
+        other => Err(Failure::Message(format!(
+            "invalid - validate option \"{other}\"; must be one of: strict (or true), warn, ignore (or false)"
+        ))),
+    }
+}
+
 pub fn options(args: &Args, dry_run: DryRun, manager: &str) -> WriteOptions {
-    let field_validation = match args.get("validate") {
-        Some("false" | "ignore") => FieldValidation::Ignore,
-        Some("warn") => FieldValidation::Warn,
-        _ => FieldValidation::Strict,
-    };
     WriteOptions {
         dry_run: dry_run == DryRun::Server,
-        field_validation,
+        // Commands that validate have refused other words by now.
+        field_validation: validation(args).unwrap_or_default(),
         field_manager: args.get("field-manager").unwrap_or(manager).into(),
         force: args.on("force-conflicts"),
     }

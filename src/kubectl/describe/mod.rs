@@ -5,6 +5,8 @@ mod generic;
 mod node;
 mod pod;
 
+pub use pod::{container, resources};
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::jiff::Timestamp;
@@ -88,7 +90,8 @@ fn labels(out: &mut String, title: &str, map: Option<&BTreeMap<String, String>>)
     }
 }
 
-fn annotations(out: &mut String, map: Option<&BTreeMap<String, String>>) {
+/// `Annotations:` with one a line; long values and those of several lines on lines of their own.
+pub fn annotations(out: &mut String, map: Option<&BTreeMap<String, String>>) {
     out.push_str("Annotations:");
     let mut first = true;
     for (key, value) in map.into_iter().flatten().filter(|(key, _)| *key != last_applied::KEY) {

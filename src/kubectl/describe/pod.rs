@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerState, ContainerStatus, EnvVar, Pod, Probe},
+    api::core::v1::{Container, ContainerState, ContainerStatus, EnvVar, Pod, Probe, ResourceRequirements},
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
     jiff::Timestamp,
 };
@@ -125,11 +125,12 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
 fn containers(out: &mut String, title: &str, list: &[Container], statuses: &[ContainerStatus], pod: &Pod) {
     out.push_str(&format!("{title}:\n"));
     for container in list {
-        one(out, container, statuses.iter().find(|s| s.name == container.name), pod);
+        self::container(out, container, statuses.iter().find(|s| s.name == container.name), pod);
     }
 }
 
-fn one(out: &mut String, c: &Container, status: Option<&ContainerStatus>, pod: &Pod) {
+/// A container, its last known status and what it was given.
+pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatus>, pod: &Pod) {
     out.push_str(&format!("  {}:\n", c.name));
     let mut line = |key: &str, value: &str| out.push_str(&format!("    {key}:\t{value}\n"));
     if let Some(status) = status {
@@ -173,9 +174,8 @@ fn one(out: &mut String, c: &Container, status: Option<&ContainerStatus>, pod: &
         let ready = if status.ready { "True" } else { "False" };
         out.push_str(&format!("    Ready:\t{ready}\n    Restart Count:\t{}\n", status.restart_count));
     }
-    if let Some(resources) = &c.resources {
-        amounts(out, "Limits", resources.limits.as_ref());
-        amounts(out, "Requests", resources.requests.as_ref());
+    if let Some(given) = &c.resources {
+        resources(out, given);
     }
     for (key, found) in
         [("Liveness", &c.liveness_probe), ("Readiness", &c.readiness_probe), ("Startup", &c.startup_probe)]
@@ -265,6 +265,12 @@ fn state(out: &mut String, title: &str, state: Option<&ContainerState>) {
             line("  ", "Reason", reason);
         }
     }
+}
+
+/// Limits and requests, where there are any.
+pub fn resources(out: &mut String, given: &ResourceRequirements) {
+    amounts(out, "Limits", given.limits.as_ref());
+    amounts(out, "Requests", given.requests.as_ref());
 }
 
 fn amounts(out: &mut String, title: &str, list: Option<&BTreeMap<String, Quantity>>) {

@@ -17,6 +17,9 @@ use crate::{
 const ALLOWED: &str = "custom-columns,custom-columns-file,go-template,go-template-file,json,jsonpath,jsonpath-as-json,\
                        jsonpath-file,kyaml,name,template,templatefile,wide,yaml";
 
+/// Headers and the paths of what stands below them.
+pub type Columns = Vec<(String, Template)>;
+
 /// An output format.
 #[derive(Clone, Debug)]
 pub enum Format {
@@ -29,8 +32,7 @@ pub enum Format {
     /// The results as a JSON list.
     JsonPathAsJson(Template),
     GoTemplate(GoTemplate),
-    /// Headers and their paths.
-    Columns(Vec<(String, Template)>),
+    Columns(Columns),
 }
 
 impl Format {
@@ -69,8 +71,8 @@ impl Format {
                 | "templatefile",
                 _,
             ) => Err(Failure::Message("template format specified but no template given".into())),
-            ("custom-columns", Some(spec)) if !spec.is_empty() => columns(&spec),
-            ("custom-columns-file", Some(spec)) => columns_of_file(&spec),
+            ("custom-columns", Some(spec)) if !spec.is_empty() => columns(&spec).map(Format::Columns),
+            ("custom-columns-file", Some(spec)) => columns_of_file(&spec).map(Format::Columns),
             ("custom-columns" | "custom-columns-file", _) => {
                 Err(Failure::Message("custom-columns format specified but no custom columns given".into()))
             }
@@ -104,20 +106,11 @@ impl Format {
     }
 
     /// The lines that one object gives in a format of lines; `None` for others.
-    pub fn line(&self, object: &Object) -> Option<Vec<String>> {
+    pub fn line(&self, object: &Object) -> Result<Option<Vec<String>>, Failure> {
         match self {
-            Format::Name => Some(vec![resource::reference(object.kind(), object.name())]),
-            Format::Columns(columns) => {
-                let value = object.to_value();
-                let cell = |(_, path): &(String, Template)| {
-                    let found = path.find(&value).unwrap_or_default();
-                    let text = |value: &Value| if value.is_null() { "<none>".into() } else { gotemplate::show(value) };
-                    let texts: Vec<String> = found.iter().map(text).collect();
-                    if texts.is_empty() { "<none>".to_string() } else { texts.join(",") }
-                };
-                Some(columns.iter().map(cell).collect())
-            }
-            _ => None,
+            Format::Name => Ok(Some(vec![resource::reference(object.kind(), object.name())])),
+            Format::Columns(columns) => cells(columns, &object.to_value()).map(Some),
+            _ => Ok(None),
         }
     }
 }
@@ -149,7 +142,20 @@ fn go_syntax(value: &Value) -> String {
     }
 }
 
-fn columns(spec: &str) -> Result<Format, Failure> {
+/// What the columns show of an object.
+pub fn cells(columns: &Columns, object: &Value) -> Result<Vec<String>, Failure> {
+    let cell = |(_, path): &(String, Template)| {
+        let found = path.find(object)?;
+        let text = |value: &Value| if value.is_null() { "<none>".into() } else { gotemplate::show(value) };
+        let texts: Vec<String> = found.iter().map(text).collect();
+        Ok(if texts.is_empty() { "<none>".to_string() } else { texts.join(",") })
+    };
+    let cells: Result<_, String> = columns.iter().map(cell).collect();
+    cells.map_err(Failure::Message)
+}
+
+/// `HEADER:PATH,HEADER:PATH`
+pub fn columns(spec: &str) -> Result<Columns, Failure> {
     let column = |part: &str| {
         let (header, path) = part
             .split_once(':')
@@ -157,11 +163,11 @@ fn columns(spec: &str) -> Result<Format, Failure> {
         Ok((header.to_string(), Template::relaxed(path)?))
     };
     let columns: Result<Vec<_>, String> = spec.split(',').map(column).collect();
-    columns.map(Format::Columns).map_err(Failure::Message)
+    columns.map_err(Failure::Message)
 }
 
 /// A line of headers above a line of paths.
-fn columns_of_file(text: &str) -> Result<Format, Failure> {
+pub fn columns_of_file(text: &str) -> Result<Columns, Failure> {
     let mut lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let (headers, paths) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     if headers.len() != paths.len() || headers.is_empty() {
@@ -172,7 +178,7 @@ fn columns_of_file(text: &str) -> Result<Format, Failure> {
         )));
     }
     let columns = headers.iter().zip(paths).map(|(header, path)| Ok((header.to_string(), Template::relaxed(path)?)));
-    columns.collect::<Result<_, _>>().map(Format::Columns).map_err(Failure::Message)
+    columns.collect::<Result<_, _>>().map_err(Failure::Message)
 }
 
 /// JSON as Go prints it: indented by 4, `<`, `>`, `&` escaped.

@@ -3,5 +3,5 @@
 mod format;
 mod table;
 
-pub use format::{Format, compact, escaped, list, value};
+pub use format::{Columns, Format, cells, columns, columns_of_file, compact, escaped, list, value};
 pub use table::{Layout, TableOptions, rows};

@@ -1,6 +1,8 @@
 //! Tables as kubectl's tab writer sets them: columns at least 6 wide with 3 blanks between them,
 //! nothing after the last.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -23,21 +25,30 @@ impl Layout {
                 self.widths.resize(padded, 6);
             }
             for (cell, width) in row.iter().take(padded).zip(&mut self.widths) {
-                *width = (*width).max(cell.chars().count() + 3);
+                *width = (*width).max(harmless(cell).chars().count() + 3);
             }
         }
         let mut text = String::new();
         for row in rows {
             for (at, cell) in row.iter().enumerate() {
-                text += cell;
+                text += &harmless(cell);
                 if at + 1 < row.len() {
-                    let blanks = self.widths[at] - cell.chars().count();
+                    let blanks = self.widths[at] - harmless(cell).chars().count();
                     text.extend(std::iter::repeat_n(' ', blanks));
                 }
             }
             text.push('\n');
         }
         text
+    }
+}
+
+/// A cell whose control characters can't reach the terminal (`cli-runtime/printers.WriteEscaped`).
+fn harmless(cell: &str) -> Cow<'_, str> {
+    if cell.contains(['\u{1b}', '\r']) {
+        Cow::Owned(cell.replace('\u{1b}', "^[").replace('\r', "\\r"))
+    } else {
+        Cow::Borrowed(cell)
     }
 }
 

@@ -1,0 +1,241 @@
+//! Recorded commands of a real kubectl, run in order on a simulated cluster: whole stdout, stderr and exit code are
+//! compared, with ages, ids and the like masked.
+
+use std::{rc::Rc, time::Duration};
+
+use podarium::{
+    api::{
+        ApiClient, Kind,
+        client::{Body, Subresource, WriteOptions},
+    },
+    apiserver::ApiServer,
+    controllers,
+    kubelet::{Kubelet, NodeConfig},
+    manifest,
+    os::{Filesystem, FsImage, Machine, Network},
+    programs::Programs,
+    registry::Catalogue,
+    scheduler,
+    sim::Sim,
+};
+use serde_json::{Value, json};
+
+use super::world::{Ran, World, sim_at};
+use crate::{Failure, Outcome, Table, guarded};
+
+/// How long a recorded command may take.
+const LIMIT: Duration = Duration::from_secs(90);
+const STEPS: u64 = 1_000_000;
+
+/// Runs the commands of one story in order; what has no expectation is run for what it does.
+fn story(table: &Table, mut run: impl FnMut(&Value) -> Ran) -> Vec<Outcome> {
+    let one = |case: &Value| {
+        guarded(|| {
+            let got = run(case);
+            if case.get("stdout").is_some() { compare(case, &got) } else { Ok(()) }
+        })
+    };
+    table.cases.iter().map(one).collect()
+}
+
+fn compare(case: &Value, got: &Ran) -> Outcome {
+    let expected = Ran {
+        stdout: case["stdout"].as_str().unwrap_or_default().into(),
+        stderr: case["stderr"].as_str().unwrap_or_default().into(),
+        code: case["exit"].as_i64().and_then(|code| i32::try_from(code).ok()),
+    };
+    if masked(&got.stdout) == masked(&expected.stdout)
+        && masked(&got.stderr) == masked(&expected.stderr)
+        && got.code == expected.code
+    {
+        return Ok(());
+    }
+    let line = case["cmd"].as_str().unwrap_or_default();
+    let shown = |ran: &Ran| format!("\n{}{}exit {:?}\n", ran.stdout, ran.stderr, ran.code);
+    Err(Failure::new(shown(&expected), format!("$ {line}{}", shown(got))))
+}
+
+/// Ages, ids, versions and dates differ from run to run, and with them the columns.
+fn masked(text: &str) -> String {
+    let line = |line: &str| line.split_whitespace().map(mask_word).collect::<Vec<_>>().join(" ") + "\n";
+    text.lines().map(line).collect()
+}
+
+fn mask_word(word: &str) -> String {
+    let age = word.trim_matches(['(', ')']);
+    let is_age = age.len() > 1
+        && age.ends_with(['s', 'm', 'h', 'd'])
+        && age.chars().all(|c| c.is_ascii_digit() || "smhd".contains(c))
+        && age.starts_with(|c: char| c.is_ascii_digit());
+    if is_age {
+        return "AGE".into();
+    }
+    if word.contains("kube-api-access-") {
+        return "kube-api-access-X".into();
+    }
+    if word.contains("2026-11-23T") {
+        return "TIME".into();
+    }
+    if word.len() == 36 && word.matches('-').count() == 4 {
+        return "UID".into();
+    }
+    word.into()
+}
+
+/// Node objects with a scheduler and nothing behind them (u).
+pub fn without_kubelets(table: &Table) -> Vec<Outcome> {
+    let sim = sim_at("2026-11-23T08:09:38Z");
+    let server = ApiServer::new(&sim);
+    let world = World::new(&sim, &Network::new(&sim), server.clone());
+    for (name, text) in table.head["files"].as_object().into_iter().flatten() {
+        // The story's files lie where its commands look for them.
+        world.write(&format!("/tmp/{name}"), text.as_str().unwrap_or_default());
+        world.write(name, text.as_str().unwrap_or_default());
+    }
+    scheduler::start(&sim, server.clone(), "control-plane");
+    for (name, address) in [("control-plane", "192.168.1.19"), ("node1", "192.168.1.11"), ("node2", "192.168.1.12")] {
+        let source = table.head["files"][format!("{name}.yaml")].as_str().unwrap_or_default();
+        if let Some(document) = manifest::parse(source).docs().next() {
+            node(&sim, &server, &document.value, address);
+        }
+    }
+    story(table, |case| {
+        let ran = world.run(case["cmd"].as_str().unwrap_or_default(), LIMIT);
+        // Whoever records needs a moment between two commands.
+        sim.run_until(sim.now() + Duration::from_millis(300), STEPS);
+        ran
+    })
+}
+
+fn node(sim: &Sim, server: &Rc<ApiServer>, object: &Value, address: &str) {
+    let (server, object, address) = (server.clone(), object.clone(), address.to_string());
+    let (_task, _done) = sim.spawn_join(async move {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_string();
+        let mut value = json!({
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": object["metadata"],
+            "spec": object.get("spec").cloned().unwrap_or(json!({})),
+        });
+        let options = WriteOptions::default;
+        server.create(Kind::Node, "", Body::Json(value.clone()), options()).await.expect("a node");
+        // A new node is tainted until it says that it is ready.
+        let taints = value["spec"].get("taints").cloned().unwrap_or(Value::Null);
+        value = server.get(Kind::Node, "", &name).await.expect("the node").to_value();
+        value["spec"]["taints"] = taints;
+        let written = server.update(Kind::Node, "", &name, Subresource::None, Body::Json(value), options()).await;
+        value = written.expect("taints").object.to_value();
+        value["status"] = ready(&name, &address);
+        let written = server.update(Kind::Node, "", &name, Subresource::Status, Body::Json(value), options()).await;
+        written.expect("a status");
+    });
+    sim.run_ready(STEPS);
+}
+
+fn ready(name: &str, address: &str) -> Value {
+    json!({
+        "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
+        "allocatable": {"cpu": "4", "memory": "8Gi", "pods": "110"},
+        "capacity": {"cpu": "4", "memory": "8Gi", "pods": "110"},
+        "conditions": [{
+            "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ready",
+            "lastHeartbeatTime": null, "lastTransitionTime": null,
+        }],
+        "nodeInfo": {
+            "architecture": "amd64", "bootID": "b", "containerRuntimeVersion": "containerd://2.1.4",
+            "kernelVersion": "6.8.0-45-generic", "kubeProxyVersion": "", "kubeletVersion": "v1.36.2", "machineID": "m",
+            "operatingSystem": "linux", "osImage": "Ubuntu 24.04.1 LTS", "systemUUID": "s",
+        },
+    })
+}
+
+/// Three real nodes (v). Each session has a cluster of its own and its own clock.
+pub fn with_kubelets(table: &Table) -> Vec<Outcome> {
+    let mut cluster = Cluster::start();
+    let mut session = 1;
+    story(table, |case| {
+        let number = case["session"].as_i64().unwrap_or(1);
+        if number != session {
+            session = number;
+            cluster.began = cluster.world.sim.now().since(podarium::sim::SimTime::ZERO);
+        }
+        cluster.run(case)
+    })
+}
+
+struct Cluster {
+    world: World,
+    /// Dropped with the cluster.
+    _kubelets: Vec<Kubelet>,
+    /// When the session began.
+    began: Duration,
+}
+
+impl Cluster {
+    fn start() -> Cluster {
+        let sim = sim_at("2026-11-23T08:50:00Z");
+        let network = Network::new(&sim);
+        let server = ApiServer::new(&sim);
+        let client: Rc<dyn ApiClient> = server.clone();
+        controllers::start(&sim, &client);
+        scheduler::start(&sim, client.clone(), "control-plane");
+        let world = World::new(&sim, &network, client.clone());
+        world.write("/root/.kube/config", KUBECONFIG);
+        let catalogue = Rc::new(Catalogue::load());
+        let mut kubelets = Vec::new();
+        for index in 1..=3 {
+            let (name, address) = (format!("node-{index}"), format!("172.18.0.{}", index + 1));
+            let net = network.namespace(&name);
+            if let Ok(address) = address.parse() {
+                let _ = net.add_interface("eth0", address, 16, None);
+            }
+            let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
+            let machine = Machine::new(&sim, &network, Rc::new(Programs::default()), &name, net, root);
+            let mut config = NodeConfig::new(&name, &format!("10.244.{}.0/24", index - 1), &address);
+            config.os_image = "Debian GNU/Linux 12 (bookworm)".into();
+            config.kernel = "6.8.0-generic".into();
+            config.container_runtime = "containerd://2.2.0".into();
+            let kubelet = Kubelet::start(&sim, client.clone(), machine, catalogue.clone(), config);
+            server.connect_kubelet(&name, &kubelet.endpoint());
+            kubelets.push(kubelet);
+        }
+        // The recording began on a cluster of twelve seconds.
+        sim.run_until(sim.now() + Duration::from_secs(12), STEPS);
+        let began = sim.now().since(podarium::sim::SimTime::ZERO);
+        Cluster { world, _kubelets: kubelets, began }
+    }
+
+    fn run(&self, case: &Value) -> Ran {
+        let sim = &self.world.sim;
+        let at = self.began + Duration::from_secs_f64(case["t"].as_f64().unwrap_or_default());
+        let at = podarium::sim::SimTime::ZERO + at;
+        if at > sim.now() {
+            sim.run_until(at, 100 * STEPS);
+        }
+        for (name, text) in case["files"].as_object().into_iter().flatten() {
+            self.world.write(name, text.as_str().unwrap_or_default());
+        }
+        self.world.run(case["cmd"].as_str().unwrap_or_default(), LIMIT)
+    }
+}
+
+const KUBECONFIG: &str = "\
+apiVersion: v1
+clusters:
+- cluster:
+    certificate-authority: run/pki/ca.crt
+    server: https://127.0.0.1:36443
+  name: kubernetes
+contexts:
+- context:
+    cluster: kubernetes
+    namespace: default
+    user: admin
+  name: oracle
+current-context: oracle
+kind: Config
+users:
+- name: admin
+  user:
+    token: secret
+";
