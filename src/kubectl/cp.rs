@@ -11,8 +11,7 @@ use crate::{
         client,
         client::{ExecOptions, Session},
     },
-    os::fs::FileType,
-    sim,
+    os::{Stream, fs::FileType},
 };
 
 /// `[[namespace/]pod:]path`; no pod means here.
@@ -129,20 +128,18 @@ impl Place {
         };
         let (namespace, name) = exec::place(&self.pod);
         let session = cx.client.exec(namespace, name, options).await.map_err(exec::upgrade_failure)?;
-        let Session { stdin, stdout, stderr, exit, .. } = session;
+        let Session { stdin, mut output, exit, .. } = session;
         if let (Some(stdin), Some(input)) = (stdin, input) {
             // Nobody reads any more: the exit code tells why.
             let _ = stdin.send(input);
         }
-        let (stdout, stderr) = futures_util::future::join(all(stdout), all(stderr)).await;
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        while let Some((stream, data)) = output.recv().await {
+            match stream {
+                Stream::Stdout => stdout.extend(data),
+                Stream::Stderr => stderr.extend(data),
+            }
+        }
         Ok(Ran { stdout, stderr, code: exec::exit_code(exit.await)? })
     }
-}
-
-async fn all(mut from: sim::Receiver<Vec<u8>>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while let Some(data) = from.recv().await {
-        bytes.extend(data);
-    }
-    bytes
 }
