@@ -19,8 +19,9 @@ use podarium::{
     kubectl::{Failure as Refusal, failure_text},
     lab::{
         Config,
-        headless::{self, Script, Stream},
+        headless::{self, Script},
     },
+    os::Stream,
 };
 use serde_json::{Value, json};
 
