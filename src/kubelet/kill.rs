@@ -65,7 +65,7 @@ impl Worker {
             if let (Some(ipam), Some(address)) = (&kubelet.ipam, sandbox.address) {
                 ipam.free(address);
             }
-            self.touched.set(true);
+            self.runtime_changed();
         }
     }
 
@@ -143,7 +143,7 @@ impl Worker {
             let _in_time = sim.timeout(left(grace), turn).await;
         }
         container.stop(&kubelet.machine, left(grace).max(seconds(MIN_GRACE))).await;
-        self.touched.set(true);
+        self.runtime_changed();
     }
 
     /// Forgets every container, for a restart of all in place.

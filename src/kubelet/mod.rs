@@ -24,6 +24,7 @@ mod kill;
 mod node;
 mod probes;
 mod quantity;
+mod relist;
 mod runtime;
 mod server;
 mod start;
@@ -38,6 +39,7 @@ mod tests;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    fmt,
     rc::Rc,
     time::Duration,
 };
@@ -84,6 +86,32 @@ pub struct NodeConfig {
     /// `containerd://2.1.3`.
     pub container_runtime: String,
     pub pull_times: PullTimes,
+    pub chance: Chance,
+}
+
+/// A number from 0 to 1 for a delay that begins at an instant.
+type Draw = dyn Fn(SimTime, Duration) -> f64;
+
+/// Where a kubelet takes the chance from that lengthens a delay by up to half: its generator, or
+/// somebody who replays what happened elsewhere.
+#[derive(Clone, Default)]
+pub struct Chance {
+    draw: Option<Rc<Draw>>,
+    phases: Option<(Duration, Duration)>,
+}
+
+impl Chance {
+    /// `draw` gives a number from 0 to 1 for the delay that begins now; `phases` are those of the
+    /// clocks that look at containers and at due syncs.
+    pub fn given(draw: impl Fn(SimTime, Duration) -> f64 + 'static, phases: (Duration, Duration)) -> Chance {
+        Chance { draw: Some(Rc::new(draw)), phases: Some(phases) }
+    }
+}
+
+impl fmt::Debug for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.draw.is_some() { "given" } else { "drawn" })
+    }
 }
 
 impl NodeConfig {
@@ -104,6 +132,7 @@ impl NodeConfig {
             kernel: "6.12.48".into(),
             container_runtime: "containerd://2.1.4".into(),
             pull_times: PullTimes::default(),
+            chance: Chance::default(),
         }
     }
 }
@@ -159,7 +188,8 @@ impl Kubelet {
     ) -> Kubelet {
         let mut rng = sim.rng(&format!("kubelet {}", config.name));
         let mut phase = || Duration::from_millis(rng.below(1000));
-        let (relist_phase, tick_phase) = (phase(), phase());
+        let drawn = (phase(), phase());
+        let (relist_phase, tick_phase) = config.chance.phases.unwrap_or(drawn);
         let pause = Filesystem::new("overlay", Rc::new(FsImage::new([])));
         let mounts = machine.namespaces().mnt.mounts();
         let host_root = mounts.first().map_or_else(|| Filesystem::empty("ext4", None), |mount| mount.fs.clone());
@@ -262,7 +292,11 @@ impl Kubelet {
 impl Inner {
     /// The next beat of the clock that looks at containers.
     fn next_relist(&self) -> SimTime {
-        next_beat(self.sim.now(), self.relist_phase)
+        self.relist_after(self.sim.now())
+    }
+
+    fn relist_after(&self, at: SimTime) -> SimTime {
+        next_beat(at, self.relist_phase)
     }
 
     /// The next beat, at or after `at`, of the clock that looks for due syncs.
@@ -274,13 +308,13 @@ impl Inner {
         self.recorder.event(pod_reference(pod, path), kind, reason, message);
     }
 
-    fn random(&self) -> f64 {
-        self.rng.borrow_mut().f64()
-    }
-
     /// A delay lengthened by up to half, so that syncs don't bunch.
     fn jitter(&self, delay: Duration) -> Duration {
-        delay.mul_f64(1.0 + 0.5 * self.random())
+        let chance = match &self.config.chance.draw {
+            Some(draw) => draw(self.sim.now(), delay).clamp(0.0, 1.0),
+            None => self.rng.borrow_mut().f64(),
+        };
+        delay.mul_f64(1.0 + 0.5 * chance)
     }
 
     /// Follows the pods that are bound to this node.

@@ -125,7 +125,7 @@ impl Worker {
                 *self.sandbox.borrow_mut() = Some(sandbox);
                 self.last_attempt.set(Some(attempt));
                 self.files.take();
-                self.touched.set(true);
+                self.runtime_changed();
                 Ok(())
             }
             Err(errno) => {
@@ -249,7 +249,7 @@ impl Worker {
             same += usize::from(c.name == name);
             c.name != name || same <= 2
         });
-        self.touched.set(true);
+        self.runtime_changed();
     }
 
     async fn create(

@@ -17,6 +17,7 @@ use super::{
     backoff::Backoff,
     env::Context,
     probes::Probes,
+    relist::Seen,
     runtime::{Container, Sandbox},
     status::{
         Runtime,
@@ -88,13 +89,12 @@ pub(crate) struct Worker {
     pub(super) reasons: RefCell<Reasons>,
     pub(super) crash_backoff: RefCell<Backoff>,
     pub(super) probes: Probes,
-    /// The next sync; earlier if something happens.
-    due: Cell<SimTime>,
+    /// When the next sync is due by itself; `None` while there is none to come.
+    due: Cell<Option<SimTime>>,
     wake: Notify,
-    /// Something happened that a sync must see now.
-    poked: Cell<bool>,
-    /// The runtime's state changed in this sync.
-    pub(super) touched: Cell<bool>,
+    /// Something happened that calls for a sync.
+    pending: Cell<bool>,
+    seen: Seen,
     /// The deadline of a container's back-off, by name; for the picture.
     pub(super) restarts_at: RefCell<BTreeMap<String, SimTime>>,
     /// When the grace period of what is being stopped ends.
@@ -107,7 +107,8 @@ pub(crate) struct Worker {
 enum Outcome {
     /// The pod has reached its end.
     Ended,
-    /// Sync again after this.
+    Done,
+    /// Something failed: sync again after this.
     Again(Duration),
 }
 
@@ -133,8 +134,8 @@ impl Worker {
             probes: Probes::default(),
             due: Cell::default(),
             wake: Notify::new(),
-            poked: Cell::default(),
-            touched: Cell::default(),
+            pending: Cell::default(),
+            seen: Seen::default(),
             restarts_at: RefCell::default(),
             grace_ends: Cell::default(),
             restarting_all: Cell::default(),
@@ -211,17 +212,56 @@ impl Worker {
 
     /// Asks for a sync now.
     pub(super) fn poke(&self) {
-        self.poked.set(true);
+        self.pending.set(true);
         self.wake.notify();
     }
 
-    /// Something of the runtime changed by itself: seen at the next look at containers.
+    /// The runtime's state has changed: the next relist sees it.
     pub(super) fn runtime_changed(&self) {
         let Some(kubelet) = self.kubelet.upgrade() else { return };
-        let seen = kubelet.next_relist();
-        if seen < self.due.get() {
-            self.due.set(seen);
+        if self.seen.changed(kubelet.next_relist()) {
             self.wake.notify();
+        }
+    }
+
+    /// A relist: what the runtime knows now is what syncs go by, and calls for one if it is new.
+    fn relist(&self, kubelet: &Inner) {
+        if self.seen.is_stale() {
+            self.seen.look(self.runtime(kubelet));
+            self.pending.set(true);
+        }
+    }
+
+    /// Waits until the runtime has been looked at since the last sync (`GetNewerThan`).
+    async fn freshen(&self, kubelet: &Inner) {
+        if let Some(beat) = self.seen.fresh_at(|last| kubelet.relist_after(last)) {
+            kubelet.sim.sleep_until(beat).await;
+            self.seen.freshened();
+            self.relist(kubelet);
+        }
+    }
+
+    /// Waits until something calls for a sync.
+    async fn work(&self, kubelet: &Inner) {
+        loop {
+            let woken = self.wake.notified();
+            let now = kubelet.sim.now();
+            if self.seen.stale_until().is_some_and(|beat| beat <= now) {
+                self.relist(kubelet);
+            }
+            if self.due.get().is_some_and(|due| due <= now) {
+                self.due.set(None);
+                self.pending.set(true);
+            }
+            if self.pending.replace(false) || self.must_end() {
+                return;
+            }
+            match [self.due.get(), self.seen.stale_until()].into_iter().flatten().min() {
+                Some(at) => {
+                    let _first: Either<(), ()> = race(woken, kubelet.sim.sleep_until(at)).await;
+                }
+                None => woken.await,
+            }
         }
     }
 
@@ -262,56 +302,40 @@ impl Worker {
     /// Everything from the first sync to the last container's end.
     async fn live(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let sim = &kubelet.sim;
-        while self.life.get() == Life::Syncing && !self.must_end() {
-            self.poked.set(false);
-            self.touched.set(false);
+        self.pending.set(true);
+        while self.life.get() == Life::Syncing {
+            self.work(kubelet).await;
+            self.freshen(kubelet).await;
+            if self.must_end() {
+                break;
+            }
             // Boxed, so that an idle worker's task is small.
-            match Box::pin(self.sync(kubelet)).await {
-                Outcome::Ended => break,
-                Outcome::Again(delay) => {
-                    let due = kubelet.tick_from(sim.now() + delay);
-                    self.due.set(self.deadline().map_or(due, |at| kubelet.tick_from(at).min(due)));
-                }
-            }
-            if self.touched.get() {
-                // The runtime is looked at again at once.
-                self.poked.set(true);
-            }
-            if self.missed_an_end() {
-                self.runtime_changed();
-            }
-            loop {
-                let woken = self.wake.notified();
-                if self.poked.get() || self.due.get() <= sim.now() {
+            let outcome = Box::pin(self.sync(kubelet)).await;
+            self.seen.synced(sim.now());
+            match outcome {
+                Outcome::Ended => {
+                    self.freshen(kubelet).await;
                     break;
                 }
-                let _first: Either<(), ()> = race(woken, sim.sleep_until(self.due.get())).await;
+                Outcome::Done => {
+                    // After a sync without errors the runtime is looked at again at once.
+                    self.seen.freshened();
+                    self.relist(kubelet);
+                    self.due.set(Some(sim.now() + kubelet.jitter(SYNC)));
+                }
+                Outcome::Again(delay) => self.due.set(Some(sim.now() + kubelet.jitter(delay))),
             }
+            let due = self.due.get().into_iter().chain(self.deadline()).min();
+            self.due.set(due.map(|due| kubelet.tick_from(due)));
         }
         if self.life.get() == Life::Terminated {
             return;
         }
-        if !self.must_end() {
-            // By itself: the worker looks again at the next beat.
-            sim.sleep_until(kubelet.next_relist()).await;
-        }
         self.life.set(Life::Terminating);
         Box::pin(self.terminate(kubelet)).await;
-        sim.sleep_until(kubelet.next_relist()).await;
+        self.seen.synced(sim.now());
+        self.freshen(kubelet).await;
         Box::pin(self.finish_up(kubelet)).await;
-    }
-
-    /// A container ended while the sync was busy elsewhere, and its status doesn't say so yet.
-    fn missed_an_end(&self) -> bool {
-        let told = self.told();
-        let Some(status) = &told.status else { return false };
-        let statuses =
-            status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
-        let containers = self.containers.borrow();
-        statuses.filter(|s| super::status::running(s)).any(|s| {
-            let id = s.container_id.as_deref().unwrap_or_default().trim_start_matches("containerd://");
-            containers.iter().any(|c| c.id == id && !c.is_running())
-        })
     }
 
     async fn admit(self: &Rc<Self>, kubelet: &Rc<Inner>) {
@@ -470,7 +494,7 @@ impl Worker {
 
     async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
         let pod = self.pod();
-        let runtime = self.runtime(kubelet);
+        let runtime = self.seen.runtime();
         let status = self.generate(kubelet, &pod, &runtime, false);
         let ended = is_terminal(status.phase.as_deref());
         self.write(kubelet, status, true).await;
@@ -478,15 +502,15 @@ impl Worker {
             return Outcome::Ended;
         }
         if !self.mount_volumes(kubelet, &pod).await {
-            return Outcome::Again(kubelet.jitter(RETRY));
+            return Outcome::Again(RETRY);
         }
         self.probes.start(self, kubelet, &pod);
 
         let actions = actions::compute(&pod, &runtime, &self.probes);
         match self.perform(kubelet, &pod, &runtime, actions).await {
-            Ok(()) => Outcome::Again(kubelet.jitter(SYNC)),
-            Err(Some(wait)) => Outcome::Again(kubelet.jitter(wait.min(SYNC))),
-            Err(None) => Outcome::Again(kubelet.jitter(RETRY)),
+            Ok(()) => Outcome::Done,
+            Err(Some(wait)) => Outcome::Again(wait.min(SYNC)),
+            Err(None) => Outcome::Again(RETRY),
         }
     }
 
@@ -595,7 +619,7 @@ impl Worker {
         self.kill_containers(kubelet, pod, None, Some("killing")).await;
         self.forget_for_restart();
         self.restarting_all.set(false);
-        self.touched.set(true);
+        self.runtime_changed();
         Some(Ok(()))
     }
 
@@ -718,10 +742,8 @@ impl Worker {
     /// `SyncTerminatingPod`: tells it, stops everything, tells how it came out.
     async fn terminate(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let pod = self.pod();
-        let runs = self.containers.borrow().iter().any(|c| c.is_running());
-        if runs && !self.gone.get() {
-            let runtime = self.runtime(kubelet);
-            let status = self.generate(kubelet, &pod, &runtime, false);
+        if !self.gone.get() {
+            let status = self.generate(kubelet, &pod, &self.seen.runtime(), false);
             self.write(kubelet, status, true).await;
         }
         self.probes.stop_liveness_and_startup();

@@ -50,6 +50,15 @@ impl Default for NodeSize {
     }
 }
 
+/// A worker node by itself.
+#[derive(Clone, Debug, Default)]
+pub struct NodeShape {
+    pub name: String,
+    pub size: NodeSize,
+    pub labels: BTreeMap<String, String>,
+    pub taints: Vec<Taint>,
+}
+
 /// A running cluster.
 pub struct Cluster {
     sim: Sim,
@@ -88,22 +97,20 @@ impl Cluster {
             catalogue: Rc::new(Catalogue::load()),
             nodes: BTreeMap::new(),
         };
-        for index in 0..=config.workers {
-            cluster.add_node(index, config);
+        let count = if config.nodes.is_empty() { config.workers + 1 } else { config.nodes.len() };
+        for index in 0..count {
+            cluster.add_node(index, count, config);
         }
         Rc::new(cluster)
     }
 
-    fn add_node(&mut self, index: usize, config: &Config) {
-        let control_plane = index == 0;
-        let name = match index {
-            0 => "podarium-control-plane".to_string(),
-            1 => "podarium-worker".to_string(),
-            n => format!("podarium-worker{n}"),
-        };
+    fn add_node(&mut self, index: usize, count: usize, config: &Config) {
+        let shape = config.nodes.get(index).cloned().unwrap_or_else(|| kind_node(index, config.node));
+        let control_plane = config.nodes.is_empty() && index == 0;
+        let NodeShape { name, size, labels, taints } = shape;
         let offset = u32::try_from(index).unwrap_or(u32::MAX);
         let internal_ip = Ipv4Addr::from(u32::from(NODE_NETWORK).wrapping_add(2).wrapping_add(offset));
-        let pods = if config.workers < 256 { POD_NETWORK } else { BIG_POD_NETWORK };
+        let pods = if count <= 256 { POD_NETWORK } else { BIG_POD_NETWORK };
         let pod_network = Ipv4Addr::from(u32::from(pods).wrapping_add(offset << 8));
         let net = self.network.namespace(&name);
         self.attach(&net, &internal_ip.to_string());
@@ -111,19 +118,18 @@ impl Cluster {
         let programs = Rc::new(Programs::default());
         let machine = Machine::new(&self.sim, &self.network, programs, &name, net, root);
         let mut node = NodeConfig::new(&name, &format!("{pod_network}/24"), &internal_ip.to_string());
-        node.cpu = match config.node.cpu_millis {
+        node.cpu = match size.cpu_millis {
             cores if cores % 1000 == 0 => (cores / 1000).to_string(),
             millis => format!("{millis}m"),
         };
-        node.memory = format!("{}Ki", config.node.memory_bytes >> 10);
-        node.max_pods = config.node.pods;
+        node.memory = format!("{}Ki", size.memory_bytes >> 10);
+        node.max_pods = size.pods;
+        node.labels = labels;
+        node.taints = taints;
+        node.pull_times.fixed = config.pull_time;
+        node.chance = config.chance.clone();
         if control_plane {
             node.roles = vec!["control-plane".into()];
-            node.taints = vec![Taint {
-                key: "node-role.kubernetes.io/control-plane".into(),
-                effect: "NoSchedule".into(),
-                ..Taint::default()
-            }];
         }
         let kubelet = Kubelet::start(&self.sim, self.server.clone(), machine, self.catalogue.clone(), node);
         self.server.connect_kubelet(&name, &kubelet.endpoint());
@@ -184,4 +190,19 @@ impl Cluster {
         self.server.connect_kubelet(name, &kubelet.endpoint());
         true
     }
+}
+
+/// The nodes that kind makes: a control plane, and workers.
+fn kind_node(index: usize, size: NodeSize) -> NodeShape {
+    let name = match index {
+        0 => "podarium-control-plane".to_string(),
+        1 => "podarium-worker".to_string(),
+        n => format!("podarium-worker{n}"),
+    };
+    let taints = (index == 0).then(|| Taint {
+        key: "node-role.kubernetes.io/control-plane".into(),
+        effect: "NoSchedule".into(),
+        ..Taint::default()
+    });
+    NodeShape { name, size, labels: BTreeMap::new(), taints: taints.into_iter().collect() }
 }

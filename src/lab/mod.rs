@@ -16,10 +16,13 @@ mod workstation;
 
 use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
-pub use self::cluster::{Cluster, NodeSize};
+pub use self::cluster::{Cluster, NodeShape, NodeSize};
 pub use self::terminal::Notice;
 use self::{terminal::Terminal, view::View, workstation::Workstation};
-use crate::sim::{Reached, Sim, SimTime};
+use crate::{
+    kubelet::Chance,
+    sim::{Reached, Sim, SimTime},
+};
 
 /// The cluster is this old when a laboratory opens, so its nodes are ready.
 pub const ORIGIN: SimTime = SimTime::from_nanos(60_000_000_000);
@@ -34,13 +37,27 @@ pub struct Config {
     /// Nodes beside the control plane.
     pub workers: usize,
     pub node: NodeSize,
+    /// If there are any, the nodes: neither kind's control plane nor `workers` then.
+    pub nodes: Vec<NodeShape>,
+    /// If set, every pull takes just this long, whatever the image's size.
+    pub pull_time: Option<Duration>,
+    /// Where kubelets take the chance from that lengthens their delays.
+    pub chance: Chance,
     /// The workspace: contents by path relative to it.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { seed: 1, workers: 2, node: NodeSize::default(), files: BTreeMap::new() }
+        Config {
+            seed: 1,
+            workers: 2,
+            node: NodeSize::default(),
+            nodes: Vec::new(),
+            pull_time: None,
+            chance: Chance::default(),
+            files: BTreeMap::new(),
+        }
     }
 }
 
@@ -176,6 +193,11 @@ impl Lab {
 
     pub fn cluster(&self) -> &Rc<Cluster> {
         &self.cluster
+    }
+
+    /// The simulation, for onlookers with tasks of their own.
+    pub fn sim(&self) -> &Sim {
+        &self.sim
     }
 
     /// The objects now, and how they came to be so.
