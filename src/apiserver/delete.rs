@@ -46,8 +46,11 @@ impl ApiServer {
                 // Only a shorter time counts, measured from the first deletion.
                 Some(grace) if grace < left => {
                     let span = Duration::from_secs(u64::try_from(left - grace).unwrap_or(0));
-                    meta.deletion_timestamp = Some(Time(at.0.saturating_sub(span).unwrap_or(at.0)));
-                    meta.deletion_grace_period_seconds = Some(grace);
+                    let moved = at.0.saturating_sub(span).unwrap_or(at.0);
+                    // What is over already ends now; gracefully still, if that was asked for.
+                    let over = moved < now;
+                    meta.deletion_timestamp = Some(if over { whole_seconds(now) } else { Time(moved) });
+                    meta.deletion_grace_period_seconds = Some(if over { grace.min(1) } else { grace });
                     true
                 }
                 _ => false,

@@ -251,10 +251,15 @@ struct Known {
 
 struct About {
     used: u64,
-    tokens: f64,
-    refilled: SimTime,
+    buckets: [Bucket; 2],
     similar: Vec<Similar>,
     written: Vec<Written>,
+}
+
+#[derive(Clone, Copy)]
+struct Bucket {
+    tokens: f64,
+    refilled: SimTime,
 }
 
 /// Events of one type and reason, whatever their message.
@@ -318,12 +323,14 @@ impl Known {
                 false
             }
         };
-        about.tokens = (about.tokens + now.since(about.refilled).as_secs_f64() / REFILL).min(BURST);
-        about.refilled = now;
-        if about.tokens < 1.0 {
+        // Warnings and others each have their own.
+        let bucket = &mut about.buckets[usize::from(event.type_.as_deref() == Some("Warning"))];
+        bucket.tokens = (bucket.tokens + now.since(bucket.refilled).as_secs_f64() / REFILL).min(BURST);
+        bucket.refilled = now;
+        if bucket.tokens < 1.0 {
             return None;
         }
-        about.tokens -= 1.0;
+        bucket.tokens -= 1.0;
         Some(if again { Write::Again(event) } else { Write::Create(event) })
     }
 
@@ -342,8 +349,7 @@ impl Known {
         self.used.insert(clock, key.clone());
         let about = self.objects.entry(key).or_insert_with(|| About {
             used: clock,
-            tokens: BURST,
-            refilled: now,
+            buckets: [Bucket { tokens: BURST, refilled: now }; 2],
             similar: Vec::new(),
             written: Vec::new(),
         });

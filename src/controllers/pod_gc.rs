@@ -65,7 +65,10 @@ async fn collect(sim: &Sim, client: &dyn ApiClient, missing: &mut BTreeMap<Strin
             if is_terminal(pod) {
                 return false;
             }
-            pod.status.get_or_insert_default().phase = Some("Failed".into());
+            let generation = pod.metadata.generation;
+            let status = pod.status.get_or_insert_default();
+            status.phase = Some("Failed".into());
+            status.observed_generation = generation;
             disruption(sim, pod, "DeletionByPodGC", "PodGC: node no longer exists");
             true
         })

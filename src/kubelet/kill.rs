@@ -58,7 +58,7 @@ pub fn pod_grace(pod: &Pod) -> i64 {
 impl Worker {
     /// Stops every container and the sandbox.
     pub(super) async fn kill_pod(self: &Rc<Self>, kubelet: &Rc<Inner>, pod: &Rc<Pod>, grace: Option<i64>) {
-        self.kill_containers(kubelet, pod, grace, None).await;
+        self.kill_containers(kubelet, pod, grace).await;
         let sandbox = self.sandbox.take();
         if let Some(sandbox) = sandbox {
             sandbox.stop(&kubelet.machine);
@@ -70,14 +70,12 @@ impl Worker {
     }
 
     /// Stops all containers at once; sidecars wait until the others, and later sidecars, have ended.
-    pub(super) async fn kill_containers(
-        self: &Rc<Self>,
-        kubelet: &Rc<Inner>,
-        pod: &Rc<Pod>,
-        grace: Option<i64>,
-        message: Option<&str>,
-    ) {
-        let running: Vec<Rc<Container>> = self.containers.borrow().iter().filter(|c| c.is_running()).cloned().collect();
+    pub(super) async fn kill_containers(self: &Rc<Self>, kubelet: &Rc<Inner>, pod: &Rc<Pod>, grace: Option<i64>) {
+        let mut running: Vec<Rc<Container>> =
+            self.containers.borrow().iter().filter(|c| c.is_running()).cloned().collect();
+        // Newest first, but for the oldest, as tasks begun one after another run there.
+        let last = usize::from(!running.is_empty());
+        running.rotate_right(last);
         let sidecars: Vec<String> = pod
             .spec
             .iter()
@@ -91,7 +89,7 @@ impl Worker {
                 Some(at) => running.iter().filter(|other| place(&other.name).is_none_or(|p| p > at)).cloned().collect(),
             };
             let seconds = grace.unwrap_or_else(|| grace_period(pod, &container.name, KillReason::Other));
-            let text = message.map_or_else(|| format!("Stopping container {}", container.name), str::to_string);
+            let text = format!("Stopping container {}", container.name);
             async move {
                 self.kill_container(kubelet, pod, &container.id, &text, seconds, Some(before)).await;
             }
@@ -144,12 +142,6 @@ impl Worker {
         }
         container.stop(&kubelet.machine, left(grace).max(seconds(MIN_GRACE))).await;
         self.runtime_changed();
-    }
-
-    /// Forgets every container, for a restart of all in place.
-    pub(super) fn forget_for_restart(&self) {
-        self.containers.borrow_mut().clear();
-        self.reasons.borrow_mut().clear();
     }
 }
 

@@ -98,13 +98,19 @@ type Draw = dyn Fn(SimTime, Duration) -> f64;
 pub struct Chance {
     draw: Option<Rc<Draw>>,
     phases: Option<(Duration, Duration)>,
+    lag: Duration,
 }
 
 impl Chance {
     /// `draw` gives a number from 0 to 1 for the delay that begins now; `phases` are those of the
-    /// clocks that look at containers and at due syncs.
-    pub fn given(draw: impl Fn(SimTime, Duration) -> f64 + 'static, phases: (Duration, Duration)) -> Chance {
-        Chance { draw: Some(Rc::new(draw)), phases: Some(phases) }
+    /// clocks that look at containers and at due syncs; `lag` is how long after a sync the containers
+    /// that it started are looked at.
+    pub fn given(
+        draw: impl Fn(SimTime, Duration) -> f64 + 'static,
+        phases: (Duration, Duration),
+        lag: Duration,
+    ) -> Chance {
+        Chance { draw: Some(Rc::new(draw)), phases: Some(phases), lag }
     }
 }
 
@@ -143,6 +149,10 @@ struct LeftBehind {
     containers: Vec<Rc<runtime::Container>>,
     attempt: Option<u32>,
 }
+
+/// How often containers are looked at, the looking included (recorded), and due syncs.
+const RELIST: Duration = Duration::from_millis(1001);
+const TICK: Duration = Duration::from_secs(1);
 
 /// How long after the watch a worker begins (recorded: bound to first status 12 ms).
 const PICKUP: Duration = Duration::from_millis(6);
@@ -296,12 +306,12 @@ impl Inner {
     }
 
     fn relist_after(&self, at: SimTime) -> SimTime {
-        next_beat(at, self.relist_phase)
+        next_beat(at, self.relist_phase, RELIST)
     }
 
     /// The next beat, at or after `at`, of the clock that looks for due syncs.
     fn tick_from(&self, at: SimTime) -> SimTime {
-        next_beat(SimTime::from_nanos(at.as_nanos().saturating_sub(1)), self.tick_phase)
+        next_beat(SimTime::from_nanos(at.as_nanos().saturating_sub(1)), self.tick_phase, TICK)
     }
 
     fn event(&self, pod: &Pod, path: Option<&str>, kind: EventType, reason: &str, message: impl Into<String>) {
@@ -404,13 +414,13 @@ impl Inner {
     }
 }
 
-/// The first instant after `now` that is `phase` into its second.
-fn next_beat(now: SimTime, phase: Duration) -> SimTime {
-    const SECOND: u64 = 1_000_000_000;
-    let phase = u64::try_from(phase.as_nanos()).unwrap_or(0);
-    let (nanos, mut beat) = (now.as_nanos(), now.as_nanos() / SECOND * SECOND + phase);
-    if beat <= nanos {
-        beat += SECOND;
+/// The first instant after `now` that is `phase` into its `period`.
+fn next_beat(now: SimTime, phase: Duration, period: Duration) -> SimTime {
+    let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+    let (now, phase, period) = (now.as_nanos(), nanos(phase), nanos(period));
+    let mut beat = now / period * period + phase;
+    if beat <= now {
+        beat += period;
     }
     SimTime::from_nanos(beat)
 }

@@ -17,7 +17,11 @@ use super::{
     exec, hooks, kill,
     runtime::Container,
     start::pod_label,
-    status::{init_containers, is_sidecar, is_terminal, pod::ProbeResults, restart::is_restartable},
+    status::{
+        init_containers, is_sidecar, is_terminal,
+        pod::{ProbeResults, Startup},
+        restart::restarts_after,
+    },
     worker::Worker,
 };
 use crate::{
@@ -46,6 +50,8 @@ impl Kind {
 
 /// Tries of one probe when it can't be made at all.
 const TRIES: usize = 3;
+/// A probe that a status asks for comes a little after it.
+const TRIGGERED: Duration = Duration::from_millis(2);
 const MAX_REDIRECTS: usize = 10;
 
 /// The probes of a pod.
@@ -69,9 +75,9 @@ struct State {
     on_hold: Cell<bool>,
     last: Cell<Option<bool>>,
     run: Cell<u32>,
-    /// A readiness probe asked for out of turn.
-    triggered: Notify,
-    waiting: Cell<bool>,
+    /// A readiness probe is asked for out of turn.
+    triggered: Cell<bool>,
+    trigger: Notify,
 }
 
 /// A probe's counters, for the picture.
@@ -86,8 +92,15 @@ pub struct Counter {
 }
 
 impl ProbeResults for Probes {
-    fn started(&self, container: &str, id: &str) -> bool {
-        self.result(container, Kind::Startup, id, Some(true)) == Some(true)
+    fn startup(&self, container: &str, id: &str) -> Startup {
+        let probes = self.probes.borrow();
+        match probes.get(&(container.to_string(), Kind::Startup)) {
+            None => Startup::None,
+            Some(running) if *running.state.id.borrow() == id => {
+                Startup::Started(running.state.result.get() == Some(true))
+            }
+            Some(_) => Startup::Unseen,
+        }
     }
 
     fn ready(&self, container: &str, id: &str) -> bool {
@@ -127,13 +140,12 @@ impl Probes {
         self.probes.borrow().iter().map(counter).collect()
     }
 
-    /// Probes readiness now, if its worker isn't busy.
+    /// Probes readiness now, or as soon as the probe that runs is over.
     pub fn trigger_readiness(&self, container: &str) {
         let probes = self.probes.borrow();
-        if let Some(running) = probes.get(&(container.to_string(), Kind::Readiness))
-            && running.state.waiting.get()
-        {
-            running.state.triggered.notify();
+        if let Some(running) = probes.get(&(container.to_string(), Kind::Readiness)) {
+            running.state.triggered.set(true);
+            running.state.trigger.notify();
         }
     }
 
@@ -217,20 +229,23 @@ impl Prober {
         let period = Duration::from_secs(u64::from(number(self.probe.period_seconds, 10)));
         let mut next = sim.now() + period;
         loop {
-            let triggered = self.state.triggered.notified();
-            self.state.waiting.set(true);
-            let ticked = race(triggered, sim.sleep_until(next)).await == Either::Right(());
-            self.state.waiting.set(false);
-            if ticked {
-                next = next + period;
+            let triggered = self.state.trigger.notified();
+            if !self.state.triggered.get() {
+                let _first: Either<(), ()> = race(triggered, sim.sleep_until(next)).await;
+            }
+            if self.state.triggered.replace(false) {
+                // The ticks are counted from here.
+                sim.sleep(TRIGGERED).await;
+                next = sim.now() + period;
+            } else {
+                // Of the ticks that a slow probe misses, one is caught up on.
+                while next <= sim.now() {
+                    next = next + period;
+                }
             }
             let Some(worker) = self.worker.upgrade() else { return };
             if !Box::pin(self.probe_once(&worker)).await {
                 return;
-            }
-            // A slow probe misses ticks; it doesn't catch up on them.
-            while next <= sim.now() {
-                next = next + period;
             }
         }
     }
@@ -239,11 +254,7 @@ impl Prober {
         if self.state.result.replace(result) == result {
             return;
         }
-        let matters = match self.kind {
-            Kind::Liveness => result == Some(false),
-            _ => result.is_some(),
-        };
-        if matters {
+        if self.kind != Kind::Liveness || result == Some(false) {
             worker.poke();
         }
     }
@@ -269,9 +280,10 @@ impl Prober {
                 Kind::Readiness => Some(false),
             };
             state.result.set(initial);
+            if self.kind != Kind::Liveness {
+                worker.poke();
+            }
             state.on_hold.set(false);
-            state.run.set(0);
-            state.last.set(None);
         }
         if state.on_hold.get() {
             return true;
@@ -279,8 +291,9 @@ impl Prober {
         let pod = worker.pod();
         let Some(running) = told.state.as_ref().and_then(|s| s.running.as_ref()) else {
             self.set(worker, Some(false));
-            let ended = told.state.as_ref().is_some_and(|s| s.terminated.is_some());
-            return !ended || pod.spec.as_ref().is_none_or(|spec| is_restartable(&self.container, spec));
+            let end = told.state.as_ref().and_then(|s| s.terminated.as_ref());
+            let comes_back = |code| pod.spec.as_ref().is_none_or(|spec| restarts_after(&self.container, spec, code));
+            return end.is_none_or(|end| comes_back(end.exit_code));
         };
         if pod.metadata.deletion_timestamp.is_some() && self.kind != Kind::Readiness {
             self.state.result.set(Some(true));
@@ -312,8 +325,12 @@ impl Prober {
         if state.run.get() < needed {
             return true;
         }
-        if self.kind == Kind::Readiness && state.result.get() != Some(success) {
-            worker.tell_readiness(&self.kubelet, name, &id, success).await;
+        if state.result.get() != Some(success) {
+            match self.kind {
+                Kind::Readiness => worker.tell_readiness(&self.kubelet, name, &id, success).await,
+                Kind::Startup => worker.tell_startup(&self.kubelet, name, &id, success).await,
+                Kind::Liveness => {}
+            }
         }
         self.set(worker, Some(success));
         if self.kind == Kind::Startup || self.kind == Kind::Liveness && !success {

@@ -15,11 +15,14 @@ pub struct Seen {
     runtime: RefCell<Rc<Runtime>>,
     /// Something has changed since: the relist that will see it.
     stale_until: Cell<Option<SimTime>>,
+    /// Dead containers were removed, which calls for no sync: the relist that will see it.
+    tidied_until: Cell<Option<SimTime>>,
     /// When the last sync ended, unless the runtime has been looked at since.
     synced: Cell<Option<SimTime>>,
 }
 
 impl Seen {
+    /// The runtime as last looked at.
     pub fn runtime(&self) -> Rc<Runtime> {
         self.runtime.borrow().clone()
     }
@@ -27,6 +30,17 @@ impl Seen {
     pub fn look(&self, runtime: Runtime) {
         *self.runtime.borrow_mut() = Rc::new(runtime);
         self.stale_until.set(None);
+        self.tidied_until.set(None);
+    }
+
+    /// Dead containers were removed.
+    pub fn tidied(&self, beat: SimTime) {
+        self.tidied_until.set(Some(beat));
+    }
+
+    /// Whether a relist since has seen what was removed.
+    pub fn is_untidy(&self, now: SimTime) -> bool {
+        self.tidied_until.get().is_some_and(|beat| beat <= now)
     }
 
     /// The runtime has changed, which the relist at `beat` will see. False if one is awaited already.

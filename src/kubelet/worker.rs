@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodStatus, Volume};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodCondition, PodStatus, Volume};
 
 use super::{
     Inner, LeftBehind, PICKUP,
@@ -21,6 +21,7 @@ use super::{
     runtime::{Container, Sandbox},
     status::{
         Runtime,
+        conditions::ALL_RESTARTING,
         containers::Reasons,
         init_containers, is_sidecar, is_terminal,
         pod::{Input, finish, generate, terminate},
@@ -95,11 +96,13 @@ pub(crate) struct Worker {
     /// Something happened that calls for a sync.
     pending: Cell<bool>,
     seen: Seen,
+    syncing: Cell<bool>,
+    /// Sets volumes up, while one is missing.
+    mounter: RefCell<Option<Task>>,
     /// The deadline of a container's back-off, by name; for the picture.
     pub(super) restarts_at: RefCell<BTreeMap<String, SimTime>>,
     /// When the grace period of what is being stopped ends.
     pub(super) grace_ends: Cell<Option<SimTime>>,
-    pub(super) restarting_all: Cell<bool>,
     task: RefCell<Option<Task>>,
 }
 
@@ -107,7 +110,8 @@ pub(crate) struct Worker {
 enum Outcome {
     /// The pod has reached its end.
     Ended,
-    Done,
+    /// Whether anything was done.
+    Done(bool),
     /// Something failed: sync again after this.
     Again(Duration),
 }
@@ -136,9 +140,10 @@ impl Worker {
             wake: Notify::new(),
             pending: Cell::default(),
             seen: Seen::default(),
+            syncing: Cell::default(),
+            mounter: RefCell::default(),
             restarts_at: RefCell::default(),
             grace_ends: Cell::default(),
-            restarting_all: Cell::default(),
             task: RefCell::default(),
         })
     }
@@ -164,6 +169,10 @@ impl Worker {
         let task = self.task.take();
         if let Some(task) = task {
             task.abort();
+        }
+        let mounter = self.mounter.take();
+        if let Some(mounter) = mounter {
+            mounter.abort();
         }
         self.probes.stop_all();
     }
@@ -226,10 +235,33 @@ impl Worker {
 
     /// A relist: what the runtime knows now is what syncs go by, and calls for one if it is new.
     fn relist(&self, kubelet: &Inner) {
-        if self.seen.is_stale() {
-            self.seen.look(self.runtime(kubelet));
-            self.pending.set(true);
+        if !self.seen.is_stale() {
+            return;
         }
+        self.seen.look(self.runtime(kubelet));
+        self.pending.set(true);
+        // Of the dead containers of a name, the last one is kept.
+        let mut containers = self.containers.borrow_mut();
+        let before = containers.len();
+        let mut dead: Vec<String> = Vec::new();
+        containers.retain(|c| {
+            let kept = c.is_running() || !dead.contains(&c.name);
+            if !c.is_running() {
+                dead.push(c.name.clone());
+            }
+            kept
+        });
+        if containers.len() < before {
+            self.seen.tidied(kubelet.next_relist());
+        }
+    }
+
+    /// The runtime as syncs see it.
+    fn seen(&self, kubelet: &Inner) -> Rc<Runtime> {
+        if self.seen.is_untidy(kubelet.sim.now()) && !self.seen.is_stale() {
+            self.seen.look(self.runtime(kubelet));
+        }
+        self.seen.runtime()
     }
 
     /// Waits until the runtime has been looked at since the last sync (`GetNewerThan`).
@@ -303,6 +335,7 @@ impl Worker {
     async fn live(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let sim = &kubelet.sim;
         self.pending.set(true);
+        self.seen.look(self.runtime(kubelet));
         while self.life.get() == Life::Syncing {
             self.work(kubelet).await;
             self.freshen(kubelet).await;
@@ -310,17 +343,24 @@ impl Worker {
                 break;
             }
             // Boxed, so that an idle worker's task is small.
+            self.syncing.set(true);
             let outcome = Box::pin(self.sync(kubelet)).await;
+            self.syncing.set(false);
             self.seen.synced(sim.now());
             match outcome {
                 Outcome::Ended => {
                     self.freshen(kubelet).await;
                     break;
                 }
-                Outcome::Done => {
-                    // After a sync without errors the runtime is looked at again at once.
-                    self.seen.freshened();
-                    self.relist(kubelet);
+                Outcome::Done(acted) => {
+                    if acted {
+                        // What was done without an error is looked at at once.
+                        if !kubelet.config.chance.lag.is_zero() {
+                            sim.sleep(kubelet.config.chance.lag).await;
+                        }
+                        self.seen.freshened();
+                        self.relist(kubelet);
+                    }
                     self.due.set(Some(sim.now() + kubelet.jitter(SYNC)));
                 }
                 Outcome::Again(delay) => self.due.set(Some(sim.now() + kubelet.jitter(delay))),
@@ -417,15 +457,19 @@ impl Worker {
                 now: kubelet.sim.wall(),
                 pod_ends,
                 evicted: evicted.then_some(DEADLINE),
-                restarting_all: self.restarting_all.get(),
             },
         );
+        status
+    }
+
+    /// Writes a status that was made now; containers that it calls unready are probed now.
+    async fn tell(&self, kubelet: &Inner, status: PodStatus, may_run: bool) {
         let statuses =
             status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
-        for container in statuses.filter(|s| s.started == Some(true) && !s.ready) {
-            self.probes.trigger_readiness(&container.name);
-        }
-        status
+        let unready = statuses.filter(|s| s.started == Some(true) && !s.ready);
+        let unready: Vec<String> = unready.map(|s| s.name.clone()).collect();
+        self.write(kubelet, status, may_run).await;
+        unready.iter().for_each(|name| self.probes.trigger_readiness(name));
     }
 
     /// Writes a status if it differs from the last one. `may_run`: containers could still run.
@@ -469,8 +513,8 @@ impl Worker {
         let statuses = status.container_statuses.iter_mut().flatten();
         for told in statuses.chain(status.init_container_statuses.iter_mut().flatten()) {
             if told.name == container && told.container_id.as_deref() == Some(id) && told.ready != ready {
-                told.ready = ready && told.started == Some(true);
-                found = told.ready == ready;
+                told.ready = ready;
+                found = true;
             }
         }
         if !found {
@@ -492,12 +536,30 @@ impl Worker {
         self.write(kubelet, status, true).await;
     }
 
+    /// A startup probe's result, told at once if a sync is busy, which would tell it else
+    /// (`SetContainerStartup`).
+    pub(super) async fn tell_startup(&self, kubelet: &Inner, container: &str, id: &str, started: bool) {
+        if !self.syncing.get() {
+            return;
+        }
+        let mut status = self.status();
+        let statuses = status.container_statuses.iter_mut().flatten();
+        for told in statuses.chain(status.init_container_statuses.iter_mut().flatten()) {
+            if told.name == container && told.container_id.as_deref() == Some(id) {
+                told.started = Some(started);
+            }
+        }
+        self.write(kubelet, status, true).await;
+    }
+
     async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
         let pod = self.pod();
-        let runtime = self.seen.runtime();
+        let runtime = self.seen(kubelet);
         let status = self.generate(kubelet, &pod, &runtime, false);
         let ended = is_terminal(status.phase.as_deref());
-        self.write(kubelet, status, true).await;
+        let restarting = |c: &PodCondition| c.type_ == ALL_RESTARTING && c.status == "True";
+        let restarts_all = status.conditions.iter().flatten().any(restarting);
+        self.tell(kubelet, status, true).await;
         if ended {
             return Outcome::Ended;
         }
@@ -507,24 +569,28 @@ impl Worker {
         self.probes.start(self, kubelet, &pod);
 
         let actions = actions::compute(&pod, &runtime, &self.probes);
-        match self.perform(kubelet, &pod, &runtime, actions).await {
-            Ok(()) => Outcome::Done,
+        match self.perform(kubelet, &pod, &runtime, actions, restarts_all).await {
+            Ok(acted) => Outcome::Done(acted),
             Err(Some(wait)) => Outcome::Again(wait.min(SYNC)),
             Err(None) => Outcome::Again(RETRY),
         }
     }
 
-    /// Does what `actions` says. The error: how long a back-off still lasts, `None` for others.
+    /// Does what `actions` says, and says whether that was anything. The error: how long a back-off still lasts, `None` for others.
     async fn perform(
         self: &Rc<Self>,
         kubelet: &Rc<Inner>,
         pod: &Rc<Pod>,
         runtime: &Runtime,
         actions: Actions,
-    ) -> Result<(), Option<Duration>> {
-        let Some(spec) = &pod.spec else { return Ok(()) };
-        if let Some(done) = self.restart_all(kubelet, pod, runtime).await {
-            return done;
+        restarts_all: bool,
+    ) -> Result<bool, Option<Duration>> {
+        let Some(spec) = &pod.spec else { return Ok(false) };
+        let starts = [&actions.start_ephemeral, &actions.start_init, &actions.start];
+        let acted = actions.kill_pod || !actions.kill.is_empty() || starts.iter().any(|list| !list.is_empty());
+        if restarts_all {
+            self.restart_all(kubelet, pod).await;
+            return Ok(true);
         }
         if actions.kill_pod {
             if actions.create_sandbox && actions.attempt > 0 {
@@ -584,7 +650,7 @@ impl Worker {
             let path = format!("spec.initContainers{{{}}}", container.name);
             let started = note(self.start_container(kubelet, pod, runtime, container, &path).await);
             if !started && !is_sidecar(container) {
-                return failure.map_or(Ok(()), Err);
+                return failure.map_or(Ok(acted), Err);
             }
         }
         for &i in &actions.start {
@@ -592,35 +658,29 @@ impl Worker {
             let path = format!("spec.containers{{{}}}", container.name);
             note(self.start_container(kubelet, pod, runtime, container, &path).await);
         }
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(acted), Err)
     }
 
-    /// A rule's RestartAllContainers: everything is stopped, forgotten, and started again in place.
-    async fn restart_all(
-        self: &Rc<Self>,
-        kubelet: &Rc<Inner>,
-        pod: &Rc<Pod>,
-        runtime: &Runtime,
-    ) -> Option<Result<(), Option<Duration>>> {
-        let spec = pod.spec.as_ref()?;
-        let triggered = spec.containers.iter().chain(init_containers(spec)).any(|container| {
-            runtime.find(&container.name).is_some_and(|record| {
-                record.state == super::status::RecordState::Exited
-                    && restart::matching_rule(container, record.exit_code)
-                        .is_some_and(|rule| rule.action == "RestartAllContainers")
-            })
-        });
-        if !triggered {
-            return None;
+    /// A rule's RestartAllContainers: every container is stopped and removed, one after another, those
+    /// that called for it last. The next sync starts them again in place.
+    async fn restart_all(self: &Rc<Self>, kubelet: &Rc<Inner>, pod: &Rc<Pod>) {
+        let Some(spec) = &pod.spec else { return };
+        let calls = |c: &ContainerSpec, container: &Container| {
+            container.exit_code().is_some_and(|code| restart::calls_for_all(c, code))
+        };
+        let all = self.containers.borrow().clone();
+        let of = |list: &[ContainerSpec], sources: bool| -> Vec<Rc<Container>> {
+            let each = list.iter().flat_map(|c| all.iter().filter(move |i| i.name == c.name).map(move |i| (c, i)));
+            each.filter(|(c, i)| calls(c, i) == sources).map(|(_, i)| i.clone()).collect()
+        };
+        let inits = init_containers(spec);
+        let order = [of(&spec.containers, false), of(inits, false), of(&spec.containers, true), of(inits, true)];
+        for container in order.iter().flatten() {
+            self.kill_container(kubelet, pod, &container.id, "killing", 0, None).await;
+            self.containers.borrow_mut().retain(|c| c.id != container.id);
+            self.runtime_changed();
         }
-        self.restarting_all.set(true);
-        let status = self.generate(kubelet, pod, runtime, false);
-        self.write(kubelet, status, true).await;
-        self.kill_containers(kubelet, pod, None, Some("killing")).await;
-        self.forget_for_restart();
-        self.restarting_all.set(false);
-        self.runtime_changed();
-        Some(Ok(()))
+        self.poke();
     }
 
     fn context<'a>(
@@ -675,7 +735,7 @@ impl Worker {
 
     /// Waits until all volumes are set up, as the volume manager does; false if that failed, or the
     /// pod is to end.
-    async fn mount_volumes(&self, kubelet: &Inner, pod: &Pod) -> bool {
+    async fn mount_volumes(self: &Rc<Self>, kubelet: &Inner, pod: &Pod) -> bool {
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
         let missing = || volumes.iter().filter(|v| !self.volumes.is_ready(&v.name));
         if missing().next().is_none() {
@@ -689,40 +749,53 @@ impl Worker {
             }
             return true;
         }
-        let sim = &kubelet.sim;
-        let began = sim.now();
-        let mut next = began + MOUNT_FIRST;
-        let mut delay = MOUNT_RETRY;
-        loop {
-            if !self.wait_unless_ending(kubelet, next).await {
+        self.start_mounting();
+        let began = kubelet.sim.now();
+        let gives_up = began + MOUNT_TIMEOUT;
+        let mut looks = began;
+        while missing().next().is_some() {
+            looks = looks + MOUNT_LOOK;
+            if looks > gives_up || !self.wait_unless_ending(kubelet, looks).await {
                 return false;
             }
-            for volume in missing() {
-                if let Err(error) = self.set_up(kubelet, pod, volume).await {
-                    let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
-                    kubelet.event(pod, None, EventType::Warning, "FailedMount", text);
-                }
-            }
-            let waited = sim.now().since(began);
-            if missing().next().is_none() {
-                self.refreshed.set(sim.now());
-                let looks = waited.as_nanos() / MOUNT_LOOK.as_nanos() + 1;
-                let seen = began + MOUNT_LOOK * u32::try_from(looks).unwrap_or(u32::MAX);
-                return self.wait_unless_ending(kubelet, seen).await;
-            }
-            if waited >= MOUNT_TIMEOUT {
-                let names: Vec<&str> = missing().map(|v| v.name.as_str()).collect();
-                let text = format!(
-                    "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[], failed to process \
-                     volumes=[]: context deadline exceeded",
-                    names.join(" ")
-                );
-                kubelet.event(pod, None, EventType::Warning, "FailedMount", text);
-                return false;
-            }
-            next = sim.now() + delay;
-            delay = (delay * 2).min(MOUNT_RETRY_MAX);
         }
+        true
+    }
+
+    /// Sets missing volumes up beside the syncs, again and again until the pod has ended.
+    fn start_mounting(self: &Rc<Self>) {
+        let mut mounter = self.mounter.borrow_mut();
+        if mounter.is_some() {
+            return;
+        }
+        let Some(kubelet) = self.kubelet.upgrade() else { return };
+        let me = self.clone();
+        let sim = kubelet.sim.clone();
+        *mounter = Some(sim.spawn(async move {
+            kubelet.sim.sleep(MOUNT_FIRST).await;
+            let mut delay = MOUNT_RETRY;
+            while me.life.get() != Life::Terminated && !me.mount_missing(&kubelet).await {
+                kubelet.sim.sleep(delay).await;
+                delay = (delay * 2).min(MOUNT_RETRY_MAX);
+            }
+            me.refreshed.set(kubelet.sim.now());
+            me.mounter.take();
+        }));
+    }
+
+    /// Tries once to set up what is missing; true if nothing is any more.
+    async fn mount_missing(&self, kubelet: &Inner) -> bool {
+        let pod = self.pod();
+        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+        let mut all = true;
+        for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
+            if let Err(error) = self.set_up(kubelet, &pod, volume).await {
+                let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
+                kubelet.event(&pod, None, EventType::Warning, "FailedMount", text);
+                all = false;
+            }
+        }
+        all
     }
 
     /// Sleeps until `at`; false as soon as the pod is to end.
@@ -743,8 +816,8 @@ impl Worker {
     async fn terminate(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let pod = self.pod();
         if !self.gone.get() {
-            let status = self.generate(kubelet, &pod, &self.seen.runtime(), false);
-            self.write(kubelet, status, true).await;
+            let status = self.generate(kubelet, &pod, &self.seen(kubelet), false);
+            self.tell(kubelet, status, true).await;
         }
         self.probes.stop_liveness_and_startup();
         self.kill_pod(kubelet, &pod, Some(super::kill::pod_grace(&pod))).await;

@@ -419,6 +419,13 @@ impl Container {
         matches!(&*self.state.borrow(), State::Running { .. })
     }
 
+    pub fn exit_code(&self) -> Option<i32> {
+        match &*self.state.borrow() {
+            State::Exited(end) => Some(end.code),
+            _ => None,
+        }
+    }
+
     pub fn finished_at(&self) -> Option<SimTime> {
         match &*self.state.borrow() {
             State::Exited(end) => Some(end.finished),

@@ -4,8 +4,10 @@ use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec};
 
 use super::{Runtime, init_containers, is_sidecar, running, terminated, waiting};
 
+pub const ALL_RESTARTING: &str = "AllContainersRestarting";
+
 pub const OWNED: [&str; 6] =
-    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", "AllContainersRestarting"];
+    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", ALL_RESTARTING];
 
 fn condition(kind: &str, status: bool, reason: &str, message: String) -> PodCondition {
     PodCondition {
@@ -141,7 +143,7 @@ pub fn scheduled() -> PodCondition {
 
 /// Written only for pods that a rule may restart as a whole.
 pub fn all_restarting(restarting: bool, phase: &str) -> PodCondition {
-    const KIND: &str = "AllContainersRestarting";
+    const KIND: &str = ALL_RESTARTING;
     match phase {
         "Succeeded" => condition(KIND, false, "PodCompleted", String::new()),
         "Failed" => condition(KIND, false, "PodFailed", String::new()),

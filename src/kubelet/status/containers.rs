@@ -8,12 +8,16 @@ use k8s_openapi::api::core::v1::{
     ContainerUser, LinuxContainerUser, Pod, ResourceRequirements, VolumeMount, VolumeMountStatus,
 };
 
-use super::{NOT_LOCATED, Record, RecordState, Runtime, UNKNOWN, is_sidecar, restart, time, vanished};
+use super::{NOT_LOCATED, Record, RecordState, Runtime, UNKNOWN, is_sidecar, restart, terminated, time, vanished};
+
+const INIT_VANISHED: &str = "Unable to get init container status from container runtime and pod has been initialized, \
+                             treat it as exited normally";
 
 /// Why the last attempt to start a container failed: reason, message. By container's name.
 pub type Reasons = BTreeMap<String, (String, String)>;
 
 /// Statuses of `containers` (the pod's init or regular ones), in the order that the API shows.
+#[allow(clippy::too_many_arguments)] // what a status is made of
 pub fn statuses(
     pod: &Pod,
     runtime: &Runtime,
@@ -21,6 +25,7 @@ pub fn statuses(
     containers: &[Container],
     init: bool,
     reasons: &Reasons,
+    restarting_all: bool,
     now: Timestamp,
 ) -> Vec<ContainerStatus> {
     let has_init = pod.spec.as_ref().is_some_and(|spec| !super::init_containers(spec).is_empty());
@@ -29,7 +34,7 @@ pub fn statuses(
         .iter()
         .map(|container| {
             let old = old.iter().find(|s| s.name == container.name);
-            one(pod, container, runtime, old, init, default_reason, reasons, now)
+            one(pod, container, runtime, old, init, default_reason, reasons, restarting_all, now)
         })
         .collect();
     if !init {
@@ -47,27 +52,37 @@ fn one(
     init: bool,
     default_reason: &str,
     reasons: &Reasons,
+    restarting_all: bool,
     now: Timestamp,
 ) -> ContainerStatus {
     let mut records = runtime.containers.iter().filter(|r| r.name == container.name);
     let mut status = match records.next() {
         Some(record) => {
-            let mut status = from_record(record, old, now);
+            let mut status = from_record(record, old, restarting_all, now);
             if let Some(previous) = records.next() {
-                status.last_state = from_record(previous, old, now).state;
+                status.last_state = from_record(previous, old, restarting_all, now).state;
             }
+            status.resources = Some(container.resources.clone().unwrap_or_default());
+            let requests = |r: &ResourceRequirements| r.requests.clone();
+            status.allocated_resources = container.resources.as_ref().and_then(requests);
             status
         }
-        None => without_record(pod, container, old, default_reason),
+        None => without_record(pod, container, old, default_reason, restarting_all),
     };
-    status.resources = Some(container.resources.clone().unwrap_or_default());
-    status.allocated_resources = container.resources.as_ref().and_then(|r: &ResourceRequirements| r.requests.clone());
     status.volume_mounts = mounts(container);
 
-    let done = init
-        && !is_sidecar(container)
-        && runtime.find(&container.name).is_some_and(|r| r.state == RecordState::Exited && r.exit_code == 0);
-    if !done
+    let record = runtime.find(&container.name);
+    let regular_init = init && !is_sidecar(container);
+    let done = init && record.is_some_and(|r| r.state == RecordState::Exited && r.exit_code == 0);
+    let begun = || pod.spec.iter().flat_map(|s| &s.containers).any(|c| runtime.find(&c.name).is_some());
+    if regular_init && record.is_none() && super::waiting(&status) && begun() {
+        let ended = ContainerStateTerminated {
+            reason: Some("Completed".into()),
+            message: Some(INIT_VANISHED.into()),
+            ..ContainerStateTerminated::default()
+        };
+        status.state = Some(ContainerState { terminated: Some(ended), ..ContainerState::default() });
+    } else if !done
         && restart::starts_next(container, pod, runtime)
         && let Some((reason, message)) = reasons.get(&container.name)
     {
@@ -85,19 +100,27 @@ fn without_record(
     container: &Container,
     old: Option<&ContainerStatus>,
     default_reason: &str,
+    restarting_all: bool,
 ) -> ContainerStatus {
     if let Some(old) = old
-        && old.state.as_ref().is_some_and(|s| s.terminated.is_some())
+        && restarting_all
+        && !super::waiting(old)
+    {
+        return ContainerStatus {
+            state: Some(waits(super::RESTARTING_ALL, super::REMOVED)),
+            last_state: Some(vanished(super::RESTARTING_ALL, super::REMOVED)),
+            restart_count: old.restart_count + 1,
+            ready: false,
+            started: Some(false),
+            ..if terminated(old).is_some() { old.clone() } else { blank(container) }
+        };
+    }
+    if let Some(old) = old
+        && terminated(old).is_some()
     {
         return old.clone();
     }
-    let mut status = ContainerStatus {
-        name: container.name.clone(),
-        image: container.image.clone().unwrap_or_default(),
-        state: Some(waits(default_reason, "")),
-        started: Some(false),
-        ..ContainerStatus::default()
-    };
+    let mut status = ContainerStatus { state: Some(waits(default_reason, "")), ..blank(container) };
     let Some(old) = old else { return status };
     status.restart_count = old.restart_count;
     status.last_state.clone_from(&old.last_state);
@@ -114,14 +137,39 @@ fn without_record(
     status
 }
 
+fn blank(container: &Container) -> ContainerStatus {
+    ContainerStatus {
+        name: container.name.clone(),
+        image: container.image.clone().unwrap_or_default(),
+        started: Some(false),
+        ..ContainerStatus::default()
+    }
+}
+
 pub fn waits(reason: &str, message: &str) -> ContainerState {
     let text = |t: &str| (!t.is_empty()).then(|| t.to_string());
     let waiting = ContainerStateWaiting { reason: text(reason), message: text(message) };
     ContainerState { waiting: Some(waiting), ..ContainerState::default() }
 }
 
-fn from_record(record: &Record, old: Option<&ContainerStatus>, now: Timestamp) -> ContainerStatus {
-    let mut restart_count = record.restart_count;
+fn from_record(
+    record: &Record,
+    old: Option<&ContainerStatus>,
+    restarting_all: bool,
+    now: Timestamp,
+) -> ContainerStatus {
+    let mut restart_count = record.restart_count.max(old.map_or(0, |old| old.restart_count));
+    let runs = record.state == RecordState::Running;
+    // What ended before this instance began is the last state; else what was it before still is.
+    let mut last_state = None;
+    if let Some(old) = old {
+        let another = old.container_id.as_deref().unwrap_or_default() != record.id;
+        let last = terminated(old).filter(|_| another).or_else(|| super::last_terminated(old));
+        last_state = last.map(|end| ContainerState { terminated: Some(end.clone()), ..ContainerState::default() });
+        if runs && terminated(old).is_some() && old.restart_count >= record.restart_count {
+            restart_count = old.restart_count + 1;
+        }
+    }
     let state = match record.state {
         RecordState::Running => ContainerState {
             running: Some(ContainerStateRunning { started_at: record.started_at.map(time) }),
@@ -144,7 +192,8 @@ fn from_record(record: &Record, old: Option<&ContainerStatus>, now: Timestamp) -
         RecordState::Unknown => match old.filter(|old| old.state.as_ref().is_some_and(|s| s.running.is_some())) {
             Some(old) => {
                 restart_count = old.restart_count + 1;
-                let mut state = vanished(UNKNOWN, NOT_LOCATED);
+                let reason = if restarting_all { super::RESTARTING_ALL } else { UNKNOWN };
+                let mut state = vanished(reason, NOT_LOCATED);
                 if let Some(ended) = &mut state.terminated {
                     ended.finished_at = Some(time(now));
                 }
@@ -162,8 +211,9 @@ fn from_record(record: &Record, old: Option<&ContainerStatus>, now: Timestamp) -
         image_id: record.image_id.clone(),
         container_id: Some(record.id.clone()),
         restart_count,
-        started: Some(false),
+        started: if runs { old.and_then(|old| old.started) } else { Some(false) },
         state: Some(state),
+        last_state,
         user,
         ..ContainerStatus::default()
     }
@@ -270,7 +320,7 @@ mod tests {
             let reasons: Reasons =
                 reason.map(|(r, m)| ("c".to_string(), (r.to_string(), m.to_string()))).into_iter().collect();
             let runtime = Runtime { containers, ..Runtime::default() };
-            let got = statuses(&pod, &runtime, &old, &[container], false, &reasons, Timestamp::UNIX_EPOCH);
+            let got = statuses(&pod, &runtime, &old, &[container], false, &reasons, false, Timestamp::UNIX_EPOCH);
             assert_eq!(show(&got[0]), expected);
         }
     }

@@ -16,6 +16,9 @@ use k8s_openapi::{
 };
 
 pub const UNKNOWN: &str = "ContainerStatusUnknown";
+/// The state of a container that a restart of all has removed.
+pub const RESTARTING_ALL: &str = "RestartingAllContainers";
+pub const REMOVED: &str = "The container is removed because RestartAllContainers in place";
 pub const NOT_LOCATED: &str = "The container could not be located when the pod was terminated";
 
 /// What the container runtime knows of one instance of a container.

@@ -17,10 +17,19 @@ use super::{
 
 /// What probes say of a container's instance.
 pub trait ProbeResults {
-    /// `started`, for a running container.
-    fn started(&self, container: &str, id: &str) -> bool;
+    /// What the startup probe of a running container says.
+    fn startup(&self, container: &str, id: &str) -> Startup;
     /// `ready`, for a container that runs and has started.
     fn ready(&self, container: &str, id: &str) -> bool;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Startup {
+    /// There is no such probe.
+    None,
+    /// It has not come to this instance yet.
+    Unseen,
+    Started(bool),
 }
 
 /// What a status is made from, besides the pod itself.
@@ -36,7 +45,6 @@ pub struct Input<'a> {
     pub pod_ends: bool,
     /// A verdict that ends the pod: reason, message.
     pub evicted: Option<(&'a str, &'a str)>,
-    pub restarting_all: bool,
 }
 
 /// `generateAPIPodStatus`. Times of transition are set by [`finish`].
@@ -45,11 +53,14 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let none = PodStatus::default();
     let api = pod.status.as_ref().unwrap_or(&none);
     let (runtime, old) = (input.runtime, input.old);
+    let restarting_all = super::restart::restarts_all(spec, runtime, old);
     let make = |containers, old: &[ContainerStatus], init| {
-        statuses(pod, runtime, old, containers, init, input.reasons, input.now)
+        statuses(pod, runtime, old, containers, init, input.reasons, restarting_all, input.now)
     };
     let mut regular = make(&spec.containers, old.container_statuses.as_deref().unwrap_or_default(), false);
     let mut init = make(init_containers(spec), old.init_container_statuses.as_deref().unwrap_or_default(), true);
+    let ephemeral: Vec<_> = spec.ephemeral_containers.iter().flatten().map(crate::kubelet::start::ephemeral).collect();
+    let ephemeral = make(&ephemeral, old.ephemeral_container_statuses.as_deref().unwrap_or_default(), false);
 
     let all = together(&init, &regular);
     let begun = spec.containers.iter().any(|c| runtime.find(&c.name).is_some());
@@ -97,7 +108,8 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     list.push(containers_ready);
     list.push(conditions::scheduled());
     if super::restart::may_restart_all(spec) {
-        list.push(conditions::all_restarting(input.restarting_all, &word));
+        let going_on = restarting_all && !super::restart::is_cleaned_up(spec, runtime);
+        list.push(conditions::all_restarting(going_on, &word));
     }
 
     let sandbox_ips = runtime.sandbox.as_ref().map(|s| s.ips.clone()).unwrap_or_default();
@@ -121,6 +133,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
         start_time: old.start_time.clone(),
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(regular),
+        ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
         qos_class: api.qos_class.clone().or_else(|| old.qos_class.clone()),
         observed_generation: pod.metadata.generation,
         resources: Some(resources),
@@ -136,7 +149,13 @@ fn together<'a>(init: &[ContainerStatus], regular: &'a [ContainerStatus]) -> Cow
 
 fn probe(status: &mut ContainerStatus, probes: &dyn ProbeResults) {
     let id = status.container_id.clone().unwrap_or_default();
-    let started = running(status) && probes.started(&status.name, &id);
+    let started = running(status)
+        && match probes.startup(&status.name, &id) {
+            Startup::None => true,
+            // Until then, what was said of the instance before goes on.
+            Startup::Unseen => status.started == Some(true),
+            Startup::Started(started) => started,
+        };
     status.started = Some(started);
     status.ready = started && probes.ready(&status.name, &id);
 }

@@ -1,10 +1,44 @@
 //! Whether a container that has ended is started again.
 //! Source: kubernetes `pkg/kubelet/container/helpers.go`, `pkg/api/v1/pod/util.go`.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, Pod, PodCondition, PodSpec, PodStatus};
 
 use super::{RecordState, Runtime, is_sidecar};
 pub use crate::api::restart::{is_restartable, matching_rule, may_restart_all, restarts_after};
+
+/// Whether an exit with this code calls for a restart of the whole pod in place.
+pub fn calls_for_all(container: &Container, exit_code: i32) -> bool {
+    matching_rule(container, exit_code).is_some_and(|rule| rule.action == "RestartAllContainers")
+}
+
+/// `ShouldAllContainersRestart`: a restart of all goes on, or the runtime or the last status `told` call
+/// for one.
+pub fn restarts_all(spec: &PodSpec, runtime: &Runtime, told: &PodStatus) -> bool {
+    let goes_on = |c: &PodCondition| c.type_ == super::conditions::ALL_RESTARTING && c.status == "True";
+    if told.conditions.iter().flatten().any(goes_on) {
+        return true;
+    }
+    if !may_restart_all(spec) {
+        return false;
+    }
+    let told = |name: &str| {
+        let all = told.init_container_statuses.iter().flatten().chain(told.container_statuses.iter().flatten());
+        all.filter(|s| s.name == name).find_map(|s| super::terminated(s)).map(|end| end.exit_code)
+    };
+    super::init_containers(spec).iter().chain(&spec.containers).any(|container| {
+        let record = runtime.find(&container.name).filter(|r| r.state == RecordState::Exited);
+        // Where the runtime has no dead container, the status isn't asked either.
+        record.is_some_and(|r| {
+            calls_for_all(container, r.exit_code)
+                || told(&container.name).is_some_and(|code| calls_for_all(container, code))
+        })
+    })
+}
+
+/// `AllContainersRestartCleanedUp`: the runtime has none of the pod's containers left.
+pub fn is_cleaned_up(spec: &PodSpec, runtime: &Runtime) -> bool {
+    super::init_containers(spec).iter().chain(&spec.containers).all(|c| runtime.find(&c.name).is_none())
+}
 
 /// `ShouldContainerBeRestarted`: whether the next sync starts it.
 pub fn starts_next(container: &Container, pod: &Pod, runtime: &Runtime) -> bool {
