@@ -68,6 +68,9 @@ pub fn pod(pod: &mut Pod) {
     }
     pod_level(pod);
     let spec = pod.spec.get_or_insert_default();
+    if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
+        spec.termination_grace_period_seconds = Some(1);
+    }
     spec.enable_service_links.get_or_insert(true);
     if spec.host_network == Some(true) {
         let all = spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten());

@@ -6,6 +6,7 @@ pub mod client;
 pub mod decode;
 pub mod default;
 pub mod diagnose;
+pub mod disabled;
 pub mod duration;
 pub mod error;
 pub mod field;

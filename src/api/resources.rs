@@ -24,6 +24,8 @@ pub struct Options {
     pub skip_container_level: bool,
     /// Pod-level resize: take `status.resources` into account.
     pub in_place_pod_level: bool,
+    /// Count what devices' claims take of the node's own resources (`status.nodeAllocatableResourceClaimStatuses`).
+    pub use_claims: bool,
     /// What a container that requests none counts as.
     pub missing: Amounts,
 }
@@ -88,6 +90,16 @@ pub fn requests(pod: &Pod, options: &Options) -> Amounts {
 /// What a pod may use at most, for the resources that have a limit.
 pub fn limits(pod: &Pod, options: &Options) -> Amounts {
     effective(pod, options, Side::Limits)
+}
+
+/// What the containers of a pod ask for together.
+pub fn container_requests(pod: &Pod, options: &Options) -> Amounts {
+    containers(pod, options, Side::Requests)
+}
+
+/// What the containers of a pod may use together.
+pub fn container_limits(pod: &Pod, options: &Options) -> Amounts {
+    containers(pod, options, Side::Limits)
 }
 
 fn effective(pod: &Pod, options: &Options, side: Side) -> Amounts {
@@ -186,6 +198,10 @@ fn containers(pod: &Pod, options: &Options, side: Side) -> Amounts {
         }
     }
     raise(&mut total, &init);
+    if options.use_claims && side == Side::Requests {
+        let claims = pod.status.iter().flat_map(|s| s.node_allocatable_resource_claim_statuses.iter().flatten());
+        claims.for_each(|claim| add(&mut total, &amounts(Some(&claim.resources))));
+    }
     total
 }
 

@@ -1,8 +1,11 @@
 //! Warnings on accepted pods (`pkg/api/pod/warnings.go`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Pod, PodSpec};
 
 use super::{field::quoted, names, resources::amounts};
 
@@ -30,9 +33,11 @@ pub fn pod(pod: &Pod) -> Vec<String> {
     }
     annotations(&mut warnings, pod);
     volumes(&mut warnings, spec);
+    overlaps(&mut warnings, spec);
     duplicates(&mut warnings, spec);
     fractional(&mut warnings, "spec.overhead", &amounts(spec.overhead.as_ref()));
     let all = containers(spec);
+    seccomp(&mut warnings, pod, spec, &all);
     for (path, container) in &all {
         self::container(&mut warnings, path, container);
     }
@@ -42,6 +47,10 @@ pub fn pod(pod: &Pod) -> Vec<String> {
         warnings.push(format!("spec.terminationGracePeriodSeconds: {text}"));
     }
     affinity(&mut warnings, spec);
+    addresses(&mut warnings, spec);
+    // The same is told once.
+    let mut seen = BTreeSet::new();
+    warnings.retain(|warning| seen.insert(warning.clone()));
     warnings
 }
 
@@ -128,6 +137,133 @@ fn volumes(warnings: &mut Vec<String>, spec: &PodSpec) {
         ];
         for (name, _, text) in old.into_iter().filter(|(_, used, _)| *used) {
             warnings.push(format!("spec.volumes[{index}].{name}: {text}"));
+        }
+    }
+}
+
+/// Annotations that have become fields.
+fn seccomp(warnings: &mut Vec<String>, pod: &Pod, spec: &PodSpec, containers: &[(String, &Container)]) {
+    let Some(annotations) = &pod.metadata.annotations else { return };
+    let mut warn = |key: &str| {
+        if annotations.contains_key(key) {
+            let text = "non-functional in v1.27+; use the \"seccompProfile\" field instead";
+            warnings.push(format!("metadata.annotations[{key}]: {text}"));
+        }
+    };
+    if spec.security_context.as_ref().is_none_or(|context| context.seccomp_profile.is_none()) {
+        warn("seccomp.security.alpha.kubernetes.io/pod");
+    }
+    for (_, container) in containers {
+        if container.security_context.as_ref().is_none_or(|context| context.seccomp_profile.is_none()) {
+            warn(&format!("container.seccomp.security.alpha.kubernetes.io/{}", container.name));
+        }
+    }
+}
+
+/// A path in a volume, and where it comes from.
+type Placed = (String, String);
+
+/// Files of a volume that hide each other.
+fn overlaps(warnings: &mut Vec<String>, spec: &PodSpec) {
+    for volume in spec.volumes.iter().flatten() {
+        let keys = |items: &Option<Vec<KeyToPath>>, source: &str| -> Vec<Placed> {
+            items.iter().flatten().map(|item| (item.path.clone(), source.to_string())).collect()
+        };
+        let files = |items: &Option<Vec<DownwardAPIVolumeFile>>, source: &str| -> Vec<Placed> {
+            items.iter().flatten().map(|item| (item.path.clone(), source.to_string())).collect()
+        };
+        let name = quoted(&volume.name);
+        let mut warn = |kind: &str, paths: Vec<Placed>| {
+            for text in overlapping(paths) {
+                warnings.push(format!("volume {name} ({kind}): overlapping paths: {text}"));
+            }
+        };
+        if let Some(map) = &volume.config_map {
+            warn(&format!("ConfigMap {}", quoted(&map.name)), keys(&map.items, ""));
+        }
+        if let Some(secret) = &volume.secret {
+            let of = quoted(secret.secret_name.as_deref().unwrap_or_default());
+            warn(&format!("Secret {of}"), keys(&secret.items, ""));
+        }
+        if let Some(downward) = &volume.downward_api {
+            warn("DownwardAPI", files(&downward.items, ""));
+        }
+        let Some(projected) = &volume.projected else { continue };
+        let mut paths = Vec::new();
+        let mut empty = false;
+        for source in projected.sources.iter().flatten() {
+            empty |= *source == Default::default();
+            if let Some(map) = source.config_map.as_ref().filter(|map| map.items.is_some()) {
+                paths.extend(keys(&map.items, &format!("ConfigMap {}", quoted(&map.name))));
+            } else if let Some(secret) = source.secret.as_ref().filter(|secret| secret.items.is_some()) {
+                paths.extend(keys(&secret.items, &format!("Secret {}", quoted(&secret.name))));
+            } else if let Some(downward) = source.downward_api.as_ref().filter(|downward| downward.items.is_some()) {
+                paths.extend(files(&downward.items, "DownwardAPI"));
+            } else if let Some(token) = &source.service_account_token {
+                paths.push((token.path.clone(), "ServiceAccountToken".into()));
+            }
+        }
+        warn("Projected", paths);
+        if empty {
+            warnings.push(format!("volume {name} (Projected) has no sources provided"));
+        }
+    }
+}
+
+/// `"a/b" with "a"`: each path with those before it that are the same, or directories above or below.
+fn overlapping(paths: Vec<Placed>) -> Vec<String> {
+    let shown = |(path, source): &Placed| {
+        let path = quoted(path);
+        if source.is_empty() { path } else { format!("{path} ({source})") }
+    };
+    let mut texts = Vec::new();
+    let mut before: Vec<Placed> = Vec::new();
+    for (path, source) in paths {
+        let one = (path.trim_end_matches('/').to_string(), source);
+        let within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+        let hides = |(other, _): &&Placed| *other == one.0 || within(other, &one.0) || within(&one.0, other);
+        if !one.0.is_empty() {
+            let hidden = before.iter().filter(|(other, _)| !other.is_empty()).filter(hides);
+            texts.extend(hidden.map(|other| format!("{} with {}", shown(&one), shown(other))));
+        }
+        before.push(one);
+    }
+    texts
+}
+
+/// Addresses that are written in a way that won't be read for ever.
+fn addresses(warnings: &mut Vec<String>, spec: &PodSpec) {
+    let servers = spec.dns_config.iter().flat_map(|config| config.nameservers.iter().flatten()).enumerate();
+    let servers = servers.map(|(index, server)| (format!("spec.dnsConfig.nameservers[{index}]"), server));
+    let aliases = spec.host_aliases.iter().flatten().enumerate();
+    let aliases = aliases.map(|(index, alias)| (format!("spec.hostAliases[{index}].ip"), &alias.ip));
+    for (path, address) in servers.chain(aliases) {
+        let shown = quoted(address);
+        let strange = |canonical: String| {
+            let text = "will be considered invalid in a future Kubernetes release";
+            format!("{path}: non-standard IP address {shown} {text}: use {}", quoted(&canonical))
+        };
+        match address.parse::<IpAddr>() {
+            Ok(IpAddr::V4(_)) => {}
+            Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+                Some(v4) => warnings.push(strange(v4.to_string())),
+                None if v6.to_string() != *address => {
+                    let canonical = quoted(&v6.to_string());
+                    let text = "should be in RFC 5952 canonical format";
+                    warnings.push(format!("{path}: IPv6 address {shown} {text} ({canonical})"));
+                }
+                None => {}
+            },
+            Err(_) => {
+                let parts: Vec<String> = address
+                    .split('.')
+                    .map(|part| part.trim_start_matches('0'))
+                    .map(|part| if part.is_empty() { "0".into() } else { part.to_string() })
+                    .collect();
+                if let Ok(v4) = parts.join(".").parse::<IpAddr>() {
+                    warnings.push(strange(v4.to_string()));
+                }
+            }
         }
     }
 }

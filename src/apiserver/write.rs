@@ -12,6 +12,7 @@ use super::{ApiServer, admission, checks};
 use crate::api::{
     Error, Kind, Object, Result,
     client::{Body, FieldValidation, Patch, Subresource, WriteOptions, Written},
+    disabled,
     error::Reason,
 };
 
@@ -256,7 +257,11 @@ impl ApiServer {
 /// Gives a new object the fields that are the server's to set.
 pub fn prepare_create(object: &mut Object, now: &Time) {
     match object {
-        Object::Pod(pod) => admission::prepare_pod(Rc::make_mut(pod), now),
+        Object::Pod(pod) => {
+            let pod = Rc::make_mut(pod);
+            disabled::drop_fields(pod, None);
+            admission::prepare_pod(pod, now);
+        }
         Object::Namespace(ns) => admission::prepare_namespace(Rc::make_mut(ns)),
         _ => {}
     }
@@ -268,6 +273,9 @@ pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Re
         crate::api::default::apply(&mut object);
     }
     keep_system_fields(old, &mut object);
+    if let (Object::Pod(pod), Object::Pod(old)) = (&mut object, old) {
+        disabled::drop_fields(Rc::make_mut(pod), Some(old));
+    }
     let spec_changed = merge(old, &mut object, subresource)?;
     if spec_changed && old.kind() == Kind::Pod {
         let generation = old.meta().generation.unwrap_or(0) + 1;

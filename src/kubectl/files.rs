@@ -161,18 +161,20 @@ fn check(source: &str, value: &Value, validate: bool) -> Result<(), String> {
             format!("unable to decode \"{source}\": json: cannot unmarshal {} into Go value", go_type(value))
         });
     }
-    let missing: Vec<&str> = ["apiVersion", "kind"].into_iter().filter(|key| text(value, key).is_empty()).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let wrong = |key: &&str| match value.get(*key) {
+        None | Some(Value::Null) => Some(format!("{key} not set")),
+        Some(Value::String(_)) => None,
+        Some(_) => Some(format!("{key} isn't string type")),
+    };
+    let texts: Vec<String> = ["apiVersion", "kind"].iter().filter_map(wrong).collect();
     if validate {
-        let texts: Vec<String> = missing.iter().map(|key| format!("{key} not set")).collect();
-        return Err(match texts.as_slice() {
-            [one] => invalid(source, one),
-            all => invalid(source, &format!("[{}]", all.join(", "))),
-        });
+        match texts.as_slice() {
+            [] => {}
+            [one] => return Err(invalid(source, one)),
+            all => return Err(invalid(source, &format!("[{}]", all.join(", ")))),
+        }
     }
-    if missing.contains(&"kind") {
+    if text(value, "kind").is_empty() {
         return Err(format!("unable to decode \"{source}\": Object 'Kind' is missing in '{value}'"));
     }
     Ok(())

@@ -6,7 +6,10 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
 
-use super::resources::{self, Resources};
+use super::{
+    config::Args,
+    resources::{self, Resources},
+};
 
 /// A pod with what the plugins need of it, worked out once.
 #[derive(Debug)]
@@ -145,6 +148,8 @@ impl NodeInfo {
 /// All nodes, in the order in which they came.
 #[derive(Debug, Default)]
 pub struct Cache {
+    /// How the plugins that look at all this are configured.
+    pub args: Args,
     nodes: Vec<NodeInfo>,
     index: BTreeMap<Rc<str>, usize>,
     /// Where each pod is, and what is held for it.
@@ -156,6 +161,11 @@ pub struct Cache {
 }
 
 impl Cache {
+    /// An empty cluster, for plugins that are configured otherwise than usual.
+    pub fn with(args: Args) -> Cache {
+        Cache { args, ..Cache::default() }
+    }
+
     pub fn nodes(&self) -> &[NodeInfo] {
         &self.nodes
     }

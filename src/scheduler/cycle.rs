@@ -73,12 +73,12 @@ impl fmt::Display for Diagnosis {
 }
 
 /// How many nodes are enough to choose from: all of a small cluster, a share of a large one.
-pub fn enough(nodes: usize) -> usize {
+pub fn enough(nodes: usize, percent: Option<usize>) -> usize {
     const FEW: usize = 100;
     if nodes < FEW {
         return nodes;
     }
-    let percent = 50usize.saturating_sub(nodes / 125).max(5);
+    let percent = percent.unwrap_or_else(|| 50usize.saturating_sub(nodes / 125).max(5));
     (nodes * percent / 100).max(FEW)
 }
 
@@ -107,7 +107,7 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
     }
     let mut verdicts = Vec::with_capacity(nodes.len().min(KEPT));
     let mut feasible: Vec<usize> = Vec::new();
-    let enough = enough(nodes.len());
+    let enough = enough(nodes.len(), None);
     let mut examined = 0;
     while examined < nodes.len() && feasible.len() < enough {
         let at = (*start + examined) % nodes.len();

@@ -7,9 +7,10 @@
 //! - A cycle costs as much as it looks at nodes, whatever the number of pods.
 
 pub mod cache;
+pub mod config;
 mod cycle;
 pub mod plugins;
-mod queue;
+pub mod queue;
 mod resources;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use self::{
     queue::{Entry, Queue},
 };
 pub use self::{
-    cycle::{Diagnosis, Verdict},
+    cycle::{Diagnosis, Verdict, enough},
     plugins::PLUGINS,
     resources::{Resources, nonzero_requests, requests},
 };
@@ -238,7 +239,7 @@ impl Scheduler {
             }
         } else if spec.and_then(|s| s.scheduler_name.as_deref()).unwrap_or(NAME) != NAME {
             // Another scheduler's.
-        } else if !scheduling_gates::gates(&pod).is_empty() {
+        } else if scheduling_gates::check(&pod).is_err() {
             queue.remove(&uid);
         } else if let Some(old) = queue.get(&uid) {
             let matters = old.pod.spec != pod.spec || old.pod.metadata.labels != pod.metadata.labels;

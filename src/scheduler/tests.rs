@@ -315,6 +315,6 @@ fn the_more_important_pod_goes_first() {
 fn how_many_nodes_are_enough() {
     let table = [(10, 10), (99, 99), (100, 100), (1000, 420), (5000, 500), (6000, 300)];
     for (nodes, expected) in table {
-        assert_eq!(cycle::enough(nodes), expected, "{nodes}");
+        assert_eq!(cycle::enough(nodes, None), expected, "{nodes}");
     }
 }

@@ -29,11 +29,17 @@ const KINDS: &[(&str, Kind)] = &[
 ];
 
 fn rows(case: Case) -> Outcome {
+    if let Some(items) = case.input["pods"]["items"].as_array() {
+        return items.iter().enumerate().try_for_each(|(at, pod)| one(case, Kind::Pod, pod, at));
+    }
     let Some((key, kind)) = KINDS.iter().find(|(key, _)| case.input[key].is_object()) else {
         return Err(Failure::not_run("a kind that isn't kept"));
     };
-    let object =
-        Object::from_value(*kind, case.input[key].clone()).map_err(|error| Failure::not_run(error.to_string()))?;
+    one(case, *kind, &case.input[key], 0)
+}
+
+fn one(case: Case, kind: Kind, value: &Value, at: usize) -> Outcome {
+    let object = Object::from_value(kind, value.clone()).map_err(|error| Failure::not_run(error.to_string()))?;
     // The tables' times are cut to seconds; an object from the future was made within the second that was lost.
     let mut now: Timestamp = case.all["now"].as_str().unwrap_or_default().parse().unwrap_or_default();
     if object.meta().creation_timestamp.as_ref().is_some_and(|created| created.0 > now) {
@@ -41,9 +47,9 @@ fn rows(case: Case) -> Outcome {
     }
     let cells = row(&object, now);
     let text = |cell: &Value| cell.as_str().map_or_else(|| cell.to_string(), str::to_string);
-    let expected = case.expected["rows"][0]["cells"].as_array().into_iter().flatten();
+    let expected = case.expected["rows"][at]["cells"].as_array().into_iter().flatten();
     let expected: Vec<String> = expected.map(text).collect();
-    let narrow = cells.iter().zip(columns(*kind)).filter(|(_, column)| !column.wide);
+    let narrow = cells.iter().zip(columns(kind)).filter(|(_, column)| !column.wide);
     let narrow: Vec<String> = narrow.map(|(cell, _)| cell.clone()).collect();
     same(if expected.len() == narrow.len() { narrow } else { cells }, expected)
 }

@@ -2,11 +2,23 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
-use podarium::scheduler::{
-    Diagnosis, PLUGINS,
-    cache::{Cache, NodeInfo, PodInfo},
-    plugins::{self, Filter, Normalize, Plugin, Refusal},
+use k8s_openapi::{
+    api::core::v1::{Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Taint, Toleration},
+    jiff::Timestamp,
+};
+use podarium::{
+    api::field::Errors,
+    scheduler::{
+        Diagnosis, PLUGINS,
+        cache::{Cache, NodeInfo, PodInfo},
+        config::{Args, Strategy},
+        enough,
+        plugins::{
+            self, Filter, Normalize, Plugin, Refusal, image_locality::normalized, node_affinity, scheduling_gates,
+        },
+        queue::Queue,
+    },
+    sim::SimTime,
 };
 use serde_json::{Value, json};
 
@@ -20,14 +32,16 @@ fn case(case: Case) -> Outcome {
     let (input, expected) = (case.input, case.expected);
     match case.test {
         "TestTaintTolerationFilter" | "TestTaintTolerationFilterWithFeatureGate" => {
-            let got = filter("TaintToleration", &pod_info(&input["pod"]), &node_info(&input["node"], &Value::Null));
+            let node = node_info(&input["node"], &Value::Null);
+            let got = filter_with(args(case), "TaintToleration", &pod_info(&input["pod"]), &node);
             same(got, expected_status(&expected["wantStatus"]))
         }
         "TestTaintTolerationScore" => listed("TaintToleration", &input["pod"], case),
-        "TestNodeAffinity" => node_affinity(case),
+        "TestNodeAffinity" => affinity(case),
         "TestNodeAffinityPriority" => {
-            if input["args"]["AddedAffinity"].is_object() {
-                return Err(Failure::not_run("affinity of the scheduler's own configuration"));
+            if expected["wantPreScoreStatus"]["code"] == "Skip" && expected["expectedList"].is_null() {
+                let (pod, cache) = (pod_info(&input["pod"]), cache(case, &input["nodes"], &Value::Null));
+                return same(plugin("NodeAffinity").score(&pod, &cache).is_none(), true);
             }
             listed("NodeAffinity", &input["pod"], case)
         }
@@ -47,13 +61,14 @@ fn case(case: Case) -> Outcome {
         "testEnoughRequests" | "testNotEnoughRequests" | "testStorageRequests" | "testRestartableInitContainers" => {
             let node = node_info(&input["nodeInfo"]["node"], &input["nodeInfo"]["pods"]);
             let key = if expected["wantFilterStatus"].is_object() { "wantFilterStatus" } else { "wantStatus" };
-            same(filter("NodeResourcesFit", &pod_info(&input["pod"]), &node), expected_status(&expected[key]))
+            let got = filter_with(args(case), "NodeResourcesFit", &pod_info(&input["pod"]), &node);
+            same(got, expected_status(&expected[key]))
         }
         "TestIsFit" => {
             let node = node_info(&input["node"], &Value::Null);
             same(filter("NodeResourcesFit", &pod_info(&input["pod"]), &node).is_null(), expected["expected"] == true)
         }
-        "TestLeastAllocatedScoringStrategy" | "testFitScore" => {
+        "TestLeastAllocatedScoringStrategy" | "TestMostAllocatedScoringStrategy" | "testFitScore" => {
             listed("NodeResourcesFit", &input["requestedPod"], case)
         }
         "testNodeResourcesBalancedAllocation" => {
@@ -76,9 +91,99 @@ fn case(case: Case) -> Outcome {
         "TestPodPriority" => {
             same(Some(i64::from(pod_info(&input["pod"]).priority())), expected["expectedPriority"].as_i64())
         }
+        "TestNormalizedImageName" => same(
+            normalized(input["Input"].as_str().unwrap_or_default()).as_str(),
+            input["Output"].as_str().unwrap_or_default(),
+        ),
+        "TestPreEnqueue" => {
+            let pod: Pod = serde_json::from_value(input["pod"].clone()).unwrap_or_default();
+            same(status(scheduling_gates::check(&pod)), expected_status(&expected["want"]))
+        }
+        "TestNumFeasibleNodesToFind" => {
+            let given = |key: &str| input[key].as_u64().filter(|percent| *percent > 0);
+            let percent = given("profilePercentage").or(given("globalPercentage")).map(|percent| percent as usize);
+            let nodes = input["numAllNodes"].as_u64().unwrap_or_default() as usize;
+            same(Some(enough(nodes, percent) as u64), expected["wantNumNodes"].as_u64())
+        }
+        "TestLess" => less(case),
+        "TestFindMatchingUntoleratedTaint" => {
+            let taints: Vec<Taint> = serde_json::from_value(input["taints"].clone()).unwrap_or_default();
+            let tolerations: Vec<Toleration> = serde_json::from_value(input["tolerations"].clone()).unwrap_or_default();
+            // Filters are functions, which the table doesn't keep; the one that isn't trivial is told by the name.
+            let executing = case.name.contains("no taints apply to the filter");
+            let matters = |taint: &Taint| !executing || taint.effect == "NoExecute";
+            let comparing = input["enableComparisonOperatorsFG"] == true;
+            let got = plugins::untolerated(&taints, &tolerations, matters, comparing).is_none();
+            same(got, expected["expectTolerated"] == true)
+        }
+        "TestNodeSelectorMatch" => {
+            let terms = input["nodeSelector"]["nodeSelectorTerms"].clone();
+            let terms: Vec<NodeSelectorTerm> = serde_json::from_value(terms).unwrap_or_default();
+            let paths = (0..).map(|index| format!("nodeSelectorTerms[{index}]"));
+            same_faults(terms.iter().zip(paths), &expected["wantErr"])?;
+            let node = node_info(&input["node"], &Value::Null);
+            let got = input["node"].is_object() && terms.iter().any(|term| node_affinity::matches(term, &node));
+            same(got, expected["wantMatch"] == true)
+        }
+        "TestPreferredSchedulingTermsScore" => {
+            let terms: Vec<PreferredSchedulingTerm> =
+                serde_json::from_value(input["prefSchedTerms"].clone()).unwrap_or_default();
+            let weighed = || terms.iter().enumerate().filter(|(_, term)| term.weight != 0);
+            same_faults(weighed().map(|(index, term)| (&term.preference, format!("[{index}]"))), &expected["wantErr"])?;
+            let node = node_info(&input["node"], &Value::Null);
+            let matching = weighed().filter(|(_, term)| node_affinity::matches(&term.preference, &node));
+            let got: i64 = matching.map(|(_, term)| i64::from(term.weight)).sum();
+            same(Some(if input["node"].is_object() { got } else { 0 }), expected["wantScore"].as_i64())
+        }
         "TestFitError_Error" => fit_error(case),
         test => unknown(test),
     }
+}
+
+/// The plugins' configuration in a case, under any of its names.
+fn args(case: Case) -> Args {
+    let input = case.input;
+    let given = if input["nodeResourcesFitArgs"].is_object() { &input["nodeResourcesFitArgs"] } else { &input["args"] };
+    let mut args = Args {
+        comparing_tolerations: input["enableTaintTolerationComparisonOps"] == true,
+        ignore_others_preferences: input["ignorePreferredTermsOfExistingPods"] == true,
+        ..Args::default()
+    };
+    if given["AddedAffinity"].is_object() {
+        args.added_affinity = serde_json::from_value(given["AddedAffinity"].clone()).ok();
+    }
+    let names = |key: &str| {
+        let list = given[key].as_array().into_iter().flatten();
+        list.filter_map(|name| name.as_str().map(str::to_string)).collect()
+    };
+    args.ignored_resources = names("IgnoredResources");
+    args.ignored_resource_groups = names("IgnoredResourceGroups");
+    let strategy = &given["ScoringStrategy"];
+    let resources = |list: &Value| {
+        let one = |r: &Value| (r["Name"].as_str().unwrap_or_default().to_string(), r["Weight"].as_i64().unwrap_or(0));
+        list.as_array().map(|list| list.iter().map(one).collect::<Vec<_>>())
+    };
+    match case.test {
+        "TestLeastAllocatedScoringStrategy" | "TestMostAllocatedScoringStrategy" => {
+            args.fit_resources = resources(&input["resources"]).unwrap_or_default();
+        }
+        "testNodeResourcesBalancedAllocation" => {
+            args.balanced_resources = resources(&given["Resources"]).unwrap_or_default();
+        }
+        _ => args.fit_resources = resources(&strategy["Resources"]).unwrap_or(args.fit_resources),
+    }
+    let kind = strategy["Type"].as_str().unwrap_or_default();
+    if kind == "MostAllocated" || case.test == "TestMostAllocatedScoringStrategy" {
+        args.strategy = Strategy::MostAllocated;
+    }
+    if kind == "RequestedToCapacityRatio" {
+        let points = strategy["RequestedToCapacityRatio"]["Shape"].as_array().into_iter().flatten();
+        let number = |point: &Value, key: &str| point[key].as_i64().unwrap_or_default();
+        // The configuration's scores go up to 10.
+        let points = points.map(|point| (number(point, "Utilization"), number(point, "Score") * 10)).collect();
+        args.strategy = Strategy::RequestedToCapacityRatio(points);
+    }
+    args
 }
 
 fn pod_info(value: &Value) -> PodInfo {
@@ -95,8 +200,8 @@ fn node_info(node: &Value, pods: &Value) -> NodeInfo {
     info
 }
 
-fn cache(nodes: &Value, existing: &Value) -> Cache {
-    let mut cache = Cache::default();
+fn cache(case: Case, nodes: &Value, existing: &Value) -> Cache {
+    let mut cache = Cache::with(args(case));
     for node in nodes.as_array().into_iter().flatten() {
         cache.set_node(Rc::new(serde_json::from_value(node.clone()).unwrap_or_default()));
     }
@@ -115,7 +220,11 @@ fn plugin(name: &str) -> &'static dyn Plugin {
 
 /// A filter's status for one node, as the tables write it; null for success.
 fn filter(name: &str, pod: &PodInfo, node: &NodeInfo) -> Value {
-    match plugin(name).filter(pod, &Cache::default()) {
+    filter_with(Args::default(), name, pod, node)
+}
+
+fn filter_with(args: Args, name: &str, pod: &PodInfo, node: &NodeInfo) -> Value {
+    match plugin(name).filter(pod, &Cache::with(args)) {
         Filter::Skip => Value::Null,
         Filter::Reject(reason) => json!({"code": "UnschedulableAndUnresolvable", "reasons": [reason]}),
         Filter::Check { only: Some(only), .. } if !only.contains(&*node.name) => {
@@ -143,18 +252,16 @@ fn expected_status(value: &Value) -> Value {
     }
 }
 
-fn node_affinity(case: Case) -> Outcome {
+fn affinity(case: Case) -> Outcome {
     let (input, expected) = (case.input, case.expected);
-    if input["args"]["AddedAffinity"].is_object() {
-        return Err(Failure::not_run("affinity of the scheduler's own configuration"));
-    }
     let node = json!({"metadata": {"name": input["nodeName"], "labels": input["labels"]}});
     let (pod, node) = (pod_info(&input["pod"]), node_info(&node, &Value::Null));
     let want = match &expected["wantPreFilterStatus"]["code"] {
         Value::String(code) if code != "Skip" => &expected["wantPreFilterStatus"],
         _ => &expected["wantStatus"],
     };
-    let got = match plugin("NodeAffinity").filter(&pod, &Cache::default()) {
+    let cache = Cache::with(args(case));
+    let got = match plugin("NodeAffinity").filter(&pod, &cache) {
         Filter::Skip => Value::Null,
         Filter::Reject(reason) => json!({"code": "UnschedulableAndUnresolvable", "reasons": [reason]}),
         Filter::Check { check, .. } => status(check(&node)),
@@ -164,7 +271,15 @@ fn node_affinity(case: Case) -> Outcome {
 
 /// Normalised scores of all nodes against the list that is expected under any of its names.
 fn listed(name: &str, pod: &Value, case: Case) -> Outcome {
-    let cache = cache(&case.input["nodes"], &case.input["existingPods"]);
+    let cache = cache(case, &case.input["nodes"], &case.input["existingPods"]);
+    if case.expected["wantErrs"].is_array() {
+        let mut errors = Errors::new();
+        cache.args.check(&mut errors);
+        let got: Vec<String> = errors.into_causes().into_iter().map(|cause| cause.field).collect();
+        let want = case.expected["wantErrs"].as_array().into_iter().flatten();
+        let path = |error: &Value| error["error"].as_str().unwrap_or_default().split(": ").next().map(str::to_string);
+        return same(got, want.filter_map(path).collect());
+    }
     let pod = pod_info(pod);
     let values: Vec<i64> = match plugin(name).score(&pod, &cache) {
         None => vec![0; cache.nodes().len()],
@@ -181,6 +296,34 @@ fn listed(name: &str, pod: &Value, case: Case) -> Outcome {
     let entry =
         |e: &Value| (e["Name"].as_str().unwrap_or_default().to_string(), e["Score"].as_i64().unwrap_or_default());
     same(got, list.iter().map(entry).collect())
+}
+
+/// Terms that can't be read, in one text.
+fn same_faults<'t>(terms: impl Iterator<Item = (&'t NodeSelectorTerm, String)>, expected: &Value) -> Outcome {
+    let mut faults: Vec<String> = terms.flat_map(|(term, path)| node_affinity::faults(term, &path)).collect();
+    let got = match faults.len() {
+        0 => String::new(),
+        1 => faults.remove(0),
+        _ => format!("[{}]", faults.join(", ")),
+    };
+    same(got.as_str(), expected["error"].as_str().unwrap_or_default())
+}
+
+/// Who comes first out of the queue.
+fn less(case: Case) -> Outcome {
+    let mut queue = Queue::default();
+    let mut both: Vec<(Timestamp, &str)> = ["p1", "p2"]
+        .into_iter()
+        .map(|name| (case.input[name]["Timestamp"].as_str().and_then(|t| t.parse().ok()).unwrap_or_default(), name))
+        .collect();
+    both.sort();
+    for (at, (_, name)) in both.into_iter().enumerate() {
+        let mut pod = case.input[name]["PodInfo"]["Pod"].clone();
+        pod["metadata"]["uid"] = name.into();
+        queue.add(Rc::new(pod_info(&pod)), SimTime::from_nanos(at as u64));
+    }
+    let first = queue.pop(SimTime::from_nanos(9));
+    same(first.is_some_and(|entry| entry.pod.uid() == "p1"), case.expected["expected"] == true)
 }
 
 fn fit_error(case: Case) -> Outcome {

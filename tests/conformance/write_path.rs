@@ -96,7 +96,10 @@ fn without_suffixes(value: &mut Value) {
             text.replace_range(16.., "?????");
         }
         Value::Array(items) => items.iter_mut().for_each(without_suffixes),
-        Value::Object(map) => map.values_mut().for_each(without_suffixes),
+        Value::Object(map) => {
+            map.remove("lastTransitionTime");
+            map.values_mut().for_each(without_suffixes);
+        }
         _ => {}
     }
 }

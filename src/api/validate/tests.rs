@@ -104,14 +104,13 @@ fn changes() {
 
 #[test]
 fn warned() {
-    let object = web(json!({"terminationGracePeriodSeconds": -1, "containers": [
+    let object = web(json!({"containers": [
         {"name": "a", "image": "a", "ports": [{"containerPort": 80}, {"containerPort": 80}], "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]},
     ]}));
     let Object::Pod(pod) = &object else { unreachable!() };
     let expected = [
         "spec.containers[0].env[1]: hides previous definition of \"A\", which may be dropped when using apply",
         "spec.containers[0].ports[1]: duplicate port definition with spec.containers[0].ports[0]",
-        "spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1",
     ];
     assert_eq!(warnings::pod(pod), expected);
 }

@@ -48,7 +48,7 @@ impl Plugin for ImageLocality {
 }
 
 /// An image name as nodes list it: with a tag.
-fn normalized(name: &str) -> String {
+pub fn normalized(name: &str) -> String {
     let tagged = name.rfind(':') > name.rfind('/');
     if tagged { name.into() } else { format!("{name}:latest") }
 }

@@ -5,8 +5,8 @@
 //! them computed once, and a plugin with nothing to say costs nothing.
 
 mod balanced_allocation;
-mod image_locality;
-mod node_affinity;
+pub mod image_locality;
+pub mod node_affinity;
 mod node_name;
 mod node_ports;
 mod node_resources_fit;
@@ -19,7 +19,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::cache::{Cache, NodeInfo, PodInfo};
 
 pub use node_resources_fit::insufficient;
-pub use taint_toleration::tolerates;
+pub use taint_toleration::{tolerates, tolerates_with, untolerated};
 
 /// Why a node was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

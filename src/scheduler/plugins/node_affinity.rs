@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{NodeAffinity as Affinity, NodeSelectorRequirement, NodeSelectorTerm};
+use k8s_openapi::api::core::v1::{
+    NodeAffinity as Affinity, NodeSelectorRequirement, NodeSelectorTerm, PreferredSchedulingTerm,
+};
 
 use super::{Filter, Normalize, Plugin, Refusal, Score};
-use crate::scheduler::cache::{Cache, NodeInfo, PodInfo};
+use crate::{
+    api::selector::{Operator, Requirement},
+    scheduler::cache::{Cache, NodeInfo, PodInfo},
+};
 
 pub struct NodeAffinity;
 
@@ -18,18 +23,22 @@ impl Plugin for NodeAffinity {
         2
     }
 
-    fn filter<'a>(&self, pod: &'a PodInfo, _: &'a Cache) -> Filter<'a> {
+    fn filter<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Filter<'a> {
+        let added = cache.args.added_affinity.as_ref().and_then(required);
         let selector = pod.spec().node_selector.as_ref().filter(|selector| !selector.is_empty());
-        let required = affinity(pod).and_then(|a| a.required_during_scheduling_ignored_during_execution.as_ref());
-        if selector.is_none() && required.is_none() {
+        let required = affinity(pod).and_then(required);
+        if selector.is_none() && required.is_none() && added.is_none() {
             return Filter::Skip;
         }
-        let terms = required.map(|required| &required.node_selector_terms[..]);
+        let terms = required;
         let only = terms.and_then(named_nodes);
         if only.as_ref().is_some_and(BTreeSet::is_empty) {
             return Filter::Reject("pod affinity terms conflict");
         }
         let check = move |node: &NodeInfo| {
+            if added.is_some_and(|terms| !terms.iter().any(|term| matches(term, node))) {
+                return Err(Refusal::unresolvable("node(s) didn't match scheduler-enforced node affinity"));
+            }
             let label = |key: &str| label(node, key);
             let selected = selector.into_iter().flatten().all(|(key, value)| label(key) == Some(value));
             if selected && terms.is_none_or(|terms| terms.iter().any(|term| matches(term, node))) {
@@ -40,14 +49,25 @@ impl Plugin for NodeAffinity {
         Filter::Check { check: Box::new(check), only }
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, _: &'a Cache) -> Option<Score<'a>> {
-        let preferred = affinity(pod)?.preferred_during_scheduling_ignored_during_execution.as_ref()?;
-        let score = |node: &NodeInfo| {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+        let all = [affinity(pod), cache.args.added_affinity.as_ref()];
+        let preferred = all.into_iter().flatten();
+        let preferred = preferred.flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
+        let preferred: Vec<&PreferredSchedulingTerm> = preferred.collect();
+        if preferred.is_empty() {
+            return None;
+        }
+        let score = move |node: &NodeInfo| {
             let wanted = preferred.iter().filter(|term| term.weight != 0 && matches(&term.preference, node));
             wanted.map(|term| i64::from(term.weight)).sum()
         };
         Some(Score { score: Box::new(score), normalize: Normalize::Highest })
     }
+}
+
+fn required(affinity: &Affinity) -> Option<&[NodeSelectorTerm]> {
+    let required = affinity.required_during_scheduling_ignored_during_execution.as_ref();
+    required.map(|required| &required.node_selector_terms[..])
 }
 
 fn affinity(pod: &PodInfo) -> Option<&Affinity> {
@@ -94,6 +114,43 @@ pub fn matches(term: &NodeSelectorTerm, node: &NodeInfo) -> bool {
                 && matches!(f.operator.as_str(), "In" | "NotIn")
                 && holds(f, Some(&node.name))
         })
+}
+
+/// What is wrong with a term, for which it matches nothing (`nodeaffinity.newNodeSelectorTerm`). `path` is its place.
+pub fn faults(term: &NodeSelectorTerm, path: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (index, expression) in term.match_expressions.iter().flatten().enumerate() {
+        let path = format!("{path}.matchExpressions[{index}]");
+        let operator = match expression.operator.as_str() {
+            "In" => Operator::In,
+            "NotIn" => Operator::NotIn,
+            "Exists" => Operator::Exists,
+            "DoesNotExist" => Operator::DoesNotExist,
+            "Gt" => Operator::GreaterThan,
+            "Lt" => Operator::LessThan,
+            other => {
+                let known = "\"DoesNotExist\", \"Exists\", \"Gt\", \"In\", \"Lt\", \"NotIn\"";
+                faults.push(format!("{path}.operator: Unsupported value: {other:?}: supported values: {known}"));
+                continue;
+            }
+        };
+        let values = expression.values.clone().unwrap_or_default();
+        faults.extend(Requirement::new(&expression.key, operator, values).err().map(|why| format!("{path}.{why}")));
+    }
+    for (index, field) in term.match_fields.iter().flatten().enumerate() {
+        let path = format!("{path}.matchFields[{index}]");
+        let values = field.values.as_deref().unwrap_or_default();
+        match field.operator.as_str() {
+            "In" | "NotIn" if values.len() == 1 => {}
+            "In" | "NotIn" => {
+                let shown = serde_json::Value::from(values.to_vec());
+                faults.push(format!("{path}.values: Invalid value: {shown}: must have one element"));
+            }
+            other => faults
+                .push(format!("{path}.operator: Unsupported value: {other:?}: supported values: \"In\", \"NotIn\"")),
+        }
+    }
+    faults
 }
 
 fn holds(requirement: &NodeSelectorRequirement, value: Option<&str>) -> bool {

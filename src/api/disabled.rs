@@ -1,0 +1,44 @@
+//! Fields of features that are off: a write loses them, unless the stored object has them (`dropDisabledFields`).
+
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+
+/// Takes out of a new or changed pod what its cluster doesn't have.
+pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {
+    let before = old.and_then(|old| old.spec.as_ref());
+    let Some(spec) = &mut pod.spec else { return };
+    if spec.scheduling_group.is_some() && !before.is_some_and(|old| old.scheduling_group.is_some()) {
+        spec.scheduling_group = None;
+    }
+    let in_use = |of: fn(&k8s_openapi::api::core::v1::VolumeProjection) -> bool| {
+        before.is_some_and(|old| projections(old).any(of))
+    };
+    let bundles = in_use(|source| source.cluster_trust_bundle.is_some());
+    let certificates = in_use(|source| source.pod_certificate.is_some());
+    let projected = spec.volumes.iter_mut().flatten().filter_map(|volume| volume.projected.as_mut());
+    for source in projected.flat_map(|projected| projected.sources.iter_mut().flatten()) {
+        if !bundles {
+            source.cluster_trust_bundle = None;
+        }
+        if !certificates {
+            source.pod_certificate = None;
+        }
+    }
+    let stops = |container: &Container| container.lifecycle.as_ref().is_some_and(|l| l.stop_signal.is_some());
+    let all = |spec: &PodSpec| spec.containers.iter().chain(spec.init_containers.iter().flatten()).any(stops);
+    if !all(spec) || before.is_some_and(all) {
+        return;
+    }
+    for container in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
+        if let Some(lifecycle) = &mut container.lifecycle {
+            lifecycle.stop_signal = None;
+            if *lifecycle == Default::default() {
+                container.lifecycle = None;
+            }
+        }
+    }
+}
+
+fn projections(spec: &PodSpec) -> impl Iterator<Item = &k8s_openapi::api::core::v1::VolumeProjection> {
+    let projected = spec.volumes.iter().flatten().filter_map(|volume| volume.projected.as_ref());
+    projected.flat_map(|projected| projected.sources.iter().flatten())
+}
