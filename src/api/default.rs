@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use k8s_openapi::{
+    ByteString,
     api::core::v1::{
         Container, ContainerPort, EnvVar, LifecycleHandler, NamespaceStatus, ObjectFieldSelector, Pod, PodSpec, Probe,
         ResourceFieldSelector, ResourceRequirements, Service, Volume, VolumeProjection,
@@ -21,7 +22,14 @@ pub fn apply(object: &mut Object) {
     match object {
         Object::Pod(pod) => self::pod(Rc::make_mut(pod)),
         Object::Service(service) => self::service(Rc::make_mut(service)),
-        Object::Secret(secret) => set(&mut Rc::make_mut(secret).type_, "Opaque"),
+        Object::Secret(secret) => {
+            let secret = Rc::make_mut(secret);
+            set(&mut secret.type_, "Opaque");
+            // Texts are for writing alone.
+            for (key, text) in secret.string_data.take().into_iter().flatten() {
+                secret.data.get_or_insert_default().insert(key, ByteString(text.into_bytes()));
+            }
+        }
         Object::Namespace(namespace) => {
             let namespace = Rc::make_mut(namespace);
             if let Some(name) = namespace.metadata.name.clone().filter(|name| !name.is_empty()) {

@@ -173,7 +173,7 @@ fn given_name(object: &Object) -> &str {
 }
 
 /// Pods stay five minutes on a node that is not ready or unreachable.
-fn default_toleration_seconds(spec: &mut PodSpec) {
+pub(super) fn default_toleration_seconds(spec: &mut PodSpec) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         let tolerations = spec.tolerations.get_or_insert_default();
         let tolerated = tolerations.iter().any(|t| {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::api::{
     Error, Kind, Object, Result,
     client::{Patch, Subresource},
-    error::Cause,
+    error::{Cause, Reason},
     patch, validate,
 };
 
@@ -40,7 +40,10 @@ pub(super) fn patched(kind: Kind, mut value: Value, patch: &Patch) -> Result<Val
     match patch {
         Patch::Merge(patch) => Ok(patch::json_merge(&value, patch)),
         Patch::Strategic(patch) => patch::strategic(kind, &value, patch).map_err(Error::bad_request),
-        Patch::Json(patch) => patch::json_patch(&value, patch).map_err(Error::bad_request),
+        Patch::Json(patch) if !patch.is_array() => patch::json_patch(&value, patch).map_err(Error::bad_request),
+        // Why is for the server's log alone.
+        Patch::Json(patch) => patch::json_patch(&value, patch)
+            .map_err(|_| Error::new(Reason::Invalid, "the server rejected our request due to an error in our request")),
         Patch::Apply(patch) => {
             merge(&mut value, patch);
             Ok(value)

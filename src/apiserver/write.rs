@@ -271,6 +271,9 @@ pub fn prepare_create(object: &mut Object, now: &Time) {
 pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Result<(Object, bool)> {
     if subresource == Subresource::None {
         crate::api::default::apply(&mut object);
+        if let Object::Pod(pod) = &mut object {
+            admission::default_toleration_seconds(Rc::make_mut(pod).spec.get_or_insert_default());
+        }
     }
     keep_system_fields(old, &mut object);
     if let (Object::Pod(pod), Object::Pod(old)) = (&mut object, old) {

@@ -51,9 +51,6 @@ async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
         return write::report(cx, args, kind, &value, "created", dry_run).await;
     };
     let kind = loaded.kind;
-    if dry_run == DryRun::Client {
-        return write::report(cx, args, kind, &live.to_value(), "configured", dry_run).await;
-    }
     if last_applied::of(&live).is_none() {
         cx.err(format!(
             "Warning: resource {}/{} is missing the {} annotation which is required by kubectl apply. kubectl apply \
@@ -67,14 +64,22 @@ async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
     }
     let mut value = loaded.value.clone();
     last_applied::annotate(&mut value);
-    let options = write::options(args, dry_run, "kubectl-client-side-apply");
-    let changed = merge(cx, &loaded, &live, &value, None, options).await?;
+    let changed = match (patch_of(&loaded, &live, &value)?, dry_run) {
+        (None, _) => None,
+        (Some(patch), DryRun::Client) => {
+            Some(patch::strategic(kind, &live.to_value(), &patch).map_err(Failure::Message)?)
+        }
+        (Some(patch), _) => {
+            let options = write::options(args, dry_run, "kubectl-client-side-apply");
+            Some(send(cx, &loaded, patch, options).await?.to_value())
+        }
+    };
     if live.meta().deletion_timestamp.is_some() {
         cx.err(format!("Warning: Detected changes to resource {} which is currently being deleted.\n", live.name()))
             .await;
     }
     match changed {
-        Some(object) => write::report(cx, args, kind, &object.to_value(), "configured", dry_run).await,
+        Some(value) => write::report(cx, args, kind, &value, "configured", dry_run).await,
         None => write::report(cx, args, kind, &live.to_value(), "unchanged", dry_run).await,
     }
 }
@@ -124,24 +129,16 @@ fn shown(loaded: &Loaded) -> String {
     )
 }
 
-/// Sends what `modified` changes in the live object; `None` if that is nothing.
-pub async fn merge(
-    cx: &Ctx,
-    loaded: &Loaded,
-    live: &Object,
-    modified: &Value,
-    resource_version: Option<&str>,
-    options: WriteOptions,
-) -> Result<Option<Object>, Failure> {
+/// What `modified` changes in the live object; `None` if that is nothing.
+pub fn patch_of(loaded: &Loaded, live: &Object, modified: &Value) -> Result<Option<Value>, Failure> {
     let original = last_applied::of(live).and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
     let patch = patch::three_way(loaded.kind, &original, modified, &live.to_value());
-    let mut patch = patch.map_err(|why| Failure::Message(format!("creating patch with:\n{why}")))?;
-    if patch.as_object().is_none_or(serde_json::Map::is_empty) {
-        return Ok(None);
-    }
-    if let Some(version) = resource_version {
-        patch["metadata"]["resourceVersion"] = version.into();
-    }
+    let patch = patch.map_err(|why| Failure::Message(format!("creating patch with:\n{why}")))?;
+    Ok(Some(patch).filter(|patch| patch.as_object().is_some_and(|patch| !patch.is_empty())))
+}
+
+/// Patches the live object.
+pub async fn send(cx: &Ctx, loaded: &Loaded, patch: Value, options: WriteOptions) -> Result<Object, Failure> {
     let text = compact(&patch);
     let Loaded { source, kind, namespace, name, .. } = loaded;
     let sent = cx.client.patch(*kind, namespace, name, Subresource::None, Patch::Strategic(patch), options).await;
@@ -154,7 +151,7 @@ pub async fn merge(
             other => other,
         }
     })?;
-    Ok(Some(write::warned(cx, written).await))
+    Ok(write::warned(cx, written).await)
 }
 
 async fn server_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> Result<(), Failure> {

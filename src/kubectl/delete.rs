@@ -179,8 +179,8 @@ async fn targets(cx: &Ctx, args: &Args) -> Result<(Vec<Target>, Vec<Failure>), F
         return fail("resource(s) were provided, but no name was specified");
     }
     for kind in wanted.kinds {
-        let list = cx.client.list(kind, resource::scope(cx, kind), resource::selectors(args)).await?;
-        all.extend(list.items.iter().map(|object| Target {
+        let list = resource::list(cx, kind, args).await?;
+        all.extend(list.iter().map(|object| Target {
             kind,
             namespace: object.namespace().into(),
             name: object.name().into(),

@@ -7,7 +7,10 @@ use super::{
     files::{self, Loaded},
     write::{self, DryRun},
 };
-use crate::{api::Kind, manifest};
+use crate::{
+    api::{Kind, error::Reason},
+    manifest,
+};
 
 /// Lines around a change.
 const CONTEXT: usize = 3;
@@ -87,15 +90,15 @@ async fn both(cx: &Ctx, args: &Args, loaded: &Loaded) -> Result<(Option<Value>, 
         if !value["metadata"]["annotations"].is_object() {
             value["metadata"]["annotations"] = Value::Object(serde_json::Map::new());
         }
-        let version = (attempt < RETRIES).then(|| live.resource_version().to_string());
-        match apply::merge(cx, loaded, &live, &value, version.as_deref(), options).await {
-            Err(Failure::ServerWhen { error, .. })
-                if error.reason == crate::api::error::Reason::Conflict && attempt < RETRIES => {}
-            result => {
-                let live = live.to_value();
-                let merged = result?.map_or_else(|| live.clone(), |object| object.to_value());
-                return Ok((Some(live), Some(merged)));
-            }
+        let Some(mut patch) = apply::patch_of(loaded, &live, &value)? else {
+            return Ok((Some(live.to_value()), Some(live.to_value())));
+        };
+        if attempt < RETRIES {
+            patch["metadata"]["resourceVersion"] = live.resource_version().to_string().into();
+        }
+        match apply::send(cx, loaded, patch, options).await {
+            Err(Failure::ServerWhen { error, .. }) if error.reason == Reason::Conflict && attempt < RETRIES => {}
+            result => return Ok((Some(live.to_value()), Some(result?.to_value()))),
         }
     }
     Ok((None, None))

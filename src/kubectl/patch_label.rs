@@ -213,7 +213,10 @@ pub async fn patch(cx: &Ctx, args: &Args) -> Outcome {
     };
     let value = match manifest::parse(&text).items.into_iter().next() {
         Some(Ok(document)) => document.value,
-        Some(Err(error)) => return Err(Failure::Message(format!("unable to parse \"{text}\": {}", error.message))),
+        Some(Err(error)) => {
+            let why = error.message.trim_start_matches("error converting YAML to JSON: ");
+            return Err(Failure::Message(format!("unable to parse {text:?}: {why}")));
+        }
         None => Value::Null,
     };
     let subresource = match args.get("subresource").unwrap_or_default() {

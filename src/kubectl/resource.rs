@@ -1,7 +1,7 @@
 //! What a command is about: names of resources, `TYPE NAME…`, `TYPE/NAME`, `a,b`, files and selectors.
 
 use super::{Args, Ctx, Failure, files};
-use crate::api::{Kind, Object, client::ListOptions};
+use crate::api::{Error, Kind, Object, client::ListOptions, error::Reason};
 
 /// Neither arguments nor files say what a command is about.
 const NOTHING_GIVEN: &str = "You must provide one or more resources by argument or filename.\nExample resource \
@@ -147,7 +147,7 @@ pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Fai
                     found.objects.extend(list.items);
                     found.resource_version = list.resource_version;
                 }
-                Err(error) => found.failures.push(error.into()),
+                Err(error) => found.failures.push(not_listed(kind, &options, error)),
             }
         }
         let named = targets.named.into_iter();
@@ -188,7 +188,26 @@ pub async fn fetch_chosen(cx: &Ctx, args: &Args, words: &[String]) -> Result<Fou
 
 /// All objects of a kind that the selectors choose, in the namespace in use.
 pub async fn list(cx: &Ctx, kind: Kind, args: &Args) -> Result<Vec<Object>, Failure> {
-    Ok(cx.client.list(kind, scope(cx, kind), selectors(args)).await?.items)
+    let options = selectors(args);
+    let list = cx.client.list(kind, scope(cx, kind), options.clone()).await;
+    list.map(|list| list.items).map_err(|error| not_listed(kind, &options, error))
+}
+
+/// A refused list, with what was asked for (`cli-runtime/resource.Selector`).
+pub fn not_listed(kind: Kind, options: &ListOptions, mut error: Error) -> Failure {
+    if matches!(error.reason, Reason::BadRequest | Reason::NotFound) {
+        let resource = format!("{}/{}, Resource={}", kind.group(), kind.version(), kind.plural());
+        let (labels, fields) = (&options.label_selector, &options.field_selector);
+        error.message = if labels.is_empty() && fields.is_empty() {
+            format!("Unable to list {resource:?}: {}", error.message)
+        } else {
+            format!(
+                "Unable to find {resource:?} that match label selector {labels:?}, field selector {fields:?}: {}",
+                error.message
+            )
+        };
+    }
+    error.into()
 }
 
 #[cfg(test)]

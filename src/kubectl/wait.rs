@@ -152,7 +152,8 @@ impl Goal {
 }
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    let goal = Goal::parse(args.get("for").unwrap_or_default())?;
+    let Some(goal) = args.get("for") else { return fail("unrecognized condition: []") };
+    let goal = Goal::parse(goal)?;
     let timeout = args.get("timeout").map(duration).transpose()?.unwrap_or(Duration::from_secs(30));
     let deadline = cx.proc.sim().now() + timeout;
     let mut found = resource::fetch(cx, args, &args.args).await?;

@@ -38,6 +38,10 @@ impl DryRun {
     }
 }
 
+/// The managers of commands that have `--validate`.
+const VALIDATING: [&str; 5] =
+    ["kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl-run"];
+
 /// `--validate`
 pub fn validation(args: &Args) -> Result<FieldValidation, Failure> {
     match args.get("validate").unwrap_or("strict") {
@@ -53,8 +57,11 @@ pub fn validation(args: &Args) -> Result<FieldValidation, Failure> {
 pub fn options(args: &Args, dry_run: DryRun, manager: &str) -> WriteOptions {
     WriteOptions {
         dry_run: dry_run == DryRun::Server,
-        // Commands that validate have refused other words by now.
-        field_validation: validation(args).unwrap_or_default(),
+        // Commands without the flag leave it to the server, which warns; those with it have refused other words by now.
+        field_validation: match args.get("validate") {
+            None if !VALIDATING.contains(&manager) => FieldValidation::Warn,
+            _ => validation(args).unwrap_or_default(),
+        },
         field_manager: args.get("field-manager").unwrap_or(manager).into(),
         force: args.on("force-conflicts"),
     }

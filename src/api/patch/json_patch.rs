@@ -15,12 +15,7 @@ pub fn json_patch(document: &Value, operations: &Value) -> Result<Value, String>
         match text("op").unwrap_or("unknown") {
             "add" => add(&mut document, path, value()?)?,
             "remove" => drop(remove(&mut document, path)?),
-            "replace" => match document.pointer_mut(path) {
-                Some(place) => *place = value()?,
-                None => {
-                    return Err(format!("replace operation does not apply: doc is missing key: {path}: missing value"));
-                }
-            },
+            "replace" => replace(&mut document, path, value()?)?,
             "move" => {
                 let from = text("from").ok_or("missing value")?;
                 let moved = remove(&mut document, from)?;
@@ -79,6 +74,28 @@ fn add(document: &mut Value, path: &str, value: Value) -> Result<(), String> {
                 ));
             }
             items.insert(index, value);
+        }
+        _ => return Err(missing()),
+    }
+    Ok(())
+}
+
+/// A key that an object lacks is added; a list's index must exist, -1 is its last item.
+fn replace(document: &mut Value, path: &str, value: Value) -> Result<(), String> {
+    if path.is_empty() {
+        *document = value;
+        return Ok(());
+    }
+    let missing = || format!("replace operation does not apply: doc is missing key: {path}: missing value");
+    let (parent, last) = split(path).ok_or_else(missing)?;
+    match document.pointer_mut(parent) {
+        Some(Value::Object(map)) => drop(map.insert(last, value)),
+        Some(Value::Array(items)) => {
+            let index = match last.strip_prefix('-').and_then(|back| back.parse::<usize>().ok()) {
+                Some(back) => items.len().checked_sub(back).ok_or_else(missing)?,
+                None => position(&last, items.len())?,
+            };
+            *items.get_mut(index).ok_or_else(missing)? = value;
         }
         _ => return Err(missing()),
     }

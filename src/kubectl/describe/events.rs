@@ -12,7 +12,7 @@ use crate::{
 /// First and last time, and how often.
 fn span(event: &Event) -> (Option<Timestamp>, Option<Timestamp>, i32) {
     let single = event.event_time.as_ref().map(|t| t.0);
-    let first = event.first_timestamp.as_ref().map(|t| t.0).or(single);
+    let first = single.or(event.first_timestamp.as_ref().map(|t| t.0));
     if let Some(series) = &event.series {
         return (first, series.last_observed_time.as_ref().map(|t| t.0), series.count.unwrap_or(0));
     }

@@ -3,10 +3,27 @@
 use serde_json::Value;
 
 use super::{annotations, labels, time};
-use crate::api::{Kind, Object};
+use crate::{
+    api::{Kind, Object},
+    programs::net::base64,
+};
 
 pub fn describe(out: &mut String, object: &Object) {
     let meta = object.meta();
+    if let Object::PriorityClass(class) = object {
+        let annotations: Vec<String> =
+            meta.annotations.iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+        out.push_str(&format!(
+            "Name:\t{}\nValue:\t{}\nGlobalDefault:\t{}\nPreemptionPolicy:\t{}\nDescription:\t{}\nAnnotations:\t{}\n",
+            object.name(),
+            class.value.unwrap_or(0),
+            class.global_default.unwrap_or(false),
+            class.preemption_policy.as_deref().unwrap_or_default(),
+            class.description.as_deref().unwrap_or_default(),
+            if annotations.is_empty() { "<none>".to_string() } else { annotations.join(",") },
+        ));
+        return;
+    }
     out.push_str(&format!("Name:\t{}\n", object.name()));
     if object.kind().namespaced() {
         out.push_str(&format!("Namespace:\t{}\n", object.namespace()));
@@ -24,12 +41,31 @@ pub fn describe(out: &mut String, object: &Object) {
             for (key, value) in value["data"].as_object().into_iter().flatten() {
                 out.push_str(&format!("{key}:\n----\n{}\n\n", value.as_str().unwrap_or_default()));
             }
-            out.push_str("\nBinaryData\n====\n\n");
+            out.push_str("\nBinaryData\n====\n");
+            for (key, value) in value["binaryData"].as_object().into_iter().flatten() {
+                let length = value.as_str().and_then(base64::decode).map_or(0, |bytes| bytes.len());
+                out.push_str(&format!("{key}: {length} bytes\n"));
+            }
+            out.push('\n');
+        }
+        Object::ServiceAccount(account) => {
+            let mut header = "Image pull secrets:";
+            for secret in account.image_pull_secrets.iter().flatten() {
+                out.push_str(&format!("{header}\t{}\n", secret.name));
+                header = "                   ";
+            }
+            if header != "                   " {
+                out.push_str(&format!("{header}\t<none>\n"));
+            }
         }
         Object::Secret(secret) => {
             out.push_str(&format!("\nType:\t{}\n\nData\n====\n", secret.type_.as_deref().unwrap_or_default()));
+            let tokens = secret.type_.as_deref() == Some("kubernetes.io/service-account-token");
             for (key, value) in secret.data.iter().flatten() {
-                out.push_str(&format!("{key}:\t{} bytes\n", value.0.len()));
+                match tokens && key == "token" {
+                    true => out.push_str(&format!("{key}:\t{}\n", String::from_utf8_lossy(&value.0))),
+                    false => out.push_str(&format!("{key}:\t{} bytes\n", value.0.len())),
+                }
             }
         }
         _ => {

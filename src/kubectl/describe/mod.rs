@@ -4,6 +4,7 @@ mod events;
 mod generic;
 mod node;
 mod pod;
+mod service;
 
 pub use pod::{container, resources};
 
@@ -69,9 +70,10 @@ async fn describe(cx: &Ctx, object: &Object, show_events: bool) -> Result<String
     match object {
         Object::Pod(pod) => pod::describe(&mut out, pod, cx.now()),
         Object::Node(node) => node::describe(cx, &mut out, node).await?,
+        Object::Service(service) => service::describe(&mut out, service),
         other => generic::describe(&mut out, other),
     }
-    if show_events && object.kind() != Kind::Event {
+    if show_events && !matches!(object.kind(), Kind::Event | Kind::Namespace | Kind::Secret) {
         events::describe(cx, &mut out, object).await?;
     }
     Ok(tabwriter::align(&out))

@@ -46,7 +46,7 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
     annotations(out, meta.annotations.as_ref());
     let mut line = |key: &str, value: &str| out.push_str(&format!("{key}:\t{value}\n"));
     match &meta.deletion_timestamp {
-        Some(at) if status.reason.as_deref() != Some("NodeLost") => {
+        Some(at) if !matches!(status.phase.as_deref(), Some("Failed" | "Succeeded")) => {
             line("Status", &format!("Terminating (lasts {})", age(at.0, now)));
             line("Termination Grace Period", &format!("{}s", meta.deletion_grace_period_seconds.unwrap_or(0)));
         }
@@ -76,6 +76,13 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
     }
     if let Some(node) = status.nominated_node_name.as_ref().filter(|n| !n.is_empty()) {
         out.push_str(&format!("NominatedNodeName:\t{node}\n"));
+    }
+    if let Some(given) = &spec.resources {
+        let mut text = String::new();
+        resources(&mut text, given);
+        // Two levels higher than a container's.
+        out.push_str("Resources:\n");
+        text.lines().for_each(|line| out.push_str(&format!("{}\n", line.strip_prefix("  ").unwrap_or(line))));
     }
     let no_statuses = Vec::new();
     let init = spec.init_containers.as_deref().unwrap_or_default();

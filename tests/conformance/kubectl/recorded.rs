@@ -73,8 +73,14 @@ fn mask_word(word: &str) -> String {
     if word.contains("kube-api-access-") {
         return "kube-api-access-X".into();
     }
-    if word.contains("2026-11-23T") {
+    let nanos = |word: &str| word.len() == 18 && word.as_bytes()[2] == b':' && word.as_bytes()[8] == b'.';
+    if word.contains("2026-11-23T") || nanos(word) {
         return "TIME".into();
+    }
+    for directory in ["/tmp/LIVE-", "/tmp/MERGED-"] {
+        if let Some(rest) = word.strip_prefix(directory) {
+            return format!("{directory}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        }
     }
     if word.len() == 36 && word.matches('-').count() == 4 {
         return "UID".into();
@@ -82,9 +88,45 @@ fn mask_word(word: &str) -> String {
     word.into()
 }
 
+/// What the recording of `u` did between its commands: the section that it stands before, and the commands.
+const BETWEEN: &[(&str, &str)] = &[
+    // No controller published the root certificate.
+    ("u/0", "kubectl create ns other; kubectl delete cm kube-root-ca.crt"),
+    (
+        "u/57",
+        "for pod in selector cpu mem ext port1 port2 port3 aff anti1 anti2 anti3 tsc1 tsc2 tsc3 tsc4 pvc matchfields \
+         gated sched nodename tol; do kubectl apply -f s-$pod.yaml; sleep 0.4; done; \
+         kubectl cordon node2; sleep 0.5; kubectl apply -f s-cordon.yaml; sleep 1; \
+         kubectl taint node node1 dedicated=db:NoSchedule; sleep 1; kubectl apply -f s-taint.yaml; sleep 3",
+    ),
+    ("u/90", "kubectl delete pods --all --force"),
+    ("u/92", "for pod in low1 low2 low3 vip; do kubectl apply -f $pod.yaml; sleep 1; done"),
+    (
+        "u/97",
+        "kubectl delete pods --all --force; \
+         for pod in a-*.yaml m-*.yaml; do kubectl apply -f $pod; sleep 0.2; done; sleep 1",
+    ),
+    ("u/98", "kubectl delete pods --all --force"),
+    ("u/231", "kubectl apply -f pod.yaml -f two.yaml"),
+    (
+        "u/261",
+        "kubectl patch pod web --subresource=status -p '{\"status\": {\"phase\": \"Succeeded\", \"containerStatuses\": \
+         [{\"name\": \"app\", \"image\": \"nginx:1.27\", \"imageID\": \"\", \"ready\": false, \"restartCount\": 0, \
+         \"state\": {\"terminated\": {\"exitCode\": 0, \"reason\": \"Completed\"}}}]}}'",
+    ),
+    (
+        "u/311",
+        "kubectl delete pod web --force; \
+         kubectl run web --image=nginx --overrides='{\"spec\": {\"nodeSelector\": {\"no\": \"where\"}}}'; sleep 1",
+    ),
+];
+
+/// With this seed the first of two equal nodes is chosen first, as in the recording.
+const SEED: u64 = 2;
+
 /// Node objects with a scheduler and nothing behind them (u).
 pub fn without_kubelets(table: &Table) -> Vec<Outcome> {
-    let sim = sim_at("2026-11-23T08:09:38Z");
+    let sim = sim_at("2026-11-23T08:09:38Z", SEED);
     let server = ApiServer::new(&sim);
     let world = World::new(&sim, &Network::new(&sim), server.clone());
     for (name, text) in table.head["files"].as_object().into_iter().flatten() {
@@ -99,7 +141,11 @@ pub fn without_kubelets(table: &Table) -> Vec<Outcome> {
             node(&sim, &server, &document.value, address);
         }
     }
+    world.write("/root/.kube/config", KUBECONFIG);
     story(table, |case| {
+        if let Some((_, between)) = BETWEEN.iter().find(|(id, _)| case["id"] == *id) {
+            world.run(between, LIMIT);
+        }
         let ran = world.run(case["cmd"].as_str().unwrap_or_default(), LIMIT);
         // Whoever records needs a moment between two commands.
         sim.run_until(sim.now() + Duration::from_millis(300), STEPS);
@@ -173,14 +219,14 @@ struct Cluster {
 
 impl Cluster {
     fn start() -> Cluster {
-        let sim = sim_at("2026-11-23T08:50:00Z");
+        let sim = sim_at("2026-11-23T08:50:00Z", 1);
         let network = Network::new(&sim);
         let server = ApiServer::new(&sim);
         let client: Rc<dyn ApiClient> = server.clone();
         controllers::start(&sim, &client);
         scheduler::start(&sim, client.clone(), "control-plane");
         let world = World::new(&sim, &network, client.clone());
-        world.write("/root/.kube/config", KUBECONFIG);
+        world.write("/root/.kube/config", NODES_KUBECONFIG);
         let catalogue = Rc::new(Catalogue::load());
         let mut kubelets = Vec::new();
         for index in 1..=3 {
@@ -220,6 +266,21 @@ impl Cluster {
 }
 
 const KUBECONFIG: &str = "\
+apiVersion: v1
+clusters:
+- cluster:
+    server: https://127.0.0.1:26443
+  name: c
+contexts:
+- context:
+    cluster: c
+    user: u
+  name: x
+current-context: x
+kind: Config
+";
+
+const NODES_KUBECONFIG: &str = "\
 apiVersion: v1
 clusters:
 - cluster:

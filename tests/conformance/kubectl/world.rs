@@ -40,8 +40,8 @@ pub struct Ran {
 }
 
 /// A simulation whose clock shows `now`.
-pub fn sim_at(now: &str) -> Sim {
-    Sim::new(1, now.parse().unwrap_or(Timestamp::UNIX_EPOCH))
+pub fn sim_at(now: &str, seed: u64) -> Sim {
+    Sim::new(seed, now.parse().unwrap_or(Timestamp::UNIX_EPOCH))
 }
 
 impl World {
@@ -62,7 +62,7 @@ impl World {
 
     /// Objects that stand still, at a time.
     pub fn still(now: &str, client: &Rc<Still>) -> World {
-        let sim = sim_at(now);
+        let sim = sim_at(now, 1);
         World::new(&sim, &Network::new(&sim), client.clone())
     }
 

@@ -1,0 +1,79 @@
+//! A service.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOrString};
+
+use super::{annotations, labels};
+
+pub fn describe(out: &mut String, service: &Service) {
+    let meta = &service.metadata;
+    let spec = service.spec.clone().unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let listed = |list: &Option<Vec<String>>| match list.as_deref().unwrap_or_default() {
+        [] => "<none>".to_string(),
+        list => list.join(","),
+    };
+    out.push_str(&format!("Name:\t{}\nNamespace:\t{}\n", text(&meta.name), text(&meta.namespace)));
+    labels(out, "Labels:", meta.labels.as_ref());
+    annotations(out, meta.annotations.as_ref());
+    let mut line = |key: &str, value: &str| out.push_str(&format!("{key}:\t{value}\n"));
+    line("Selector", &pairs(spec.selector.as_ref()));
+    line("Type", &text(&spec.type_));
+    if let Some(policy) = &spec.ip_family_policy {
+        line("IP Family Policy", policy);
+    }
+    line("IP Families", &listed(&spec.ip_families));
+    line("IP", &text(&spec.cluster_ip));
+    line("IPs", &listed(&spec.cluster_ips));
+    if spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty()) {
+        line("External IPs", &listed(&spec.external_ips));
+    }
+    for (key, value) in [("Desired LoadBalancer IP", &spec.load_balancer_ip), ("External Name", &spec.external_name)] {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            line(key, value);
+        }
+    }
+    for port in spec.ports.iter().flatten() {
+        let name = port.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("<unset>");
+        let protocol = port.protocol.as_deref().unwrap_or("TCP");
+        line("Port", &format!("{name}\t{}/{protocol}", port.port));
+        line(
+            "TargetPort",
+            &match &port.target_port {
+                Some(IntOrString::String(target)) => format!("{target}/{protocol}"),
+                Some(IntOrString::Int(target)) => format!("{target}/{protocol}"),
+                None => format!("{}/{protocol}", port.port),
+            },
+        );
+        if let Some(app) = &port.app_protocol {
+            line("AppProtocol", app);
+        }
+        if let Some(node_port) = port.node_port.filter(|port| *port != 0) {
+            line("NodePort", &format!("{name}\t{node_port}/{protocol}"));
+        }
+        // No endpoint slices are kept.
+        line("Endpoints", "<none>");
+    }
+    line("Session Affinity", &text(&spec.session_affinity));
+    for (key, value) in [
+        ("External Traffic Policy", &spec.external_traffic_policy),
+        ("Internal Traffic Policy", &spec.internal_traffic_policy),
+    ] {
+        if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
+            line(key, value);
+        }
+    }
+    if let Some(port) = spec.health_check_node_port.filter(|port| *port != 0) {
+        line("HealthCheck NodePort", &port.to_string());
+    }
+    if let Some(distribution) = &spec.traffic_distribution {
+        line("Traffic Distribution", distribution);
+    }
+}
+
+/// `a=b,c=d`
+fn pairs(map: Option<&BTreeMap<String, String>>) -> String {
+    let pairs: Vec<String> = map.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
+    if pairs.is_empty() { "<none>".into() } else { pairs.join(",") }
+}
