@@ -1,6 +1,6 @@
 //! Label selectors and field selectors: their texts, errors and matching (`apimachinery/pkg/labels`, `pkg/fields`).
 
-use std::{collections::BTreeMap, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector;
 
@@ -444,9 +444,9 @@ impl FieldSelector {
         Ok(FieldSelector { terms })
     }
 
-    /// `value` gives a field's value; `None` if the kind has no such field (it then counts as empty).
-    pub fn matches(&self, value: impl Fn(&str) -> Option<String>) -> bool {
-        self.terms.iter().all(|term| (value(&term.field).unwrap_or_default() == term.value) == term.equal)
+    /// `value` gives a field's value; "" if it is unset.
+    pub fn matches<'a>(&self, value: impl Fn(&str) -> Cow<'a, str>) -> bool {
+        self.terms.iter().all(|term| (value(&term.field) == term.value) == term.equal)
     }
 }
 
@@ -530,6 +530,6 @@ mod tests {
         assert_eq!(show("a=b=c"), Err("invalid field selector: unescaped character in value: 61".into()));
         assert_eq!(show("a!b"), Err("invalid selector: 'a!b'; can't understand 'a!b'".into()));
         let selector = FieldSelector::parse("phase!=Running").unwrap_or_default();
-        assert!(selector.matches(|_| Some("Pending".into())) && !selector.matches(|_| Some("Running".into())));
+        assert!(selector.matches(|_| "Pending".into()) && !selector.matches(|_| "Running".into()));
     }
 }

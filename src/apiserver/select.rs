@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::api::{Error, Kind, Object, client::ListOptions, selector::LabelSelector};
+use crate::api::{
+    Error, Kind, Object,
+    client::ListOptions,
+    selector::{FieldSelector, LabelSelector},
+};
 
 /// What a list or watch covers.
 #[derive(Clone, Debug)]
@@ -10,21 +14,13 @@ pub(super) struct Selection {
     /// "" for all.
     pub namespace: String,
     labels: Option<LabelSelector>,
-    fields: Vec<Term>,
-}
-
-/// `field=value` or `field!=value`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Term {
-    field: String,
-    equal: bool,
-    value: String,
+    fields: FieldSelector,
 }
 
 impl Selection {
     /// A namespace's objects; all if it is "".
     pub fn of(namespace: &str) -> Selection {
-        Selection { namespace: namespace.into(), labels: None, fields: Vec::new() }
+        Selection { namespace: namespace.into(), labels: None, fields: FieldSelector::default() }
     }
 
     pub fn parse(kind: Kind, namespace: &str, options: &ListOptions) -> Result<Selection, Error> {
@@ -32,8 +28,8 @@ impl Selection {
             "" => None,
             text => Some(LabelSelector::parse(text).map_err(Error::bad_request)?),
         };
-        let fields = parse_fields(&options.field_selector).map_err(Error::bad_request)?;
-        if let Some(term) = fields.iter().find(|term| !supported(kind, &term.field)) {
+        let fields = FieldSelector::parse(&options.field_selector).map_err(Error::bad_request)?;
+        if let Some(term) = fields.terms.iter().find(|term| !supported(kind, &term.field)) {
             return Err(Error::bad_request(unsupported(kind, &term.field)));
         }
         Ok(Selection { namespace: namespace.into(), labels, fields })
@@ -50,74 +46,14 @@ impl Selection {
     }
 
     fn exactly(&self, field: &str) -> Option<&str> {
-        self.fields.iter().find(|term| term.equal && term.field == field).map(|term| term.value.as_str())
+        self.fields.terms.iter().find(|term| term.equal && term.field == field).map(|term| term.value.as_str())
     }
 
     pub fn matches(&self, object: &Object) -> bool {
         (self.namespace.is_empty() || self.namespace == object.namespace())
-            && self.fields.iter().all(|term| (field(object, &term.field) == term.value) == term.equal)
+            && self.fields.matches(|name| field(object, name))
             && self.labels.as_ref().is_none_or(|labels| labels.matches(object.meta().labels.as_ref()))
     }
-}
-
-/// `fields.ParseSelector` of apimachinery: terms by comma, `\` escapes `,`, `=` and itself.
-fn parse_fields(text: &str) -> Result<Vec<Term>, String> {
-    let mut terms = Vec::new();
-    for part in split_unescaped(text) {
-        if part.is_empty() {
-            continue;
-        }
-        let operator = part.char_indices().find_map(|(at, c)| {
-            let rest = &part[at..];
-            match c {
-                _ if part[..at].ends_with('\\') => None,
-                '!' if rest.starts_with("!=") => Some((at, 2, false)),
-                '=' if rest.starts_with("==") => Some((at, 2, true)),
-                '=' => Some((at, 1, true)),
-                _ => None,
-            }
-        });
-        let Some((at, length, equal)) = operator else {
-            return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
-        };
-        terms.push(Term { field: part[..at].into(), equal, value: unescape(&part[at + length..])? });
-    }
-    Ok(terms)
-}
-
-fn split_unescaped(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut start, mut escaped) = (0, false);
-    for (at, c) in text.char_indices() {
-        match c {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            ',' => {
-                parts.push(&text[start..at]);
-                start = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(&text[start..]);
-    parts
-}
-
-fn unescape(value: &str) -> Result<String, String> {
-    let mut out = String::with_capacity(value.len());
-    let mut chars = value.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some(c @ ('\\' | ',' | '=')) => out.push(c),
-                Some(c) => return Err(format!("invalid field selector: invalid escape sequence: \\{c}")),
-                None => return Err("invalid field selector: invalid escape sequence: \\".into()),
-            },
-            '=' => return Err(format!("invalid field selector: unescaped character in value: {c}")),
-            c => out.push(c),
-        }
-    }
-    Ok(out)
 }
 
 fn supported(kind: Kind, field: &str) -> bool {
