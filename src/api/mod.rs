@@ -19,6 +19,7 @@ pub mod resources;
 pub mod restart;
 pub mod schema;
 pub mod selector;
+pub mod taints;
 pub mod validate;
 pub mod warnings;
 

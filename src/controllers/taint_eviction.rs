@@ -12,9 +12,9 @@ use crate::{
     api::{
         ApiClient, Kind, Object, Resource, Result,
         client::{DeleteOptions, ListOptions, Watch, WatchEvent},
+        taints::tolerates,
     },
     apiserver::events::{EventType, Recorder, pod_reference},
-    scheduler::plugins::tolerates,
     sim::{Either, Sim, SimTime, race},
 };
 

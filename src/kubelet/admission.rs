@@ -3,9 +3,10 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Taint, Toleration};
+use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Taint};
 
 use super::quantity::{parse, requests};
+use crate::api::taints::tolerates;
 
 /// Reason and message of a refusal.
 pub type Refusal = (String, String);
@@ -106,19 +107,6 @@ fn requirement_matches(requirement: &NodeSelectorRequirement, value: Option<&str
         "DoesNotExist" => value.is_none(),
         "Gt" => numbers().is_some_and(|(a, b)| a > b),
         "Lt" => numbers().is_some_and(|(a, b)| a < b),
-        _ => false,
-    }
-}
-
-pub fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let text = |t: &Option<String>| t.clone().unwrap_or_default();
-    let (effect, key) = (text(&toleration.effect), text(&toleration.key));
-    if !effect.is_empty() && effect != taint.effect || !key.is_empty() && key != taint.key {
-        return false;
-    }
-    match toleration.operator.as_deref().unwrap_or("Equal") {
-        "Exists" => true,
-        "Equal" | "" => text(&toleration.value) == text(&taint.value),
         _ => false,
     }
 }

@@ -28,7 +28,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
-    plugins::{scheduling_gates, tolerates},
+    plugins::scheduling_gates,
     queue::{Entry, Queue},
 };
 pub use self::{
@@ -40,6 +40,7 @@ use crate::{
     api::{
         ApiClient, Error, Kind, Object, Resource,
         client::{self, ListOptions, Watch, WatchEvent},
+        taints::tolerates,
     },
     apiserver::{
         events::{EventType, SeriesRecorder, pod_reference},

@@ -7,7 +7,7 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use podarium::{
-    api::field::Errors,
+    api::{field::Errors, taints},
     scheduler::{
         Diagnosis, PLUGINS,
         cache::{Cache, NodeInfo, PodInfo},
@@ -113,7 +113,7 @@ fn case(case: Case) -> Outcome {
             let executing = case.name.contains("no taints apply to the filter");
             let matters = |taint: &Taint| !executing || taint.effect == "NoExecute";
             let comparing = input["enableComparisonOperatorsFG"] == true;
-            let got = plugins::untolerated(&taints, &tolerations, matters, comparing).is_none();
+            let got = taints::untolerated(&taints, &tolerations, matters, comparing).is_none();
             same(got, expected["expectTolerated"] == true)
         }
         "TestNodeSelectorMatch" => {

@@ -19,7 +19,6 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::cache::{Cache, NodeInfo, PodInfo};
 
 pub use node_resources_fit::insufficient;
-pub use taint_toleration::{tolerates, tolerates_with, untolerated};
 
 /// Why a node was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

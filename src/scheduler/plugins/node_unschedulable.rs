@@ -2,8 +2,11 @@
 
 use k8s_openapi::api::core::v1::Taint;
 
-use super::{Filter, Plugin, Refusal, tolerates};
-use crate::scheduler::cache::{Cache, PodInfo};
+use super::{Filter, Plugin, Refusal};
+use crate::{
+    api::taints::tolerates,
+    scheduler::cache::{Cache, PodInfo},
+};
 
 pub struct NodeUnschedulable;
 
