@@ -25,6 +25,8 @@ pub struct PodScene {
 
 const TEXT: f64 = 12.5;
 const SMALL: f64 = 11.0;
+/// A letter of a container's name.
+const NAME: f64 = 14.0 * 0.66;
 const LINE: f64 = 18.0;
 const CARD_LEAST: f64 = 230.0;
 const GAP: f64 = 28.0;
@@ -42,6 +44,7 @@ struct Card<'a> {
     facts: ContainerFacts<'a>,
     mark: Mark,
     state: String,
+    image_beside: bool,
     lines: Vec<Line>,
     x: f64,
     y: f64,
@@ -241,7 +244,12 @@ impl Picture<'_> {
         if w < NARROW {
             lines.push(Line::Text("state", fit(&format!("{} {state}", mark.glyph()), room, TEXT * 0.58)));
         }
-        lines.push(Line::Text("mono faint", fit(facts.image, room, SMALL * 0.61)));
+        // The image stands beside the name where both fit.
+        let title = name_width(facts.name) + 10.0 + mono(facts.image, SMALL) + 16.0 + sans(&state, TEXT) + 16.0;
+        let image_beside = w >= NARROW && title <= room;
+        if !image_beside {
+            lines.push(Line::Text("mono faint", fit(facts.image, room, SMALL * 0.61)));
+        }
         match facts.role {
             Role::Init => lines.extend(words("faint", "init container: the others wait for its end", room, 2)),
             Role::Sidecar => lines.extend(words("faint", "sidecar: starts first, ends last", room, 2)),
@@ -277,6 +285,11 @@ impl Picture<'_> {
             lines.extend(words("quiet", waiting.message.as_deref().unwrap_or(""), room, 3));
         }
         if let Some(inside) = inside {
+            let several = self.facts.pod.spec.as_ref().is_some_and(|s| s.containers.len() > 1);
+            let shared = self.facts.inside.as_ref().is_some_and(|i| !i.shared_processes.is_empty());
+            if several && !shared && !inside.processes.is_empty() {
+                lines.push(Line::Text("faint", fit("its own processes and files", room, SMALL * 0.56)));
+            }
             for row in tree(&inside.processes, 5) {
                 lines.push(Line::Text("mono", fit(&row, room, TEXT * 0.61)));
             }
@@ -309,7 +322,7 @@ impl Picture<'_> {
             }
         }
         let h = 38.0 + lines.len() as f64 * LINE + 10.0;
-        Card { facts, mark, state, lines, x: 0.0, y: 0.0, w, h: h.max(72.0) }
+        Card { facts, mark, state, image_beside, lines, x: 0.0, y: 0.0, w, h: h.max(72.0) }
     }
 
     fn shared_tree(&mut self, x: f64, bottom: f64, w: f64) -> f64 {
@@ -550,16 +563,16 @@ impl Picture<'_> {
                             SMALL * 0.61,
                         );
                         let w = mono(&words, SMALL) + 18.0;
-                        g.path(
-                            "mount",
-                            format!(
-                                "M{cx} {bottom}V{}C{cx} {} {x} {} {x} {}",
-                                frame_bottom - 4.0,
-                                frame_bottom + 16.0,
-                                frame_bottom + 2.0,
-                                y
-                            ),
-                        );
+                        let side = if cx < x { -1.0 } else { 1.0 };
+                        // Into the side of a drum that stands alone, else down into its top.
+                        let way = if volumes.len() == 1 && (cx - x).abs() > 90.0 {
+                            let (turn, level) = (cx - side * 14.0, y + 26.0);
+                            format!("V{}Q{cx} {level} {turn} {level}H{}", level - 14.0, x + side * 72.0)
+                        } else {
+                            let (a, b) = (frame_bottom + 16.0, frame_bottom + 2.0);
+                            format!("V{}C{cx} {a} {x} {b} {x} {y}", frame_bottom - 4.0)
+                        };
+                        g.path("mount", format!("M{cx} {bottom}{way}"));
                         g.rect("mount-box", cx - w / 2.0, bottom + 16.0, w, 20.0, 5.0);
                         g.text("mono small middle", cx, bottom + 30.0, words);
                     }
@@ -623,9 +636,12 @@ fn draw(card: &Card) -> Group {
     let said = format!("{} {state}", mark.glyph());
     let said = fit(&said, w * 0.62, TEXT * 0.58);
     let room = if *w < NARROW { w - 34.0 } else { w - 40.0 - sans(&said, TEXT) };
-    g.text("name", x + 18.0, y + 25.0, fit_name(facts.name, room, 14.0 * 0.66));
+    g.text("name", x + 18.0, y + 25.0, fit_name(facts.name, room, NAME));
     if *w >= NARROW {
         g.text("state end", x + w - 16.0, y + 25.0, said);
+    }
+    if card.image_beside {
+        g.text("mono faint", x + 28.0 + name_width(facts.name), y + 25.0, facts.image);
     }
     let mut at = y + 46.0;
     for line in &card.lines {
@@ -645,6 +661,11 @@ fn draw(card: &Card) -> Group {
         at += LINE;
     }
     g
+}
+
+/// Of a container's name, which is set larger and in bold.
+fn name_width(name: &str) -> f64 {
+    name.chars().count() as f64 * NAME
 }
 
 /// How much of a card's lower edge each of its mounts has.

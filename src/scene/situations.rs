@@ -121,7 +121,7 @@ request-7 [request] GET / from kubia-http
 port-8080 [port open] already bound | 8080 | http
 port-8443 [port idle] 8443 | declared, nobody listens
 kubelet [kubelet] kubelet | readiness
-container-kubia [card running] kubia | ● Running | luksa/kubia:1.0 | 1 node app.js | 7 bash | └ 12 curl localhost | probes: readiness ok
+container-kubia [card running] kubia | ● Running | luksa/kubia:1.0 | its own processes and files | 1 node app.js | 7 bash | └ 12 curl localhost | probes: readiness ok
 container-second [card waiting] second | ✕ CrashLoopBackOff | luksa/kubia:1.0 | exited with 1 after 1 s, restarted 2 times | \
 next try in 6 s | Error: listen EADDRINUSE: address already in | use :::8080
 volume-html [volume] /data | /srv read-only | html | emptyDir

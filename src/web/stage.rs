@@ -45,7 +45,7 @@ fn node(app: &App, link: &Scope<App>, n: &NodeTile) -> Html {
             role="group" aria-label={format!("Node {}", n.name)}>
             <h2 title={n.name.clone()}>{ n.short.clone() }</h2>
             if well {
-                <span class="about">{ n.size.clone() }{ taints }</span>
+                <span class="about"><span class="size">{ n.size.clone() }</span>{ taints }</span>
             } else {
                 <span class={classes!("about", "off", mark.class())} role="status">{ said }</span>
             }
