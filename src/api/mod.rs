@@ -2,6 +2,7 @@
 //! strict decoding, defaulting, validation, quantities, selectors, durations), and [`ApiClient`],
 //! the one trait between clients and cluster.
 
+pub mod available;
 pub mod client;
 pub mod decode;
 pub mod default;

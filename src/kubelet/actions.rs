@@ -145,8 +145,7 @@ fn init_actions(pod: &Pod, runtime: &Runtime, verdicts: &dyn Verdicts, actions: 
     if inits.is_empty() {
         return true;
     }
-    let mut initialized =
-        spec.containers.iter().any(|c| runtime.find(&c.name).is_some_and(|r| r.state != RecordState::Unknown));
+    let mut initialized = runtime.any_active_regular(spec);
     let mut seen_later = initialized;
     let last = inits.len() - 1;
     for (i, container) in inits.iter().enumerate().rev() {

@@ -13,18 +13,33 @@ struct Entry {
     updated: SimTime,
 }
 
-/// Back-offs of one kind: 10 s doubling up to 300 s, forgotten after twice that without a step.
-#[derive(Debug, Default)]
-pub struct Backoff(BTreeMap<String, Entry>);
+/// Back-offs of one kind: doubling up to a limit, forgotten after twice that without a step.
+#[derive(Debug)]
+pub struct Backoff {
+    initial: Duration,
+    max: Duration,
+    entries: BTreeMap<String, Entry>,
+}
+
+impl Default for Backoff {
+    /// 10 s up to 300 s, as containers and images have it.
+    fn default() -> Backoff {
+        Backoff::new(INITIAL, MAX)
+    }
+}
 
 impl Backoff {
+    pub fn new(initial: Duration, max: Duration) -> Backoff {
+        Backoff { initial, max, entries: BTreeMap::new() }
+    }
+
     fn live(&self, key: &str, event: SimTime) -> Option<Entry> {
-        self.0.get(key).copied().filter(|entry| event.since(entry.updated) <= 2 * MAX)
+        self.entries.get(key).copied().filter(|entry| event.since(entry.updated) <= 2 * self.max)
     }
 
     /// The present wait of a key.
     pub fn wait(&self, key: &str) -> Duration {
-        self.0.get(key).map_or(Duration::ZERO, |entry| entry.wait)
+        self.entries.get(key).map_or(Duration::ZERO, |entry| entry.wait)
     }
 
     /// Whether less than the wait has passed since `event`.
@@ -37,14 +52,24 @@ impl Backoff {
         self.live(key, now).is_some_and(|entry| now.since(entry.updated) < entry.wait)
     }
 
+    /// Whether a container that ended at `finished` has to wait before it is started again; if it
+    /// hasn't, its next wait is longer (`doBackOff`).
+    pub fn restarts_late(&mut self, key: &str, finished: SimTime, now: SimTime) -> bool {
+        let late = self.holds_since(key, finished, now);
+        if !late {
+            self.step(key, finished, now);
+        }
+        late
+    }
+
     /// A step: the next time takes twice as long.
     pub fn step(&mut self, key: &str, event: SimTime, now: SimTime) {
-        let wait = self.live(key, event).map_or(INITIAL, |entry| (entry.wait * 2).min(MAX));
-        self.0.insert(key.to_string(), Entry { wait, updated: now });
+        let wait = self.live(key, event).map_or(self.initial, |entry| (entry.wait * 2).min(self.max));
+        self.entries.insert(key.to_string(), Entry { wait, updated: now });
     }
 
     pub fn forget(&mut self, key: &str) {
-        self.0.remove(key);
+        self.entries.remove(key);
     }
 }
 

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, Pod, ResourceFieldSelector, Secret, Service};
 
-use super::quantity;
+use super::{
+    quantity,
+    status::{phase::is_static, pod::sorted_ips},
+};
 use crate::api::{
     ApiClient, Resource,
     client::{self, ListOptions},
@@ -140,8 +143,8 @@ pub fn field_value(context: &Context<'_>, path: &str) -> Result<String, String> 
         "spec.serviceAccountName" => pod.spec.as_ref().map(|spec| text(&spec.service_account_name)).unwrap_or_default(),
         "status.hostIP" => first(context.host_ips),
         "status.hostIPs" => context.host_ips.join(","),
-        "status.podIP" => first(context.pod_ips),
-        "status.podIPs" => context.pod_ips.join(","),
+        "status.podIP" => first(&sorted_ips(context.pod_ips, context.host_ips)),
+        "status.podIPs" => sorted_ips(context.pod_ips, context.host_ips).join(","),
         _ => return Err(format!("unsupported fieldPath: {path}")),
     })
 }
@@ -216,29 +219,45 @@ pub fn expand(text: &str, maps: &[&Env]) -> String {
 
 /// The variables of the services that the pod sees: the master's always, its namespace's with
 /// enableServiceLinks.
+/// A command's or arguments' words, expanded.
+pub fn expand_all(words: Option<&[String]>, env: &Env) -> Vec<String> {
+    words.unwrap_or_default().iter().map(|word| expand(word, &[env])).collect()
+}
+
 async fn service_variables(context: &Context<'_>) -> Result<Env, String> {
     let namespace = context.pod.metadata.namespace.as_deref().unwrap_or_default();
-    let links = context.pod.spec.as_ref().is_none_or(|spec| spec.enable_service_links != Some(false));
-    let mut env = Env::new();
+    let links = context.pod.spec.as_ref().and_then(|spec| spec.enable_service_links);
+    let links = links.ok_or("nil pod.spec.enableServiceLinks encountered, cannot construct envvars")?;
+    let mut named = BTreeMap::new();
     match client::get::<Service>(context.client, "default", "kubernetes").await {
-        Ok(master) => add_service(&mut env, &master),
-        Err(error) if error.is_not_found() => {}
+        Ok(master) => {
+            named.insert(master.name().to_string(), master);
+        }
+        // A static pod doesn't wait for the apiserver.
+        Err(error) if error.is_not_found() || is_static(context.pod) => {}
         Err(error) => return Err(error.message),
     }
     if links {
         let services = client::list::<Service>(context.client, namespace, ListOptions::default()).await;
         for service in services.map_err(|error| error.message)? {
-            if !(namespace != "default" && service.name() == "kubernetes") {
-                add_service(&mut env, &service);
+            if has_address(&service) {
+                named.insert(service.name().to_string(), service);
             }
         }
     }
+    let mut env = Env::new();
+    named.values().for_each(|service| add_service(&mut env, service));
     Ok(env)
 }
 
+fn has_address(service: &Service) -> bool {
+    let ip = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_deref());
+    ip.is_some_and(|ip| !ip.is_empty() && ip != "None")
+}
+
 fn add_service(env: &mut Env, service: &Service) {
-    let Some(spec) = &service.spec else { return };
-    let Some(ip) = spec.cluster_ip.as_deref().filter(|ip| !ip.is_empty() && *ip != "None") else { return };
+    let Some(spec) = service.spec.as_ref().filter(|_| has_address(service)) else { return };
+    let ip = spec.cluster_ip.as_deref().unwrap_or_default();
     let upper = |name: &str| name.to_ascii_uppercase().replace('-', "_");
     let name = upper(service.name());
     let ports = spec.ports.as_deref().unwrap_or_default();

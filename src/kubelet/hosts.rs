@@ -3,6 +3,8 @@
 
 use k8s_openapi::api::core::v1::{HostAlias, Pod, PodSpec};
 
+use crate::api::names;
+
 /// The cluster's DNS service and domain.
 pub const DNS: &str = "10.96.0.10";
 pub const DOMAIN: &str = "cluster.local";
@@ -10,28 +12,41 @@ pub const DOMAIN: &str = "cluster.local";
 const LONGEST_HOSTNAME: usize = 63;
 
 /// Hostname and domain ("" without one) of a pod (`GeneratePodHostNameAndDomain`).
-pub fn hostname_and_domain(pod: &Pod) -> (String, String) {
+pub fn hostname_and_domain(pod: &Pod) -> Result<(String, String), String> {
     let none = PodSpec::default();
     let spec = pod.spec.as_ref().unwrap_or(&none);
+    let label = |what: &str, text: &str| match names::dns1123_label(text) {
+        errors if errors.is_empty() => Ok(()),
+        errors => Err(format!("pod {what} {text:?} is not a valid DNS label: {}", errors.join(";"))),
+    };
     if let Some(name) = spec.hostname_override.as_ref().filter(|name| !name.is_empty()) {
-        return (name.clone(), String::new());
+        let errors = names::dns1123_subdomain(name);
+        if !errors.is_empty() {
+            let errors = errors.join(";");
+            return Err(format!("pod HostnameOverride {name:?} is not a valid DNS subdomain: {errors}"));
+        }
+        return Ok((name.clone(), String::new()));
     }
     let name = spec.hostname.as_deref().filter(|name| !name.is_empty());
+    name.map_or(Ok(()), |name| label("Hostname", name))?;
     let name = name.unwrap_or_else(|| pod.metadata.name.as_deref().unwrap_or_default());
     let mut hostname: String = name.chars().take(LONGEST_HOSTNAME).collect();
     hostname.truncate(hostname.trim_end_matches(['-', '.']).len());
     let domain = match spec.subdomain.as_deref().filter(|sub| !sub.is_empty()) {
-        Some(sub) => format!("{sub}.{}.svc.{DOMAIN}", pod.metadata.namespace.as_deref().unwrap_or_default()),
+        Some(sub) => {
+            label("Subdomain", sub)?;
+            format!("{sub}.{}.svc.{DOMAIN}", pod.metadata.namespace.as_deref().unwrap_or_default())
+        }
         None => String::new(),
     };
-    (hostname, domain)
+    Ok((hostname, domain))
 }
 
 /// What the kernel's hostname becomes.
-pub fn kernel_hostname(pod: &Pod) -> String {
-    let (hostname, domain) = hostname_and_domain(pod);
+pub fn kernel_hostname(pod: &Pod) -> Result<String, String> {
+    let (hostname, domain) = hostname_and_domain(pod)?;
     let fqdn = pod.spec.as_ref().is_some_and(|spec| spec.set_hostname_as_fqdn == Some(true));
-    if fqdn && !domain.is_empty() { format!("{hostname}.{domain}") } else { hostname }
+    Ok(if fqdn && !domain.is_empty() { format!("{hostname}.{domain}") } else { hostname })
 }
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\nfe00::0\t\
@@ -150,7 +165,7 @@ mod tests {
             (&long, spec("", "", ""), (&cut, "")),
         ];
         for (name, spec, (hostname, domain)) in table {
-            assert_eq!(hostname_and_domain(&pod(name, spec)), (hostname.to_string(), domain.to_string()));
+            assert_eq!(hostname_and_domain(&pod(name, spec)), Ok((hostname.to_string(), domain.to_string())));
         }
     }
 

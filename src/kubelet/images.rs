@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::LocalBoxFuture;
 use k8s_openapi::api::core::v1::{Container, ContainerImage};
 
 use super::backoff::{Backoff, go_duration};
@@ -40,6 +41,19 @@ pub struct Pull {
     pub total_bytes: u64,
 }
 
+/// What the image manager asks of the container runtime (CRI's image service).
+pub trait ImageService {
+    /// The image, if it is there; or why that can't be said.
+    fn status(&self, image: &ImageRef) -> Result<Option<Rc<Image>>, String>;
+    /// Pulls the image; gives the time that the pull itself took, or what the runtime says.
+    fn pull<'a>(&'a self, image: &'a ImageRef) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>>;
+    /// Whether the pod may use the image that is there without asking the registry again. What was
+    /// pulled without credentials is everybody's.
+    fn is_accessible(&self, _image: &ImageRef) -> bool {
+        true
+    }
+}
+
 /// Failures to pull, by pod and image.
 #[derive(Default)]
 pub struct PullBackoff {
@@ -49,6 +63,10 @@ pub struct PullBackoff {
 }
 
 impl PullBackoff {
+    pub fn new(waits: Backoff) -> PullBackoff {
+        PullBackoff { waits, errors: BTreeMap::new() }
+    }
+
     pub fn forget_pod(&mut self, uid: &str) {
         let prefix = format!("{uid}_");
         let keys: Vec<String> = self
@@ -120,79 +138,8 @@ impl ImageStore {
         self.images.borrow().len()
     }
 
-    /// `EnsureImageExists` for a container of the pod `uid`; `event` records (type, reason, message).
-    pub async fn ensure(
-        &self,
-        backoff: &RefCell<PullBackoff>,
-        uid: &str,
-        container: &Container,
-        event: &dyn Fn(EventType, &str, String),
-    ) -> Result<Rc<Image>, Refusal> {
-        let asked = container.image.as_deref().unwrap_or_default();
-        let tagged = apply_default_tag(asked).and_then(|tagged| ImageRef::parse(&tagged));
-        let reference = match tagged {
-            Ok(reference) => reference,
-            Err(error) => {
-                let message = format!(
-                    "Failed to apply default image tag \"{asked}\": couldn't parse image name \"{asked}\": {error}"
-                );
-                event(EventType::Warning, "InspectFailed", message.clone());
-                return Err(("InvalidImageName".into(), message));
-            }
-        };
-        let full = reference.to_string();
-        let policy = container.image_pull_policy.as_deref().unwrap_or_else(|| default_policy(&reference));
-        let present = self.images.borrow().get(&full).cloned();
-        match (present, policy) {
-            (Some(image), "IfNotPresent" | "Never") => {
-                let text = "already present on machine and can be accessed by the pod";
-                event(EventType::Normal, "Pulled", format!("Container image \"{asked}\" {text}"));
-                return Ok(image);
-            }
-            (None, "Never") => {
-                let message = format!("Container image \"{asked}\" is not present with pull policy of Never");
-                event(EventType::Warning, "ErrImageNeverPull", message.clone());
-                return Err(("ErrImageNeverPull".into(), message));
-            }
-            _ => {}
-        }
-        let key = key(uid, &full);
-        let held = {
-            let backoff = backoff.borrow();
-            backoff.waits.holds(&key, self.sim.now()).then(|| backoff.errors.get(&key).cloned())
-        };
-        if let Some(last_error) = held {
-            let message = format!("Back-off pulling image \"{asked}\"");
-            event(EventType::Normal, "BackOff", message.clone());
-            let message = last_error.map_or(message.clone(), |error| format!("{message}: {error}"));
-            return Err(("ImagePullBackOff".into(), message));
-        }
-        event(EventType::Normal, "Pulling", format!("Pulling image \"{asked}\""));
-        let asked_at = self.sim.now();
-        match self.pull(&reference).await {
-            Ok((image, took)) => {
-                let round = |d: Duration| go_duration(Duration::from_millis(d.as_millis() as u64));
-                let (took, whole) = (round(took), round(self.sim.now().since(asked_at)));
-                let message = format!(
-                    "Successfully pulled image \"{asked}\" in {took} ({whole} including waiting). Image size: {} bytes.",
-                    image.size
-                );
-                event(EventType::Normal, "Pulled", message);
-                Ok(image)
-            }
-            Err(error) => {
-                event(EventType::Warning, "Failed", format!("Failed to pull image \"{asked}\": {error}"));
-                let mut backoff = backoff.borrow_mut();
-                let now = self.sim.now();
-                backoff.waits.step(&key, now, now);
-                backoff.errors.insert(key, format!("ErrImagePull: {error}"));
-                Err(("ErrImagePull".into(), error))
-            }
-        }
-    }
-
-    /// Waits for its turn and pulls; gives the image and the time that the pull itself took.
-    async fn pull(&self, reference: &ImageRef) -> Result<(Rc<Image>, Duration), String> {
+    /// Waits for its turn and pulls.
+    async fn pull_in_turn(&self, reference: &ImageRef) -> Result<(Rc<Image>, Duration), String> {
         let (mine, serving) = self.tickets.get();
         self.tickets.set((mine + 1, serving));
         let turn = Turn(self);
@@ -218,6 +165,107 @@ impl ImageStore {
         self.images.borrow_mut().insert(reference.to_string(), image.clone());
         Ok((image, time))
     }
+}
+
+impl ImageService for ImageStore {
+    fn status(&self, image: &ImageRef) -> Result<Option<Rc<Image>>, String> {
+        Ok(self.images.borrow().get(&image.to_string()).cloned())
+    }
+
+    fn pull<'a>(&'a self, image: &'a ImageRef) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>> {
+        Box::pin(self.pull_in_turn(image))
+    }
+}
+
+/// `EnsureImageExists` for a container of the pod `uid`; `event` records (type, reason, message).
+pub async fn ensure(
+    service: &dyn ImageService,
+    sim: &Sim,
+    backoff: &RefCell<PullBackoff>,
+    uid: &str,
+    container: &Container,
+    event: &dyn Fn(EventType, &str, String),
+) -> Result<Rc<Image>, Refusal> {
+    let asked = container.image.as_deref().unwrap_or_default();
+    let refuse = |said: &str, reason: &str, message: String| {
+        event(EventType::Warning, said, message.clone());
+        Err((reason.to_string(), message))
+    };
+    let reference = match apply_default_tag(asked).and_then(|tagged| ImageRef::parse(&tagged)) {
+        Ok(reference) => reference,
+        Err(error) => {
+            let why = format!("couldn't parse image name \"{asked}\": {error}");
+            let message = format!("Failed to apply default image tag \"{asked}\": {why}");
+            return refuse("InspectFailed", "InvalidImageName", message);
+        }
+    };
+    let policy = container.image_pull_policy.as_deref().unwrap_or_else(|| default_policy(&reference));
+    let never = || {
+        let message = format!("Container image \"{asked}\" is not present with pull policy of Never");
+        refuse("ErrImageNeverPull", "ErrImageNeverPull", message)
+    };
+    if policy != "Always" {
+        match service.status(&reference) {
+            Err(error) => {
+                return refuse("InspectFailed", "ImageInspectError", format!("Failed to inspect image \"\": {error}"));
+            }
+            Ok(Some(image)) if service.is_accessible(&reference) => {
+                let text = "already present on machine and can be accessed by the pod";
+                event(EventType::Normal, "Pulled", format!("Container image \"{asked}\" {text}"));
+                return Ok(image);
+            }
+            Ok(_) if policy == "Never" => return never(),
+            Ok(_) => {}
+        }
+    }
+    let key = key(uid, &reference.to_string());
+    let held = {
+        let backoff = backoff.borrow();
+        backoff.waits.holds(&key, sim.now()).then(|| backoff.errors.get(&key).cloned())
+    };
+    if let Some(last_error) = held {
+        let message = format!("Back-off pulling image \"{asked}\"");
+        event(EventType::Normal, "BackOff", message.clone());
+        let message = last_error.map_or(message.clone(), |error| format!("{message}: {error}"));
+        return Err(("ImagePullBackOff".into(), message));
+    }
+    event(EventType::Normal, "Pulling", format!("Pulling image \"{asked}\""));
+    let asked_at = sim.now();
+    match service.pull(&reference).await {
+        Ok((image, took)) => {
+            let round = |d: Duration| go_duration(Duration::from_millis(d.as_millis() as u64));
+            let (took, whole) = (round(took), round(sim.now().since(asked_at)));
+            let message = format!(
+                "Successfully pulled image \"{asked}\" in {took} ({whole} including waiting). Image size: {} bytes.",
+                image.size
+            );
+            event(EventType::Normal, "Pulled", message);
+            Ok(image)
+        }
+        Err(error) => {
+            event(EventType::Warning, "Failed", format!("Failed to pull image \"{asked}\": {error}"));
+            let (reason, message) = pull_error(asked, &error);
+            let mut backoff = backoff.borrow_mut();
+            let now = sim.now();
+            backoff.waits.step(&key, now, now);
+            backoff.errors.insert(key, format!("{reason}: {message}"));
+            Err((reason.to_string(), message))
+        }
+    }
+}
+
+/// The waiting state for what the runtime said of a pull (`evalCRIPullErr`).
+fn pull_error(asked: &str, error: &str) -> (&'static str, String) {
+    let known = [
+        ("RegistryUnavailable", "the registry is unavailable"),
+        ("SignatureValidationFailed", "the signature validation failed"),
+    ];
+    for (reason, why) in known {
+        if let Some(rest) = error.strip_prefix(reason) {
+            return (reason, format!("image pull failed for {asked} because {why}{rest}"));
+        }
+    }
+    ("ErrImagePull", error.to_string())
 }
 
 /// A place in the queue of pulls; the next one's turn comes when it is dropped.

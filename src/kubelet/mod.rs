@@ -11,16 +11,16 @@
 //! - The two clocks of a real kubelet, a second each, are kept as phases ([`Inner::next_relist`],
 //!   [`Inner::next_tick`]): what happens in between is seen at their next beat.
 
-mod actions;
+pub mod actions;
 mod admission;
-mod backoff;
-mod env;
+pub mod backoff;
+pub mod env;
 mod exec;
 mod hooks;
-mod hosts;
-mod images;
+pub mod hosts;
+pub mod images;
 pub mod inspect;
-mod kill;
+pub mod kill;
 mod node;
 mod probes;
 mod quantity;
@@ -32,7 +32,6 @@ pub mod status;
 mod volumes;
 mod worker;
 
-#[cfg(test)]
 #[cfg(test)]
 mod tests;
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, HTTPGetAction, Pod, PodStatus, Probe};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, HTTPGetAction, Pod, PodStatus, Probe};
 
 use super::{
     Inner,
@@ -17,11 +17,7 @@ use super::{
     exec, hooks, kill,
     runtime::Container,
     start::pod_label,
-    status::{
-        init_containers, is_sidecar, is_terminal,
-        pod::{ProbeResults, Startup},
-        restart::restarts_after,
-    },
+    status::{init_containers, is_sidecar, is_terminal, pod::ProbeResults, restart::restarts_after, running},
     worker::Worker,
 };
 use crate::{
@@ -92,19 +88,11 @@ pub struct Counter {
 }
 
 impl ProbeResults for Probes {
-    fn startup(&self, container: &str, id: &str) -> Startup {
-        let probes = self.probes.borrow();
-        match probes.get(&(container.to_string(), Kind::Startup)) {
-            None => Startup::None,
-            Some(running) if *running.state.id.borrow() == id => {
-                Startup::Started(running.state.result.get() == Some(true))
-            }
-            Some(_) => Startup::Unseen,
-        }
-    }
-
-    fn ready(&self, container: &str, id: &str) -> bool {
-        self.result(container, Kind::Readiness, id, Some(true)) == Some(true)
+    fn update(&self, status: &mut ContainerStatus) {
+        let id = status.container_id.clone().unwrap_or_default();
+        let started = running(status) && self.has_started(status, &id);
+        status.started = Some(started);
+        status.ready = started && self.result(&status.name, Kind::Readiness, &id, Some(true)) == Some(true);
     }
 }
 
@@ -119,6 +107,16 @@ impl Verdicts for Probes {
 }
 
 impl Probes {
+    fn has_started(&self, status: &ContainerStatus, id: &str) -> bool {
+        let probes = self.probes.borrow();
+        match probes.get(&(status.name.clone(), Kind::Startup)) {
+            None => true,
+            Some(running) if *running.state.id.borrow() == id => running.state.result.get() == Some(true),
+            // The probe hasn't come to this instance yet: what was said of the one before goes on.
+            Some(_) => status.started == Some(true),
+        }
+    }
+
     /// A probe's result for this instance; `without` if there is no such probe.
     fn result(&self, container: &str, kind: Kind, id: &str, without: Option<bool>) -> Option<bool> {
         let probes = self.probes.borrow();

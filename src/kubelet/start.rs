@@ -9,9 +9,10 @@ use super::{
     Inner,
     actions::container_hash,
     backoff::go_duration,
-    env::{Env, expand},
+    env::{Env, expand_all},
     hooks,
     hosts::{host_network_hosts_file, hostname_and_domain, hosts_file, kernel_hostname, node_hosts_file, resolv_conf},
+    images::ensure,
     kill,
     runtime::{Container, ContainerOptions, Sandbox, SandboxOptions, user},
     status::{RecordState, Runtime},
@@ -86,6 +87,7 @@ impl Worker {
             let text = format!("Failed to create pod sandbox: rpc error: code = Unknown desc = {text}");
             kubelet.event(pod, None, EventType::Warning, "FailedCreatePodSandBox", text);
         };
+        let hostname = kernel_hostname(pod).map_err(&fail)?;
         let address = match (&kubelet.ipam, host_network) {
             (_, true) => None,
             (Some(ipam), false) => match ipam.take() {
@@ -108,7 +110,7 @@ impl Worker {
             id,
             attempt,
             name: format!("{}/{}", pod.namespace(), pod.name()),
-            hostname: kernel_hostname(pod),
+            hostname,
             host_network,
             host_pid: spec.host_pid == Some(true),
             host_ipc: spec.host_ipc == Some(true),
@@ -181,8 +183,7 @@ impl Worker {
         let key = format!("{name}_{:x}", container_hash(container));
         let now = kubelet.sim.now();
         let mut backoff = self.crash_backoff.borrow_mut();
-        if !backoff.holds_since(&key, finished, now) {
-            backoff.step(&key, finished, now);
+        if !backoff.restarts_late(&key, finished, now) {
             return None;
         }
         let wait = backoff.wait(&key);
@@ -205,7 +206,7 @@ impl Worker {
     ) -> Result<(), Failed> {
         let warn = |reason: &str, text: String| kubelet.event(pod, Some(path), EventType::Warning, reason, text);
         let record = |kind, reason: &str, text: String| kubelet.event(pod, Some(path), kind, reason, text);
-        let image = kubelet.images.ensure(&kubelet.pull_backoff, self.uid(), container, &record).await;
+        let image = ensure(&kubelet.images, &kubelet.sim, &kubelet.pull_backoff, self.uid(), container, &record).await;
         let image = image.map_err(|(reason, message)| {
             warn("Failed", format!("Error: {reason}"));
             Failed { reason, message }
@@ -390,23 +391,20 @@ impl Worker {
     }
 }
 
-fn expand_all(words: Option<&[String]>, env: &Env) -> Vec<String> {
-    words.unwrap_or_default().iter().map(|word| expand(word, &[env])).collect()
-}
-
 /// The files that the kubelet and the runtime keep for a pod.
 fn pod_files(kubelet: &Inner, pod: &Pod, ips: &[String]) -> Filesystem {
     let files = Filesystem::empty("ext4", None);
     let none = PodSpec::default();
     let spec = pod.spec.as_ref().unwrap_or(&none);
     let aliases = spec.host_aliases.as_deref().unwrap_or_default();
-    let (hostname, domain) = hostname_and_domain(pod);
+    // A name that isn't one has no sandbox.
+    let (hostname, domain) = hostname_and_domain(pod).unwrap_or_default();
     let config = &kubelet.config;
     let (hosts, hostname) = if spec.host_network == Some(true) {
         let node = node_hosts_file(&config.internal_ip, &config.name);
         (host_network_hosts_file(&node, aliases), config.name.clone())
     } else {
-        (hosts_file(ips, &hostname, &domain, aliases), kernel_hostname(pod))
+        (hosts_file(ips, &hostname, &domain, aliases), kernel_hostname(pod).unwrap_or_default())
     };
     let texts = [
         ("/etc-hosts", hosts),

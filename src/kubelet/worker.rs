@@ -407,7 +407,11 @@ impl Worker {
         {
             sandbox = Some(super::status::SandboxRecord { attempt, ..Default::default() });
         }
-        Runtime { sandbox, containers: containers.iter().map(|c| c.record(&kubelet.sim)).collect() }
+        let record = |c: &Rc<Container>| super::status::Record {
+            stale: Some(c.attempt) != self.last_attempt.get(),
+            ..c.record(&kubelet.sim)
+        };
+        Runtime { sandbox, containers: containers.iter().map(record).collect() }
     }
 
     /// The pod with its status as last written, or as the server has it.

@@ -199,6 +199,8 @@ pub struct Container {
     pub image: Rc<Image>,
     pub hash: u64,
     pub restart_count: i32,
+    /// Which of the pod's sandboxes it is in.
+    pub attempt: u32,
     pub created_at: SimTime,
     pub log: Log,
     pub user: user::User,
@@ -292,6 +294,7 @@ impl Container {
             image: options.image,
             hash: options.hash,
             restart_count: options.restart_count,
+            attempt: sandbox.record().attempt,
             created_at: sim.now(),
             log,
             user: options.user,
@@ -491,7 +494,8 @@ impl Container {
             }
             State::Exited(end) => {
                 record.state = RecordState::Exited;
-                record.started_at = end.started.map(wall);
+                // What never ran began, to the runtime, at the beginning of time.
+                record.started_at = Some(end.started.map_or(jiff::Timestamp::UNIX_EPOCH, wall));
                 record.finished_at = Some(wall(end.finished));
                 record.exit_code = end.code;
                 record.reason = end.reason.into();

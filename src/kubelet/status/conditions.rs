@@ -1,8 +1,8 @@
 //! The conditions that the kubelet owns. Source: kubernetes `pkg/kubelet/status/generate.go`.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec};
+use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
 
-use super::{Runtime, init_containers, is_sidecar, running, terminated, waiting};
+use super::{Runtime, init_containers, is_sidecar, restart, running, terminated};
 
 pub const ALL_RESTARTING: &str = "AllContainersRestarting";
 
@@ -26,11 +26,12 @@ pub fn ready_to_start(runtime: &Runtime, host_network: bool) -> PodCondition {
 }
 
 /// `GeneratePodInitializedCondition`; `statuses` holds init and regular containers, `was` the old condition.
-pub fn initialized(spec: &PodSpec, statuses: &[ContainerStatus], phase: &str, was: bool) -> PodCondition {
+pub fn initialized(spec: &PodSpec, statuses: Option<&[ContainerStatus]>, phase: &str, was: bool) -> PodCondition {
     const KIND: &str = "Initialized";
-    if statuses.is_empty() && !init_containers(spec).is_empty() {
+    if statuses.is_none() && !init_containers(spec).is_empty() {
         return condition(KIND, false, "UnknownContainerStatuses", String::new());
     }
+    let statuses = statuses.unwrap_or_default();
     if was && super::restart::may_restart_all(spec) && phase != "Succeeded" {
         return condition(KIND, true, "", String::new());
     }
@@ -54,15 +55,7 @@ pub fn initialized(spec: &PodSpec, statuses: &[ContainerStatus], phase: &str, wa
         return condition(KIND, true, "PodCompleted", String::new());
     }
     // Once a regular container has started, its pod has been initialised.
-    let begun = spec.containers.iter().any(|c| {
-        statuses.iter().find(|s| s.name == c.name).is_some_and(|s| {
-            running(s)
-                || terminated(s).is_some()
-                || super::last_terminated(s).is_some()
-                || (!waiting(s) && s.state.is_some() && !is_none(s))
-        })
-    });
-    if begun {
+    if any_regular_started(spec, statuses) {
         return condition(KIND, true, "", String::new());
     }
     let message = unready_message(&unknown, "incomplete", &incomplete);
@@ -72,8 +65,10 @@ pub fn initialized(spec: &PodSpec, statuses: &[ContainerStatus], phase: &str, wa
     condition(KIND, false, "ContainersNotInitialized", message)
 }
 
-fn is_none(status: &ContainerStatus) -> bool {
-    status.state.as_ref().is_none_or(|s| s.running.is_none() && s.waiting.is_none() && s.terminated.is_none())
+/// `HasAnyRegularContainerStarted`: a regular container runs or has ended.
+pub fn any_regular_started(spec: &PodSpec, statuses: &[ContainerStatus]) -> bool {
+    let started = |s: &&ContainerStatus| running(s) || terminated(s).is_some();
+    statuses.iter().filter(started).any(|s| spec.containers.iter().any(|c| c.name == s.name))
 }
 
 fn unready_message(unknown: &[&str], word: &str, unready: &[&str]) -> String {
@@ -142,12 +137,12 @@ pub fn scheduled() -> PodCondition {
 }
 
 /// Written only for pods that a rule may restart as a whole.
-pub fn all_restarting(restarting: bool, phase: &str) -> PodCondition {
+pub fn all_restarting(spec: &PodSpec, runtime: &Runtime, told: &PodStatus, phase: &str) -> PodCondition {
     const KIND: &str = ALL_RESTARTING;
     match phase {
         "Succeeded" => condition(KIND, false, "PodCompleted", String::new()),
         "Failed" => condition(KIND, false, "PodFailed", String::new()),
-        _ if restarting => {
+        _ if restart::restarts_all(spec, runtime, told) && !restart::is_cleaned_up(spec, runtime) => {
             condition(KIND, true, "RestartAllContainersStarted", "container exited with restart policy rule".into())
         }
         _ => condition(KIND, false, "", String::new()),

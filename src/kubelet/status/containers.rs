@@ -182,9 +182,9 @@ fn from_record(
                 exit_code: record.exit_code,
                 reason: text(&record.reason),
                 message: text(&record.message),
-                started_at: Some(time(record.started_at.unwrap_or(Timestamp::UNIX_EPOCH))),
+                started_at: record.started_at.map(time),
                 finished_at: record.finished_at.map(time),
-                container_id: Some(record.id.clone()),
+                container_id: text(&record.id),
                 ..ContainerStateTerminated::default()
             };
             ContainerState { terminated: Some(ended), ..ContainerState::default() }
@@ -209,7 +209,7 @@ fn from_record(
         name: record.name.clone(),
         image: record.image.clone(),
         image_id: record.image_id.clone(),
-        container_id: Some(record.id.clone()),
+        container_id: Some(record.id.clone()).filter(|id| !id.is_empty()),
         restart_count,
         started: if runs { old.and_then(|old| old.started) } else { Some(false) },
         state: Some(state),

@@ -43,6 +43,8 @@ pub struct Record {
     pub hash: u64,
     /// uid, gid, supplemental groups.
     pub user: Option<(i64, i64, Vec<i64>)>,
+    /// It belongs to a sandbox before the newest.
+    pub stale: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,12 @@ impl Runtime {
     pub fn find(&self, name: &str) -> Option<&Record> {
         self.containers.iter().find(|c| c.name == name)
     }
+
+    /// Whether a regular container has started in the newest sandbox
+    /// (`HasAnyActiveRegularContainerStarted`).
+    pub fn any_active_regular(&self, spec: &PodSpec) -> bool {
+        spec.containers.iter().any(|c| self.containers.iter().any(|r| r.name == c.name && !r.stale))
+    }
 }
 
 /// A sidecar: an init container with restartPolicy Always.
@@ -88,7 +96,7 @@ pub fn init_containers(spec: &PodSpec) -> &[Container] {
     spec.init_containers.as_deref().unwrap_or_default()
 }
 
-pub(crate) fn is_terminal(phase: Option<&str>) -> bool {
+pub fn is_terminal(phase: Option<&str>) -> bool {
     matches!(phase, Some("Succeeded" | "Failed"))
 }
 

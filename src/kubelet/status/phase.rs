@@ -110,7 +110,8 @@ pub fn phase(pod: &Pod, statuses: &[ContainerStatus], pod_ends: bool, initialize
     "Pending"
 }
 
-fn is_static(pod: &Pod) -> bool {
+/// From a file on its node rather than from the apiserver.
+pub fn is_static(pod: &Pod) -> bool {
     let source = pod.metadata.annotations.as_ref().and_then(|a| a.get("kubernetes.io/config.source"));
     source.is_some_and(|source| source != "api")
 }

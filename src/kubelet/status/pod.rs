@@ -1,7 +1,7 @@
 //! The whole status of a pod. Sources: kubernetes `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`),
 //! `pkg/kubelet/status/status_manager.go` (`TerminatePod`, `mergePodStatus`).
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
@@ -15,21 +15,10 @@ use super::{
     running, terminated, vanished, waiting,
 };
 
-/// What probes say of a container's instance.
+/// Those who probe.
 pub trait ProbeResults {
-    /// What the startup probe of a running container says.
-    fn startup(&self, container: &str, id: &str) -> Startup;
-    /// `ready`, for a container that runs and has started.
-    fn ready(&self, container: &str, id: &str) -> bool;
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Startup {
-    /// There is no such probe.
-    None,
-    /// It has not come to this instance yet.
-    Unseen,
-    Started(bool),
+    /// Sets `started` and `ready` of a regular container or sidecar (`UpdatePodStatus`).
+    fn update(&self, status: &mut ContainerStatus);
 }
 
 /// What a status is made from, besides the pod itself.
@@ -63,7 +52,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let ephemeral = make(&ephemeral, old.ephemeral_container_statuses.as_deref().unwrap_or_default(), false);
 
     let all = together(&init, &regular);
-    let begun = spec.containers.iter().any(|c| runtime.find(&c.name).is_some());
+    let begun = runtime.any_active_regular(spec);
     let mut word = phase(pod, &all, input.pod_ends, begun).to_string();
     if !is_terminal(Some(&word))
         && let Some(end) = [&old.phase, &api.phase].into_iter().flatten().find(|p| is_terminal(Some(p)))
@@ -84,11 +73,11 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     }
 
     for status in &mut regular {
-        probe(status, input.probes);
+        input.probes.update(status);
     }
     for (status, container) in init.iter_mut().zip(init_containers(spec)) {
         if is_sidecar(container) {
-            probe(status, input.probes);
+            input.probes.update(status);
         } else {
             status.started = Some(running(status));
             status.ready = terminated(status).is_some_and(|t| t.exit_code == 0);
@@ -103,22 +92,28 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let containers_ready = conditions::containers_ready(spec, Some(&all), &word);
     let ready = conditions::ready(spec, &list, &containers_ready);
     list.push(conditions::ready_to_start(runtime, host_network));
-    list.push(conditions::initialized(spec, &all, &word, was));
+    list.push(conditions::initialized(spec, Some(&all), &word, was));
     list.push(ready);
     list.push(containers_ready);
     list.push(conditions::scheduled());
     if super::restart::may_restart_all(spec) {
-        let going_on = restarting_all && !super::restart::is_cleaned_up(spec, runtime);
-        list.push(conditions::all_restarting(going_on, &word));
+        list.push(conditions::all_restarting(spec, runtime, old, &word));
     }
 
     let sandbox_ips = runtime.sandbox.as_ref().map(|s| s.ips.clone()).unwrap_or_default();
-    let mut pod_ips: Vec<PodIP> = sandbox_ips.into_iter().map(|ip| PodIP { ip }).collect();
+    let sorted = sorted_ips(&sandbox_ips, input.host_ips);
+    let mut pod_ips: Vec<PodIP> = sorted.into_iter().map(|ip| PodIP { ip }).collect();
     if pod_ips.is_empty() {
         pod_ips = old.pod_ips.clone().unwrap_or_default();
     }
     if host_network && pod_ips.is_empty() {
         pod_ips = input.host_ips.iter().map(|ip| PodIP { ip: ip.clone() }).collect();
+    }
+    if host_network
+        && let ([one], Some(second)) = (pod_ips.as_slice(), input.host_ips.get(1))
+        && one.ip.contains(':') != second.contains(':')
+    {
+        pod_ips.push(PodIP { ip: second.clone() });
     }
     let resources = spec.resources.clone().unwrap_or_default();
     PodStatus {
@@ -134,7 +129,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
         init_container_statuses: (!init.is_empty()).then_some(init),
         container_statuses: Some(regular),
         ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
-        qos_class: api.qos_class.clone().or_else(|| old.qos_class.clone()),
+        qos_class: api.qos_class.clone().or_else(|| Some(crate::api::resources::qos(pod).to_string())),
         observed_generation: pod.metadata.generation,
         resources: Some(resources),
         nominated_node_name: api.nominated_node_name.clone(),
@@ -147,17 +142,12 @@ fn together<'a>(init: &[ContainerStatus], regular: &'a [ContainerStatus]) -> Cow
     if init.is_empty() { regular.into() } else { init.iter().chain(regular).cloned().collect() }
 }
 
-fn probe(status: &mut ContainerStatus, probes: &dyn ProbeResults) {
-    let id = status.container_id.clone().unwrap_or_default();
-    let started = running(status)
-        && match probes.startup(&status.name, &id) {
-            Startup::None => true,
-            // Until then, what was said of the instance before goes on.
-            Startup::Unseen => status.started == Some(true),
-            Startup::Started(started) => started,
-        };
-    status.started = Some(started);
-    status.ready = started && probes.ready(&status.name, &id);
+/// A pod's addresses as they are told: one of each family, the node's first (`sortPodIPs`).
+pub fn sorted_ips(ips: &[String], host_ips: &[String]) -> Vec<String> {
+    let parsed = || ips.iter().filter_map(|ip| ip.parse::<IpAddr>().ok());
+    let v6_first = host_ips.first().and_then(|ip| ip.parse::<IpAddr>().ok()).is_some_and(|ip| ip.is_ipv6());
+    let first = |v6: bool| parsed().find(|ip| ip.is_ipv6() == v6).map(|ip| ip.to_string());
+    [v6_first, !v6_first].into_iter().filter_map(first).collect()
 }
 
 /// Sets what depends on the status before: start time, transition times, generation. `may_run`: some
