@@ -4,12 +4,15 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Node, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod, PodSpec, Service};
 
 use super::{
     config::Args,
+    plugins::service_labels,
     resources::{self, Resources},
+    terms::Terms,
 };
+use crate::api::selector::Labels;
 
 /// A pod with what the plugins need of it, worked out once.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct PodInfo {
     /// Milli-CPU and bytes, with defaults.
     pub nonzero: (i64, i64),
     pub host_ports: Vec<HostPort>,
+    /// Its affinity to other pods, if it has any.
+    pub terms: Option<Box<Terms>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +50,7 @@ impl PodInfo {
             requests: resources::requests(&pod),
             nonzero: resources::nonzero_requests(&pod),
             host_ports: host_ports(&pod),
+            terms: Terms::of(&pod),
             pod,
         }
     }
@@ -89,6 +95,8 @@ pub struct NodeInfo {
     pub nonzero: (i64, i64),
     pub host_ports: Vec<HostPort>,
     pub pods: BTreeMap<String, Rc<PodInfo>>,
+    /// How many of them have affinity to other pods.
+    pub with_terms: usize,
     /// Bytes by image name.
     pub images: BTreeMap<String, i64>,
 }
@@ -103,6 +111,7 @@ impl NodeInfo {
             nonzero: (0, 0),
             host_ports: Vec::new(),
             pods: BTreeMap::new(),
+            with_terms: 0,
             images: BTreeMap::new(),
         };
         info.set_node(node);
@@ -128,6 +137,7 @@ impl NodeInfo {
         self.nonzero.0 += pod.nonzero.0;
         self.nonzero.1 += pod.nonzero.1;
         self.host_ports.extend(pod.host_ports.iter().cloned());
+        self.with_terms += usize::from(pod.terms.is_some());
         self.pods.insert(pod.uid().to_string(), pod);
     }
 
@@ -136,6 +146,7 @@ impl NodeInfo {
         self.requested.subtract(&pod.requests);
         self.nonzero.0 -= pod.nonzero.0;
         self.nonzero.1 -= pod.nonzero.1;
+        self.with_terms -= usize::from(pod.terms.is_some());
         for port in &pod.host_ports {
             if let Some(at) = self.host_ports.iter().position(|p| p == port) {
                 self.host_ports.swap_remove(at);
@@ -158,6 +169,10 @@ pub struct Cache {
     homeless: BTreeMap<String, BTreeMap<String, Rc<PodInfo>>>,
     /// How many nodes have an image.
     images: BTreeMap<String, usize>,
+    /// Labels of namespaces.
+    namespaces: BTreeMap<String, Labels>,
+    /// What services select, by namespace and name.
+    services: BTreeMap<(String, String), Labels>,
 }
 
 impl Cache {
@@ -172,6 +187,38 @@ impl Cache {
 
     pub fn node(&self, name: &str) -> Option<&NodeInfo> {
         self.nodes.get(*self.index.get(name)?)
+    }
+
+    pub fn set_namespace(&mut self, namespace: &Namespace) {
+        let meta = &namespace.metadata;
+        self.namespaces.insert(meta.name.clone().unwrap_or_default(), meta.labels.clone().unwrap_or_default());
+    }
+
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.namespaces.remove(name);
+    }
+
+    /// The labels of a pod's namespace, if that is known.
+    pub fn namespace_labels(&self, pod: &Pod) -> Option<&Labels> {
+        self.namespaces.get(pod.metadata.namespace.as_deref().unwrap_or_default())
+    }
+
+    pub fn set_service(&mut self, service: &Service) {
+        let meta = &service.metadata;
+        let key = (meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+        let selector = service.spec.as_ref().and_then(|spec| spec.selector.clone()).unwrap_or_default();
+        self.services.insert(key, selector);
+    }
+
+    pub fn remove_service(&mut self, namespace: &str, name: &str) {
+        self.services.remove(&(namespace.to_string(), name.to_string()));
+    }
+
+    /// The labels by which services choose a pod.
+    pub fn service_labels(&self, pod: &Pod) -> Labels {
+        let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let mine = self.services.iter().filter(|((of, _), _)| *of == namespace).map(|(_, selector)| selector);
+        service_labels(mine, pod.metadata.labels.as_ref())
     }
 
     /// How many nodes have the image.

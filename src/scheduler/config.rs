@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::NodeAffinity;
+use k8s_openapi::api::core::v1::{NodeAffinity, TopologySpreadConstraint};
 
 use crate::api::field::{Errors, Path};
 
@@ -20,6 +20,13 @@ pub struct Args {
     pub fit_resources: Vec<(String, i64)>,
     /// NodeResourcesBalancedAllocation
     pub balanced_resources: Vec<(String, i64)>,
+    /// PodTopologySpread: for pods without constraints of their own that services choose.
+    pub default_constraints: Vec<TopologySpreadConstraint>,
+    /// Whether those are nobody's wish.
+    pub default_constraints_are_the_systems: bool,
+    /// PodTopologySpread: features that have come to stay.
+    pub node_inclusion_policies: bool,
+    pub match_label_keys: bool,
     /// InterPodAffinity: how much a pod's required affinity to a newcomer weighs.
     pub hard_affinity_weight: i64,
     /// InterPodAffinity: only the newcomer's own preferences count.
@@ -45,9 +52,22 @@ impl Default for Args {
             strategy: Strategy::LeastAllocated,
             fit_resources: both(),
             balanced_resources: both(),
+            default_constraints: vec![spread(3, "kubernetes.io/hostname"), spread(5, "topology.kubernetes.io/zone")],
+            default_constraints_are_the_systems: true,
+            node_inclusion_policies: true,
+            match_label_keys: true,
             hard_affinity_weight: 1,
             ignore_others_preferences: false,
         }
+    }
+}
+
+fn spread(max_skew: i32, key: &str) -> TopologySpreadConstraint {
+    TopologySpreadConstraint {
+        max_skew,
+        topology_key: key.into(),
+        when_unsatisfiable: "ScheduleAnyway".into(),
+        ..TopologySpreadConstraint::default()
     }
 }
 

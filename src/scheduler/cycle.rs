@@ -92,7 +92,7 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
         match plugin.filter(pod, cache) {
             Filter::Skip => {}
             Filter::Reject(reason) => {
-                diagnosis.pre_filter = Some(reason.into());
+                diagnosis.pre_filter = Some(reason.into_owned());
                 diagnosis.refused_by.insert(plugin.name());
                 diagnosis.post_filter = post_filter(pod, &diagnosis, nodes.len());
                 return Cycle { result: Err(diagnosis), verdicts: Vec::new(), examined: 0 };
@@ -165,8 +165,9 @@ fn choose(cache: &Cache, pod: &PodInfo, feasible: &[usize], verdicts: &mut Vec<V
     let mut scores = vec![[0i64; PLUGINS.len()]; feasible.len()];
     if feasible.len() > 1 {
         let mut raw = vec![0i64; feasible.len()];
+        let candidates: Vec<&NodeInfo> = feasible.iter().map(|at| &nodes[*at]).collect();
         for (position, plugin) in PLUGINS.iter().enumerate() {
-            let Some(score) = plugin.score(pod, cache) else { continue };
+            let Some(score) = plugin.score(pod, cache, &candidates) else { continue };
             for (raw, at) in raw.iter_mut().zip(feasible) {
                 *raw = (score.score)(&nodes[*at]);
             }

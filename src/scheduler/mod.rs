@@ -12,6 +12,7 @@ mod cycle;
 pub mod plugins;
 pub mod queue;
 mod resources;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -125,29 +126,28 @@ impl Scheduler {
         loop {
             let nodes = self.client.watch(Kind::Node, "", ListOptions::default()).await;
             let pods = self.client.watch(Kind::Pod, "", ListOptions::default()).await;
-            let (Ok(mut nodes), Ok(mut pods)) = (nodes, pods) else {
+            let namespaces = self.client.watch(Kind::Namespace, "", ListOptions::default()).await;
+            let services = self.client.watch(Kind::Service, "", ListOptions::default()).await;
+            let (Ok(nodes), Ok(pods), Ok(namespaces), Ok(services)) = (nodes, pods, namespaces, services) else {
                 self.sim.sleep(Duration::from_secs(1)).await;
                 continue;
             };
-            self.watch_and_schedule(&mut nodes, &mut pods).await;
+            self.watch_and_schedule([namespaces, services, nodes, pods]).await;
             // A watch ended: begin anew with what there is now.
             let mut state = self.state.borrow_mut();
-            state.cache = Cache::default();
+            state.cache = Cache::with(std::mem::take(&mut state.cache.args));
             state.queue = Queue::default();
         }
     }
 
-    async fn watch_and_schedule(self: &Rc<Self>, nodes: &mut Watch, pods: &mut Watch) {
+    /// Nodes come before pods: a pod that comes with its node must find it.
+    async fn watch_and_schedule(self: &Rc<Self>, mut watches: [Watch; 4]) {
         loop {
-            // Nodes before pods: a pod that comes with its node must find it.
-            while let Some(event) = nodes.try_recv() {
-                if !self.node_event(event) {
-                    return;
-                }
-            }
-            while let Some(event) = pods.try_recv() {
-                if !self.pod_event(event) {
-                    return;
+            for watch in &mut watches {
+                while let Some(event) = watch.try_recv() {
+                    if !self.heard(event) {
+                        return;
+                    }
                 }
             }
             let entry = self.state.borrow_mut().queue.pop(self.sim.now());
@@ -157,10 +157,12 @@ impl Scheduler {
             }
             let due = self.state.borrow().queue.next_time();
             let heard = poll_fn(|cx| {
-                if let Poll::Ready(event) = nodes.poll_recv(cx) {
-                    return Poll::Ready(event.is_some_and(|event| self.node_event(event)));
+                for watch in &mut watches {
+                    if let Poll::Ready(event) = watch.poll_recv(cx) {
+                        return Poll::Ready(event.is_some_and(|event| self.heard(event)));
+                    }
                 }
-                pods.poll_recv(cx).map(|event| event.is_some_and(|event| self.pod_event(event)))
+                Poll::Pending
             });
             let open = match due {
                 None => heard.await,
@@ -176,6 +178,30 @@ impl Scheduler {
                 return;
             }
         }
+    }
+
+    /// False if the watch ended.
+    fn heard(&self, event: WatchEvent) -> bool {
+        let gone = matches!(event, WatchEvent::Deleted(_));
+        match event.object() {
+            Some(Object::Node(_)) => return self.node_event(event),
+            Some(Object::Pod(_)) => return self.pod_event(event),
+            Some(Object::Namespace(namespace)) => {
+                let cache = &mut self.state.borrow_mut().cache;
+                if gone { cache.remove_namespace(namespace.name()) } else { cache.set_namespace(namespace) }
+            }
+            Some(Object::Service(service)) => {
+                let cache = &mut self.state.borrow_mut().cache;
+                if gone {
+                    cache.remove_service(service.namespace(), service.name());
+                } else {
+                    cache.set_service(service);
+                }
+            }
+            Some(_) => {}
+            None => return false,
+        }
+        true
     }
 
     /// False if the watch ended.
@@ -229,12 +255,22 @@ impl Scheduler {
                     && cache.node_of(&uid) == Some(node.as_str())
                     && !resizing(&old.pod, &pod)
             }) {
+                // Its binding is known to the cluster now.
+                let unbound = |old: &PodInfo| old.spec().node_name.as_deref().is_none_or(str::is_empty);
+                let assigned = cache.pod(&uid).is_some_and(|old| unbound(old));
                 cache.refresh_pod(&uid, pod);
+                if assigned && let Some(new) = cache.pod(&uid) {
+                    queue.wake(now, |entry| joined(entry, new, cache));
+                }
                 return true;
             }
             let new = Rc::new(PodInfo::new(pod));
             let shrunk = old.is_some_and(|old| old.requests != new.requests);
+            let fresh = old.is_none();
             cache.put_pod(&node, new.clone());
+            if fresh {
+                queue.wake(now, |entry| joined(entry, &new, cache));
+            }
             if shrunk {
                 queue.wake(now, |entry| freed(entry, &new));
             }
@@ -407,6 +443,9 @@ impl NodeChange<'_> {
                     let more = old.is_none_or(|old| old.allocatable != self.new.allocatable);
                     return more && plugins::insufficient(pod, self.new).is_none();
                 }
+                "PodTopologySpread" | "InterPodAffinity" => {
+                    return old.is_none_or(|old| old.node.metadata.labels != self.new.node.metadata.labels);
+                }
                 _ => return old.is_none(),
             };
             fits(self.new) && !was(fits)
@@ -422,10 +461,26 @@ fn tolerated(pod: &PodInfo, node: &Node) -> bool {
     taints.all(|taint| tolerations.iter().any(|t| tolerates(t, taint)))
 }
 
+/// Whether a pod that came to a node may be one that a waiting one wants to be with, or to be spread against.
+fn joined(entry: &Entry, new: &PodInfo, cache: &Cache) -> bool {
+    entry.refused_by.iter().any(|plugin| match *plugin {
+        "InterPodAffinity" => entry
+            .pod
+            .terms
+            .iter()
+            .flat_map(|terms| &terms.required)
+            .any(|term| term.matches(&new.pod, cache.namespace_labels(&new.pod))),
+        "PodTopologySpread" => new.pod.metadata.namespace == entry.pod.pod.metadata.namespace,
+        _ => false,
+    })
+}
+
 /// Whether a pod that went may have made room for a waiting one.
 fn freed(entry: &Entry, gone: &PodInfo) -> bool {
     entry.refused_by.iter().any(|plugin| match *plugin {
         "NodeResourcesFit" => true,
+        "InterPodAffinity" => true,
+        "PodTopologySpread" => gone.pod.metadata.namespace == entry.pod.pod.metadata.namespace,
         "NodePorts" => entry.pod.host_ports.iter().any(|wanted| gone.host_ports.iter().any(|p| p.clashes(wanted))),
         _ => false,
     })

@@ -9,7 +9,7 @@ use podarium::{
 };
 use serde_json::Value;
 
-use super::{Case, Failure, Outcome, Table, each, same};
+use super::{Case, Failure, Outcome, Table, each, same, validation::lowered};
 
 pub fn run(table: &Table) -> Vec<Outcome> {
     each(table, rows)
@@ -35,7 +35,14 @@ fn rows(case: Case) -> Outcome {
     let Some((key, kind)) = KINDS.iter().find(|(key, _)| case.input[key].is_object()) else {
         return Err(Failure::not_run("a kind that isn't kept"));
     };
-    one(case, *kind, &case.input[key], 0)
+    // Some kinds are written with Go's names.
+    let value = &case.input[key];
+    if value["ObjectMeta"].is_object() {
+        let mut value = lowered(value);
+        value["metadata"] = value["objectMeta"].take();
+        return one(case, *kind, &value, 0);
+    }
+    one(case, *kind, value, 0)
 }
 
 fn one(case: Case, kind: Kind, value: &Value, at: usize) -> Outcome {

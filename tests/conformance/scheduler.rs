@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use k8s_openapi::{
-    api::core::v1::{Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Taint, Toleration},
+    api::core::v1::{Namespace, Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Service, Taint, Toleration},
     jiff::Timestamp,
 };
 use podarium::{
@@ -14,7 +14,8 @@ use podarium::{
         config::{Args, Strategy},
         enough,
         plugins::{
-            self, Filter, Normalize, Plugin, Refusal, image_locality::normalized, node_affinity, scheduling_gates,
+            self, Filter, Normalize, Plugin, Refusal, image_locality::normalized, node_affinity, pod_topology_spread,
+            scheduling_gates,
         },
         queue::Queue,
     },
@@ -38,13 +39,7 @@ fn case(case: Case) -> Outcome {
         }
         "TestTaintTolerationScore" => listed("TaintToleration", &input["pod"], case),
         "TestNodeAffinity" => affinity(case),
-        "TestNodeAffinityPriority" => {
-            if expected["wantPreScoreStatus"]["code"] == "Skip" && expected["expectedList"].is_null() {
-                let (pod, cache) = (pod_info(&input["pod"]), cache(case, &input["nodes"], &Value::Null));
-                return same(plugin("NodeAffinity").score(&pod, &cache).is_none(), true);
-            }
-            listed("NodeAffinity", &input["pod"], case)
-        }
+        "TestNodeAffinityPriority" => listed("NodeAffinity", &input["pod"], case),
         "TestPodMatchesNodeSelectorAndAffinityTerms" => {
             let node = json!({"metadata": {"name": input["nodeName"], "labels": input["labels"]}});
             let got = filter("NodeAffinity", &pod_info(&input["pod"]), &node_info(&node, &Value::Null)).is_null();
@@ -109,9 +104,10 @@ fn case(case: Case) -> Outcome {
         "TestFindMatchingUntoleratedTaint" => {
             let taints: Vec<Taint> = serde_json::from_value(input["taints"].clone()).unwrap_or_default();
             let tolerations: Vec<Toleration> = serde_json::from_value(input["tolerations"].clone()).unwrap_or_default();
-            // Filters are functions, which the table doesn't keep; the one that isn't trivial is told by the name.
-            let executing = case.name.contains("no taints apply to the filter");
-            let matters = |taint: &Taint| !executing || taint.effect == "NoExecute";
+            // Filters are functions, which the table doesn't keep; those that aren't trivial are told by the name.
+            let none = case.name.contains("no taints apply to the filter");
+            let executing = case.name.starts_with("tolerations match taints");
+            let matters = |taint: &Taint| !none && (!executing || taint.effect == "NoExecute");
             let comparing = input["enableComparisonOperatorsFG"] == true;
             let got = taints::untolerated(&taints, &tolerations, matters, comparing).is_none();
             same(got, expected["expectTolerated"] == true)
@@ -136,6 +132,30 @@ fn case(case: Case) -> Outcome {
             same(Some(if input["node"].is_object() { got } else { 0 }), expected["wantScore"].as_i64())
         }
         "TestFitError_Error" => fit_error(case),
+        "TestSingleConstraint" | "TestMultipleConstraints" => {
+            let cache = cache(case, &input["nodes"], &input["existingPods"]);
+            let pod = pod_info(&input["pod"]);
+            let filter = plugin("PodTopologySpread").filter(&pod, &cache);
+            let code = |node: &NodeInfo| verdict(&filter, node)["code"].as_str().unwrap_or("Success").to_string();
+            let got: Value =
+                cache.nodes().iter().map(|node| (node.name.to_string(), Value::from(code(node)))).collect();
+            same(&got, &expected["wantStatusCode"])
+        }
+        "TestPreFilterState" => {
+            let cache = cache(case, &input["nodes"], &input["existingPods"]);
+            let got = json!(pod_topology_spread::counts(&pod_info(&input["pod"]), &cache));
+            let want = &expected["want"]["TpValueToMatchNum"];
+            same(got, if want.is_null() { json!([]) } else { want.clone() })
+        }
+        "TestPodTopologySpreadScore" => {
+            let mut all = input["nodes"].as_array().cloned().unwrap_or_default();
+            all.extend(input["failedNodes"].as_array().into_iter().flatten().cloned());
+            let cache = cache(case, &all.into(), &input["existingPods"]);
+            let feasible = input["nodes"].as_array().map_or(0, Vec::len);
+            same(scores("PodTopologySpread", &pod_info(&input["pod"]), &cache, feasible), list(&expected["want"]))
+        }
+        "TestRequiredAffinitySingleNode" | "TestRequiredAffinityMultipleNodes" => required_affinity(case),
+        "TestPreferredAffinity" => preferred_affinity(case),
         test => unknown(test),
     }
 }
@@ -146,9 +166,15 @@ fn args(case: Case) -> Args {
     let given = if input["nodeResourcesFitArgs"].is_object() { &input["nodeResourcesFitArgs"] } else { &input["args"] };
     let mut args = Args {
         comparing_tolerations: input["enableTaintTolerationComparisonOps"] == true,
+        match_label_keys: input["enableMatchLabelKeys"] == true,
+        node_inclusion_policies: input["enableNodeInclusionPolicy"] == true,
         ignore_others_preferences: input["ignorePreferredTermsOfExistingPods"] == true,
         ..Args::default()
     };
+    if input["defaultConstraints"].is_array() {
+        args.default_constraints = serde_json::from_value(input["defaultConstraints"].clone()).unwrap_or_default();
+        args.default_constraints_are_the_systems = false;
+    }
     if given["AddedAffinity"].is_object() {
         args.added_affinity = serde_json::from_value(given["AddedAffinity"].clone()).ok();
     }
@@ -202,6 +228,21 @@ fn node_info(node: &Value, pods: &Value) -> NodeInfo {
 
 fn cache(case: Case, nodes: &Value, existing: &Value) -> Cache {
     let mut cache = Cache::with(args(case));
+    // The namespaces of upstream's tests.
+    for (name, team) in [
+        ("subteam1.team1", Some("team1")),
+        ("subteam2.team1", Some("team1")),
+        ("subteam1.team2", Some("team2")),
+        ("subteam2.team2", Some("team2")),
+        ("nsWithNoLabels", None),
+    ] {
+        let labels = team.map(|team| json!({"team": team}));
+        let namespace = json!({"metadata": {"name": name, "labels": labels}});
+        cache.set_namespace(&serde_json::from_value::<Namespace>(namespace).unwrap_or_default());
+    }
+    for object in case.input["objs"].as_array().into_iter().flatten() {
+        cache.set_service(&serde_json::from_value::<Service>(object.clone()).unwrap_or_default());
+    }
     for node in nodes.as_array().into_iter().flatten() {
         cache.set_node(Rc::new(serde_json::from_value(node.clone()).unwrap_or_default()));
     }
@@ -232,6 +273,71 @@ fn filter_with(args: Args, name: &str, pod: &PodInfo, node: &NodeInfo) -> Value 
         }
         Filter::Check { check, .. } => status(check(node)),
     }
+}
+
+/// What a plugin's filter says of a node, as the tables write it; null for success.
+fn verdict(filter: &Filter, node: &NodeInfo) -> Value {
+    match filter {
+        Filter::Skip => Value::Null,
+        Filter::Reject(reason) => json!({"code": "UnschedulableAndUnresolvable", "reasons": [reason]}),
+        Filter::Check { check, .. } => status(check(node)),
+    }
+}
+
+fn required_affinity(case: Case) -> Outcome {
+    let (input, expected) = (case.input, case.expected);
+    let nodes = if input["nodes"].is_array() { input["nodes"].clone() } else { json!([input["node"]]) };
+    let cache = cache(case, &nodes, &input["pods"]);
+    let pod = pod_info(&input["pod"]);
+    let filter = plugin("InterPodAffinity").filter(&pod, &cache);
+    if expected["wantPreFilterStatus"]["code"] == "Skip" {
+        return same(matches!(filter, Filter::Skip), true);
+    }
+    let whole = expected_status(&expected["wantPreFilterStatus"]);
+    let want: Vec<Value> = match expected["wantFilterStatuses"].as_array() {
+        _ if !whole.is_null() => cache.nodes().iter().map(|_| whole.clone()).collect(),
+        Some(list) => list.iter().map(expected_status).collect(),
+        None => vec![expected_status(&expected["wantFilterStatus"])],
+    };
+    same(cache.nodes().iter().map(|node| verdict(&filter, node)).collect(), want)
+}
+
+fn preferred_affinity(case: Case) -> Outcome {
+    let (input, expected) = (case.input, case.expected);
+    let cache = cache(case, &input["nodes"], &input["pods"]);
+    let pod = pod_info(&input["pod"]);
+    match expected["wantStatus"]["code"].as_str() {
+        Some("Error") => {
+            let got = pod.terms.as_ref().and_then(|terms| terms.fault.clone()).unwrap_or_default();
+            let want = expected["wantStatus"]["reasons"][0].as_str().unwrap_or_default();
+            if got.contains(want) { Ok(()) } else { Err(Failure::new(want, got)) }
+        }
+        Some("Skip") => {
+            let feasible: Vec<&NodeInfo> = cache.nodes().iter().collect();
+            same(plugin("InterPodAffinity").score(&pod, &cache, &feasible).is_none(), true)
+        }
+        _ => same(scores("InterPodAffinity", &pod, &cache, cache.nodes().len()), list(&expected["expectedList"])),
+    }
+}
+
+/// Normalised scores of the first nodes, which are those that are left to choose from.
+fn scores(name: &str, pod: &PodInfo, cache: &Cache, feasible: usize) -> Vec<(String, i64)> {
+    let nodes: Vec<&NodeInfo> = cache.nodes().iter().take(feasible).collect();
+    let values: Vec<i64> = match plugin(name).score(pod, cache, &nodes) {
+        None => vec![0; nodes.len()],
+        Some(score) => {
+            let mut raw: Vec<i64> = nodes.iter().map(|node| (score.score)(node)).collect();
+            plugins::normalize(&mut raw, score.normalize);
+            raw
+        }
+    };
+    nodes.iter().map(|node| node.name.to_string()).zip(values).collect()
+}
+
+fn list(expected: &Value) -> Vec<(String, i64)> {
+    let entry =
+        |e: &Value| (e["Name"].as_str().unwrap_or_default().to_string(), e["Score"].as_i64().unwrap_or_default());
+    expected.as_array().into_iter().flatten().map(entry).collect()
 }
 
 fn status(result: Result<(), Refusal>) -> Value {
@@ -281,21 +387,13 @@ fn listed(name: &str, pod: &Value, case: Case) -> Outcome {
         return same(got, want.filter_map(path).collect());
     }
     let pod = pod_info(pod);
-    let values: Vec<i64> = match plugin(name).score(&pod, &cache) {
-        None => vec![0; cache.nodes().len()],
-        Some(score) => {
-            let mut raw: Vec<i64> = cache.nodes().iter().map(|node| (score.score)(node)).collect();
-            plugins::normalize(&mut raw, score.normalize);
-            raw
-        }
+    let expected = ["expectedList", "expectedScores", "expectedPriorities"].map(|key| &case.expected[key]);
+    let Some(expected) = expected.into_iter().find(|expected| expected.is_array()) else {
+        // Nothing is scored.
+        let feasible: Vec<&NodeInfo> = cache.nodes().iter().collect();
+        return same(plugin(name).score(&pod, &cache, &feasible).is_none(), true);
     };
-    let got: Vec<(String, i64)> = cache.nodes().iter().map(|node| node.name.to_string()).zip(values).collect();
-    let list =
-        ["expectedList", "expectedScores", "expectedPriorities"].iter().find_map(|key| case.expected[key].as_array());
-    let Some(list) = list else { return Err(Failure::not_run("no list of scores")) };
-    let entry =
-        |e: &Value| (e["Name"].as_str().unwrap_or_default().to_string(), e["Score"].as_i64().unwrap_or_default());
-    same(got, list.iter().map(entry).collect())
+    same(scores(name, &pod, &cache, cache.nodes().len()), list(expected))
 }
 
 /// Terms that can't be read, in one text.

@@ -211,7 +211,7 @@ fn valid(errors: Errors, expected: &Value) -> Outcome {
 }
 
 /// Go's field names to those of JSON.
-fn lowered(value: &Value) -> Value {
+pub fn lowered(value: &Value) -> Value {
     let lower = |key: &str| {
         let mut letters = key.chars();
         letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>()).unwrap_or_default()

@@ -17,7 +17,7 @@ impl Plugin for BalancedAllocation {
         1
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache, _: &[&'a NodeInfo]) -> Option<Score<'a>> {
         let resources = &cache.args.balanced_resources;
         if resources.iter().all(|(name, _)| pod.requests.get(name) == 0) {
             return None;

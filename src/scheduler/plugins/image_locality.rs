@@ -19,7 +19,7 @@ impl Plugin for ImageLocality {
         1
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache, _: &[&'a NodeInfo]) -> Option<Score<'a>> {
         let spec = pod.spec();
         let containers = spec.init_containers.iter().flatten().chain(&spec.containers);
         let count = containers.clone().count() as i64;

@@ -6,11 +6,13 @@
 
 mod balanced_allocation;
 pub mod image_locality;
+mod inter_pod_affinity;
 pub mod node_affinity;
 mod node_name;
 mod node_ports;
 mod node_resources_fit;
 mod node_unschedulable;
+pub mod pod_topology_spread;
 pub mod scheduling_gates;
 mod taint_toleration;
 
@@ -19,6 +21,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use super::cache::{Cache, NodeInfo, PodInfo};
 
 pub use node_resources_fit::insufficient;
+pub(crate) use pod_topology_spread::service_labels;
 
 /// Why a node was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub enum Filter<'a> {
     /// Nothing to check.
     Skip,
     /// No node can do.
-    Reject(&'static str),
+    Reject(Cow<'static, str>),
     Check {
         check: FilterFn<'a>,
         /// Only these nodes can do.
@@ -68,7 +71,14 @@ pub enum Normalize {
     Highest,
     /// 0 for the highest, 100 for zero.
     Reverse,
+    /// 0 for the lowest, 100 for the highest.
+    Range,
+    /// 100 for the lowest of a spread, less for higher ones; 0 for those that are [`IGNORED`].
+    Spread,
 }
+
+/// The raw score of a node that takes no part.
+pub const IGNORED: i64 = i64::MIN;
 
 /// A plugin's scores for one pod.
 pub struct Score<'a> {
@@ -89,7 +99,7 @@ pub trait Plugin {
     }
 
     /// `None`: every node gets 0.
-    fn score<'a>(&self, _pod: &'a PodInfo, _cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, _pod: &'a PodInfo, _cache: &'a Cache, _feasible: &[&'a NodeInfo]) -> Option<Score<'a>> {
         None
     }
 }
@@ -102,15 +112,34 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &node_affinity::NodeAffinity,
     &node_ports::NodePorts,
     &node_resources_fit::NodeResourcesFit,
+    &pod_topology_spread::PodTopologySpread,
+    &inter_pod_affinity::InterPodAffinity,
     &balanced_allocation::BalancedAllocation,
     &image_locality::ImageLocality,
 ];
 
-/// `helper.DefaultNormalizeScore`.
+/// A label of a node.
+fn label<'a>(node: &'a NodeInfo, key: &str) -> Option<&'a str> {
+    node.node.metadata.labels.as_ref()?.get(key).map(String::as_str)
+}
+
+/// `helper.DefaultNormalizeScore`, and those of plugins that do it otherwise.
 pub fn normalize(scores: &mut [i64], how: Normalize) {
-    let max = scores.iter().copied().max().unwrap_or(0);
+    let taken = || scores.iter().copied().filter(|score| *score != IGNORED);
+    let (min, max) = (taken().min().unwrap_or(0), taken().max().unwrap_or(0));
     match how {
         Normalize::No => {}
+        Normalize::Range => {
+            let share = |score: i64| (100.0 * ((score - min) as f64 / (max - min) as f64)) as i64;
+            scores.iter_mut().for_each(|s| *s = if max > min { share(*s) } else { 0 });
+        }
+        Normalize::Spread => scores.iter_mut().for_each(|s| {
+            *s = match *s {
+                IGNORED => 0,
+                _ if max == 0 => 100,
+                score => 100 * (max + min - score) / max,
+            };
+        }),
         Normalize::Reverse if max == 0 => scores.fill(100),
         _ if max == 0 => {}
         Normalize::Highest => scores.iter_mut().for_each(|s| *s = 100 * *s / max),

@@ -33,15 +33,13 @@ impl Plugin for NodeAffinity {
         let terms = required;
         let only = terms.and_then(named_nodes);
         if only.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Filter::Reject("pod affinity terms conflict");
+            return Filter::Reject("pod affinity terms conflict".into());
         }
         let check = move |node: &NodeInfo| {
             if added.is_some_and(|terms| !terms.iter().any(|term| matches(term, node))) {
                 return Err(Refusal::unresolvable("node(s) didn't match scheduler-enforced node affinity"));
             }
-            let label = |key: &str| label(node, key);
-            let selected = selector.into_iter().flatten().all(|(key, value)| label(key) == Some(value));
-            if selected && terms.is_none_or(|terms| terms.iter().any(|term| matches(term, node))) {
+            if fits(pod, node) {
                 return Ok(());
             }
             Err(Refusal::unresolvable("node(s) didn't match Pod's node affinity/selector"))
@@ -49,7 +47,7 @@ impl Plugin for NodeAffinity {
         Filter::Check { check: Box::new(check), only }
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache, _: &[&'a NodeInfo]) -> Option<Score<'a>> {
         let all = [affinity(pod), cache.args.added_affinity.as_ref()];
         let preferred = all.into_iter().flatten();
         let preferred = preferred.flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
@@ -68,6 +66,14 @@ impl Plugin for NodeAffinity {
 fn required(affinity: &Affinity) -> Option<&[NodeSelectorTerm]> {
     let required = affinity.required_during_scheduling_ignored_during_execution.as_ref();
     required.map(|required| &required.node_selector_terms[..])
+}
+
+/// Whether a node has what the pod's own selector and required affinity ask for.
+pub fn fits(pod: &PodInfo, node: &NodeInfo) -> bool {
+    let mut selector = pod.spec().node_selector.iter().flatten();
+    let terms = affinity(pod).and_then(required);
+    selector.all(|(key, value)| label(node, key) == Some(value))
+        && terms.is_none_or(|terms| terms.iter().any(|term| matches(term, node)))
 }
 
 fn affinity(pod: &PodInfo) -> Option<&Affinity> {

@@ -27,7 +27,7 @@ impl Plugin for NodeResourcesFit {
         })
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache, _: &[&'a NodeInfo]) -> Option<Score<'a>> {
         let resources = &cache.args.fit_resources;
         if resources.is_empty() {
             return None;

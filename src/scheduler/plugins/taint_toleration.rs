@@ -35,7 +35,7 @@ impl Plugin for TaintToleration {
         })
     }
 
-    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Option<Score<'a>> {
+    fn score<'a>(&self, pod: &'a PodInfo, cache: &'a Cache, _: &[&'a NodeInfo]) -> Option<Score<'a>> {
         let soft = |t: &&Toleration| matches!(t.effect.as_deref(), None | Some("" | "PreferNoSchedule"));
         let tolerations: Vec<&Toleration> = pod.spec().tolerations.iter().flatten().filter(soft).collect();
         let score = move |node: &NodeInfo| {
