@@ -67,7 +67,9 @@ macro_rules! kinds {
             pub fn to_value(&self) -> Value {
                 let value = match self { $(Object::$kind(o) => serde_json::to_value(&**o),)* };
                 // Maps with string keys and finite numbers always serialise.
-                value.unwrap_or(Value::Null)
+                let mut value = value.unwrap_or(Value::Null);
+                super::wire::complete(self.kind(), &mut value);
+                value
             }
             /// From JSON without strictness: unknown fields are dropped.
             pub fn from_value(kind: Kind, value: Value) -> Result<Object, serde_json::Error> {

@@ -89,6 +89,7 @@ impl ApiServer {
                 metadata: ObjectMeta { name: Some(name.into()), ..ObjectMeta::default() },
                 description: Some(description.into()),
                 value: Some(value),
+                preemption_policy: Some("PreemptLowerPriority".into()),
                 ..PriorityClass::default()
             });
         }

@@ -203,13 +203,11 @@ impl ApiServer {
         let mut pod = Pod::clone(old);
         pod.spec.get_or_insert_default().node_name = Some(node.into());
         self.copy_topology_labels(node, &mut pod);
-        let generation = pod.metadata.generation;
         let status = pod.status.get_or_insert_default();
         status.nominated_node_name = None;
         let condition = PodCondition {
             type_: "PodScheduled".into(),
             status: "True".into(),
-            observed_generation: generation,
             last_transition_time: Some(self.now()),
             ..PodCondition::default()
         };

@@ -94,7 +94,9 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
             command: format!("config {command}"),
             message: format!("Unexpected args: [{}]", rest.join(" ")),
         }),
-        [other, ..] => fail(format!("unknown command \"{other}\"\nSee 'kubectl config -h' for help and examples")),
+        [_, ..] => {
+            Err(Failure::Usage { command: "config".into(), message: format!("unknown command {:?}", words.join(" ")) })
+        }
         [] => {
             if let Some(command) = super::commands::find("config") {
                 cx.out(super::help::command(command)).await;

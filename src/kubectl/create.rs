@@ -4,7 +4,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail, files, last_applied,
+    Args, Ctx, Failure, Outcome, fail, files, generate, last_applied,
     write::{self, DryRun},
 };
 use crate::{
@@ -26,16 +26,20 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         })
         .await;
     };
+    if let Some((made, _)) = generate::make(cx, args, &words).await? {
+        return send_made(cx, args, made, dry_run).await;
+    }
     let (kind, command, rest) = match (*what, rest) {
         ("namespace" | "ns", rest) => (Kind::Namespace, "namespace", rest),
         ("serviceaccount" | "sa", rest) => (Kind::ServiceAccount, "serviceaccount", rest),
         ("configmap" | "cm", rest) => (Kind::ConfigMap, "configmap", rest),
         ("priorityclass" | "pc", rest) => (Kind::PriorityClass, "priorityclass", rest),
         ("secret", ["generic", rest @ ..]) => (Kind::Secret, "secret generic", rest),
-        (other, _) => {
-            return fail(format!(
-                "creating a {other} from flags is not simulated: write a manifest and use 'kubectl create -f FILE'"
-            ));
+        _ => {
+            return Err(Failure::Usage {
+                command: "create".into(),
+                message: format!("unknown command {:?}", words.join(" ")),
+            });
         }
     };
     let [name] = rest else {
@@ -69,6 +73,37 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         _ => Failure::Message(format!("failed to create {}: {error}", command.split(' ').next().unwrap_or_default())),
     })
     .await?;
+    Ok(0)
+}
+
+async fn send_made(cx: &Ctx, args: &Args, made: generate::Made, dry_run: DryRun) -> Outcome {
+    let generate::Made { mut value, command, resource, kind } = made;
+    let namespaced = !command.starts_with("clusterrole");
+    if namespaced && cx.namespace_given {
+        value["metadata"]["namespace"] = cx.namespace.as_str().into();
+    }
+    if args.on("save-config") {
+        last_applied::annotate(&mut value);
+    }
+    if dry_run != DryRun::Client {
+        let what = command.rsplit(' ').next().unwrap_or(command);
+        let what = if command.starts_with("service ") {
+            format!("{} service", value["spec"]["type"].as_str().unwrap_or_default())
+        } else if command.starts_with("secret ") {
+            "secret".to_string()
+        } else {
+            what.to_string()
+        };
+        let Some(kind) = kind else {
+            return fail(format!("failed to create {what}: the server could not find the requested resource"));
+        };
+        let options = write::options(args, dry_run, "kubectl-create");
+        let created = write::create(cx, kind, &cx.namespace, value, options).await;
+        value = created.map_err(|error| Failure::Message(format!("failed to create {what}: {error}")))?.to_value();
+    }
+    let name = value["metadata"]["name"].as_str().unwrap_or_default();
+    let reference = format!("{resource}/{name}");
+    write::report_as(cx, args, &reference, &value, "created", dry_run).await?;
     Ok(0)
 }
 

@@ -52,8 +52,10 @@ pub async fn auth(cx: &Ctx, args: &Args) -> Outcome {
             cx.out(Layout::default().print(&rows)).await;
             Ok(0)
         }
-        [other, ..] => Err(Failure::Usage { command: "auth".into(), message: format!("unknown command \"{other}\"") }),
-        [] => fail("You must specify what to ask: can-i or whoami"),
+        _ if !words.is_empty() => {
+            Err(Failure::Usage { command: "auth".into(), message: format!("unknown command {:?}", words.join(" ")) })
+        }
+        _ => fail("You must specify what to ask: can-i or whoami"),
     }
 }
 
@@ -80,6 +82,17 @@ pub async fn completion(cx: &Ctx, args: &Args) -> Outcome {
         [shell] => Err(usage(&format!("Unsupported shell type \"{shell}\"."))),
         _ => Err(usage("Too many arguments. Expected only the shell type.")),
     }
+}
+
+/// `kubectl debug`: containers can't be added to a running pod here.
+pub async fn debug(cx: &Ctx, args: &Args) -> Outcome {
+    let Some(word) = args.args.first() else { return fail("NAME or TYPE/NAME is required for debug") };
+    let (kind, name) = match word.split_once('/') {
+        None => (Kind::Pod, word.as_str()),
+        Some((typed, name)) => (resource::kind(typed)?, name),
+    };
+    cx.client.get(kind, resource::scope(cx, kind), name).await?;
+    fail("ephemeral containers are not simulated: use 'kubectl exec', or run a pod of its own with 'kubectl run'")
 }
 
 pub async fn scale(cx: &Ctx, args: &Args) -> Outcome {

@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use super::{Ctx, Failure, Outcome, commands, config, flags, help};
+use super::{Args, Ctx, Failure, Outcome, commands, config, fail, flags, help};
 use crate::{
     api::{
         ApiClient, Error,
@@ -76,9 +76,28 @@ async fn run(proc: Proc, client: Rc<dyn ApiClient>) -> i32 {
             Err(failure) => return report(&cx, &failure).await,
         },
     }
+    if let Err(failure) = reach(&cx, &args).await {
+        return report(&cx, &failure).await;
+    }
     match (command.main)(&cx, &args).await {
         Ok(code) => code,
         Err(failure) => report(&cx, &failure).await,
+    }
+}
+
+/// There is one server, and it knows its users by their certificates.
+async fn reach(cx: &Ctx, args: &Args) -> Result<(), Failure> {
+    if let Some(server) = args.get("server").filter(|server| !server.is_empty())
+        && config::server(cx, args).await? != server
+    {
+        let host = server.split_once("://").map_or(server, |(_, host)| host);
+        return Err(Failure::Plain(format!(
+            "The connection to the server {host} was refused - did you specify the right host or port?"
+        )));
+    }
+    match args.get("token") {
+        Some(token) if !token.is_empty() => fail("You must be logged in to the server (Unauthorized)"),
+        _ => Ok(()),
     }
 }
 

@@ -16,10 +16,9 @@ use crate::api::{
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     match args.args.split_first() {
         Some((what, rest)) if what == "image" => image(cx, args, rest).await,
-        Some((what, _)) => Err(Failure::Usage {
-            command: "set".into(),
-            message: format!("unknown command \"{}\"", [what.as_str()].join(" ")),
-        }),
+        Some(_) => {
+            Err(Failure::Usage { command: "set".into(), message: format!("unknown command {:?}", args.args.join(" ")) })
+        }
         None => fail("You must specify what to set: image"),
     }
 }

@@ -96,6 +96,18 @@ pub async fn report(
     dry_run: DryRun,
 ) -> Result<(), Failure> {
     let name = value["metadata"]["name"].as_str().unwrap_or_default();
+    report_as(cx, args, &reference(kind, name), value, verb, dry_run).await
+}
+
+/// [`report`] of an object that is named `pod/web`.
+pub async fn report_as(
+    cx: &Ctx,
+    args: &Args,
+    reference: &str,
+    value: &Value,
+    verb: &str,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
     let mut value = value.clone();
     if let Some(meta) = value["metadata"].as_object_mut()
         && !args.on("show-managed-fields")
@@ -103,8 +115,8 @@ pub async fn report(
         meta.remove("managedFields");
     }
     match args.get("output") {
-        None | Some("") => cx.out(format!("{} {verb}{}\n", reference(kind, name), dry_run.suffix())).await,
-        Some("name") => cx.out(format!("{}\n", reference(kind, name))).await,
+        None | Some("") => cx.out(format!("{reference} {verb}{}\n", dry_run.suffix())).await,
+        Some("name") => cx.out(format!("{reference}\n")).await,
         output => match Format::read(cx, output).await? {
             Format::Table | Format::Wide | Format::Name | Format::Columns(_) => {
                 let output = output.unwrap_or_default();
