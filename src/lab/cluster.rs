@@ -57,6 +57,8 @@ pub struct NodeShape {
     pub size: NodeSize,
     pub labels: BTreeMap<String, String>,
     pub taints: Vec<Taint>,
+    /// The range of its pods' addresses, if not one of 256: `10.244.1.0/30` has room for one pod.
+    pub pod_cidr: Option<String>,
 }
 
 /// A running cluster.
@@ -107,7 +109,7 @@ impl Cluster {
     fn add_node(&mut self, index: usize, count: usize, config: &Config) {
         let shape = config.nodes.get(index).cloned().unwrap_or_else(|| kind_node(index, config.node));
         let control_plane = config.nodes.is_empty() && index == 0;
-        let NodeShape { name, size, labels, taints } = shape;
+        let NodeShape { name, size, labels, taints, pod_cidr } = shape;
         let offset = u32::try_from(index).unwrap_or(u32::MAX);
         let internal_ip = Ipv4Addr::from(u32::from(NODE_NETWORK).wrapping_add(2).wrapping_add(offset));
         let pods = if count <= 256 { POD_NETWORK } else { BIG_POD_NETWORK };
@@ -117,7 +119,8 @@ impl Cluster {
         let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
         let programs = Rc::new(Programs::default());
         let machine = Machine::new(&self.sim, &self.network, programs, &name, net, root);
-        let mut node = NodeConfig::new(&name, &format!("{pod_network}/24"), &internal_ip.to_string());
+        let mut node =
+            NodeConfig::new(&name, &pod_cidr.unwrap_or_else(|| format!("{pod_network}/24")), &internal_ip.to_string());
         node.cpu = match size.cpu_millis {
             cores if cores % 1000 == 0 => (cores / 1000).to_string(),
             millis => format!("{millis}m"),
@@ -204,5 +207,5 @@ fn kind_node(index: usize, size: NodeSize) -> NodeShape {
         effect: "NoSchedule".into(),
         ..Taint::default()
     });
-    NodeShape { name, size, labels: BTreeMap::new(), taints: taints.into_iter().collect() }
+    NodeShape { name, size, taints: taints.into_iter().collect(), ..NodeShape::default() }
 }

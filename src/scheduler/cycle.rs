@@ -94,7 +94,8 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
             Filter::Reject(reason) => {
                 diagnosis.pre_filter = Some(reason.into_owned());
                 diagnosis.refused_by.insert(plugin.name());
-                diagnosis.post_filter = post_filter(pod, &diagnosis, nodes.len());
+                // DynamicResources, which speaks first, has not looked at this pod and says so.
+                diagnosis.post_filter = "not found".into();
                 return Cycle { result: Err(diagnosis), verdicts: Vec::new(), examined: 0 };
             }
             Filter::Check { check, only: names } => {

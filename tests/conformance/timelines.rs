@@ -178,6 +178,7 @@ fn node_action(text: &str) -> Option<Input> {
 fn nodes(case: &Value) -> Vec<NodeShape> {
     let text = case["clusterNodes"].as_str().unwrap_or_default();
     let last = text.strip_prefix("node-1..node-").and_then(|rest| rest.split(' ').next()?.parse().ok()).unwrap_or(3);
+    let no_sandboxes = case["manifests"].to_string().contains("oracle/sandbox-error:");
     let shape = |n: u32| {
         let pool = match n {
             4 => "t",
@@ -207,6 +208,8 @@ fn nodes(case: &Value) -> Vec<NodeShape> {
             size,
             labels: labels.into_iter().collect(),
             taints: taint.into_iter().collect(),
+            // A sandbox fails where no address is left.
+            pod_cidr: no_sandboxes.then(|| format!("10.244.{n}.0/31")),
         }
     };
     (1..=last).map(shape).collect()
@@ -625,8 +628,9 @@ fn masked_summary(mut summary: Value) -> Value {
 
 /// [type, reason, object, message, count, component, fieldPath]
 fn masked_event(mut fields: Vec<Value>) -> Value {
-    // Its text holds how long it took, so equal ones are counted by chance.
-    if fields[3].as_str().is_some_and(|text| text.starts_with("Successfully pulled image")) {
+    // Their texts hold how long it took, or an id, so equal ones are counted by chance.
+    let measured = ["Successfully pulled image", "Failed to create pod sandbox"];
+    if fields[3].as_str().is_some_and(|text| measured.iter().any(|begin| text.starts_with(begin))) {
         fields[4] = Value::Null;
     }
     masked(fields.into())

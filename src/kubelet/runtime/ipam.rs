@@ -10,10 +10,10 @@ pub struct Ipam {
 }
 
 impl Ipam {
-    /// `cidr`: `10.244.1.0/24`. `None` if it isn't an IPv4 network with room for a pod.
+    /// `cidr`: `10.244.1.0/24`; a /31 has room for no pod. `None` if it isn't an IPv4 network.
     pub fn new(cidr: &str) -> Option<Ipam> {
         let (address, prefix) = cidr.split_once('/')?;
-        let prefix: u8 = prefix.parse().ok().filter(|p| (1..=30).contains(p))?;
+        let prefix: u8 = prefix.parse().ok().filter(|p| (1..=31).contains(p))?;
         let address: Ipv4Addr = address.parse().ok()?;
         let base = u32::from(address) & (u32::MAX << (32 - prefix));
         Some(Ipam { base, prefix, state: RefCell::new((2, BTreeSet::new())) })
@@ -30,7 +30,7 @@ impl Ipam {
     }
 
     fn last(&self) -> u32 {
-        (1 << (32 - self.prefix)) - 2
+        (1u32 << (32 - self.prefix)) - 2
     }
 
     /// The next free address.

@@ -15,6 +15,7 @@ mod node_unschedulable;
 pub mod pod_topology_spread;
 pub mod scheduling_gates;
 mod taint_toleration;
+mod volume_binding;
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -112,6 +113,7 @@ pub const PLUGINS: &[&dyn Plugin] = &[
     &node_affinity::NodeAffinity,
     &node_ports::NodePorts,
     &node_resources_fit::NodeResourcesFit,
+    &volume_binding::VolumeBinding,
     &pod_topology_spread::PodTopologySpread,
     &inter_pod_affinity::InterPodAffinity,
     &balanced_allocation::BalancedAllocation,
