@@ -36,7 +36,7 @@ pub(super) fn name_required(object: &Object) -> Error {
     Error::invalid(object.kind(), object.name(), vec![cause])
 }
 
-pub(super) fn patched(kind: Kind, mut value: Value, patch: &Patch) -> Result<Value> {
+pub(super) fn patched(kind: Kind, value: Value, patch: &Patch) -> Result<Value> {
     match patch {
         Patch::Merge(patch) => Ok(patch::json_merge(&value, patch)),
         Patch::Strategic(patch) => patch::strategic(kind, &value, patch).map_err(Error::bad_request),
@@ -44,23 +44,7 @@ pub(super) fn patched(kind: Kind, mut value: Value, patch: &Patch) -> Result<Val
         // Why is for the server's log alone.
         Patch::Json(patch) => patch::json_patch(&value, patch)
             .map_err(|_| Error::new(Reason::Invalid, "the server rejected our request due to an error in our request")),
-        Patch::Apply(patch) => {
-            merge(&mut value, patch);
-            Ok(value)
-        }
-    }
-}
-
-fn merge(value: &mut Value, patch: &Value) {
-    let (Value::Object(into), Value::Object(from)) = (&mut *value, patch) else {
-        *value = patch.clone();
-        return;
-    };
-    for (key, patch) in from {
-        if patch.is_null() {
-            into.remove(key);
-        } else {
-            merge(into.entry(key).or_insert(Value::Null), patch);
-        }
+        // Lists merge by their keys.
+        Patch::Apply(patch) => patch::strategic(kind, &value, patch).map_err(Error::bad_request),
     }
 }

@@ -107,6 +107,8 @@ pub static COMMANDS: &[Command] = &[
             &[
                 switch("watch", "After listing, watch for changes").short('w'),
                 switch("watch-only", "Watch for changes without listing first"),
+                switch("output-watch-events", "Show of what sort each change is"),
+                value("subresource", "status, resize or scale"),
                 switch("show-labels", "The labels as the last column"),
                 value("label-columns", "Labels to show as columns").short('L'),
                 switch("no-headers", "Without the header line"),
@@ -536,6 +538,8 @@ pub static COMMANDS: &[Command] = &[
                 value("min", "The fewest pods"),
                 value("max", "The most pods"),
                 value("cpu-percent", "The wanted load"),
+                value("cpu", "The wanted load"),
+                value("memory", "The wanted use of memory"),
                 value("name", "The name of the autoscaler"),
             ],
         ],

@@ -38,7 +38,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         _ => {
             return Err(Failure::Usage {
                 command: "create".into(),
-                message: format!("unknown command {:?}", words.join(" ")),
+                message: format!("Unexpected args: [{}]", words.join(" ")),
             });
         }
     };
@@ -86,13 +86,10 @@ async fn send_made(cx: &Ctx, args: &Args, made: generate::Made, dry_run: DryRun)
         last_applied::annotate(&mut value);
     }
     if dry_run != DryRun::Client {
-        let what = command.rsplit(' ').next().unwrap_or(command);
-        let what = if command.starts_with("service ") {
-            format!("{} service", value["spec"]["type"].as_str().unwrap_or_default())
-        } else if command.starts_with("secret ") {
-            "secret".to_string()
-        } else {
-            what.to_string()
+        let what = match command.split_once(' ') {
+            None => command.to_string(),
+            Some(("service", _)) => format!("{} service", value["spec"]["type"].as_str().unwrap_or_default()),
+            Some((what, _)) => what.to_string(),
         };
         let Some(kind) = kind else {
             return fail(format!("failed to create {what}: the server could not find the requested resource"));

@@ -1,10 +1,13 @@
 //! `kubectl get`.
 
+use serde_json::json;
+
 use super::{
     Args, Ctx, Failure, Outcome, fail, jsonpath,
     printers::{self, Format, Layout, TableOptions},
     program::finish,
     resource::{self, Found},
+    wait::duration,
 };
 use crate::api::{
     Kind, Object,
@@ -146,17 +149,25 @@ async fn watch(cx: &Ctx, args: &Args, format: &Format) -> Outcome {
     let mut printer = Watching { cx, args, format, table: TableOptions::new(args), layout: Layout::default() };
     let mut events = cx.client.watch(kind, namespace, options).await?;
     if !args.on("watch-only") && !found.objects.is_empty() {
-        printer.print(&found.objects).await?;
+        printer.print("ADDED", &found.objects).await?;
     }
-    while let Some(event) = events.recv().await {
-        match event {
-            WatchEvent::Error(error) => return Err(error.into()),
-            WatchEvent::Added(object) | WatchEvent::Modified(object) | WatchEvent::Deleted(object) => {
-                printer.print(&[object]).await?;
+    let limit = args.get("request-timeout").map(duration).transpose()?.filter(|limit| !limit.is_zero());
+    let watching = async {
+        while let Some(event) = events.recv().await {
+            match event {
+                WatchEvent::Error(error) => return Err(error.into()),
+                WatchEvent::Added(object) => printer.print("ADDED", &[object]).await?,
+                WatchEvent::Modified(object) => printer.print("MODIFIED", &[object]).await?,
+                WatchEvent::Deleted(object) => printer.print("DELETED", &[object]).await?,
             }
         }
+        Ok(0)
+    };
+    match limit {
+        None => watching.await,
+        // A watch that ends with its request is no failure.
+        Some(limit) => cx.proc.sim().timeout(limit, watching).await.unwrap_or(Ok(0)),
     }
-    Ok(0)
 }
 
 struct Watching<'a> {
@@ -168,10 +179,14 @@ struct Watching<'a> {
 }
 
 impl Watching<'_> {
-    async fn print(&mut self, objects: &[Object]) -> Result<(), Failure> {
+    async fn print(&mut self, sort: &str, objects: &[Object]) -> Result<(), Failure> {
         let cx = self.cx;
+        let sorts = self.args.on("output-watch-events");
         if self.format.is_table() {
-            let rows = printers::rows(objects, &self.table, cx.now());
+            let mut rows = printers::rows(objects, &self.table, cx.now());
+            for (at, row) in rows.iter_mut().enumerate().filter(|_| sorts) {
+                row.insert(0, if at == 0 && self.table.headers { "EVENT".into() } else { sort.into() });
+            }
             self.table.headers = false;
             cx.out(self.layout.print(&rows)).await;
             return Ok(());
@@ -188,7 +203,10 @@ impl Watching<'_> {
                     cx.out(self.layout.print(&rows)).await;
                 }
                 None => {
-                    let value = printers::value(object, self.args.on("show-managed-fields"));
+                    let mut value = printers::value(object, self.args.on("show-managed-fields"));
+                    if sorts {
+                        value = json!({"type": sort, "object": value});
+                    }
                     let again = matches!(self.format, Format::Yaml) && !self.table.headers;
                     let text = self.format.whole(&value)?;
                     cx.out(if again { format!("---\n{text}") } else { text }).await;

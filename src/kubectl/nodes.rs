@@ -257,7 +257,7 @@ async fn evict(cx: &Ctx, args: &Args, pod: &Pod, grace_period_seconds: Option<i6
         };
     }
     loop {
-        cx.err(format!("evicting pod {namespace}/{name}\n")).await;
+        cx.out(format!("evicting pod {namespace}/{name}\n")).await;
         match cx.client.evict(namespace, name, options.clone()).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_not_found() => return Ok(()),

@@ -45,7 +45,7 @@ pub async fn annotate(cx: &Ctx, args: &Args) -> Outcome {
 pub type Changes = (Vec<(String, String)>, Vec<String>);
 
 /// The words that name objects, and those that change something: `k=v`, `k-`.
-fn split<'a>(words: &'a [String], which: Field) -> Result<(&'a [String], &'a [String]), String> {
+fn split(words: &[String], which: Field) -> Result<(&[String], &[String]), String> {
     let is_change =
         |word: &String| (word.contains('=') && !word.starts_with('=')) || (word.ends_with('-') && word.len() > 1);
     let first = words.iter().position(is_change).unwrap_or(words.len());
@@ -211,7 +211,7 @@ pub async fn patch(cx: &Ctx, args: &Args) -> Outcome {
             ));
         }
     };
-    let value = match manifest::parse(&text).items.into_iter().next() {
+    let value = match manifest::parse_yaml(&text).items.into_iter().next() {
         Some(Ok(document)) => document.value,
         Some(Err(error)) => {
             let why = error.message.trim_start_matches("error converting YAML to JSON: ");

@@ -59,7 +59,11 @@ pub fn targets(args: &[String]) -> Result<Targets, Failure> {
                         .into(),
                 ));
             };
-            if resource.is_empty() || name.is_empty() || name.contains('/') {
+            if name.contains('/') {
+                let why = "arguments in resource/name form may not have more than one slash";
+                return Err(Failure::Message(why.into()));
+            }
+            if resource.is_empty() || name.is_empty() || resource.contains(',') {
                 let why = "arguments in resource/name form must have a single resource and name";
                 return Err(Failure::Message(why.into()));
             }

@@ -102,6 +102,16 @@ pub fn parse(text: &str) -> Documents {
     Documents { items }
 }
 
+/// YAML documents, even if the text begins like JSON.
+pub fn parse_yaml(text: &str) -> Documents {
+    if text.len() > MAX_BYTES {
+        return parse(text);
+    }
+    let mut items = Vec::new();
+    yaml_stream(text, 0, &mut items);
+    Documents { items }
+}
+
 /// [`parse`] for a file's bytes, which may not be text at all.
 pub fn parse_bytes(bytes: &[u8]) -> Documents {
     match std::str::from_utf8(bytes) {
