@@ -10,6 +10,7 @@ use std::{
 use super::{
     cache::{Cache, NodeInfo, PodInfo},
     plugins::{Filter, FilterFn, Normalize, PLUGINS, Refusal, normalize},
+    preemption,
 };
 use crate::sim::Rng;
 
@@ -51,7 +52,7 @@ pub struct Diagnosis {
     pub post_filter: String,
     pub refused_by: BTreeSet<&'static str>,
     /// Nodes that other pods' eviction might free.
-    pub resolvable: usize,
+    pub potential: Vec<Rc<str>>,
 }
 
 impl fmt::Display for Diagnosis {
@@ -106,6 +107,14 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
             }
         }
     }
+    // Where room was made for the pod it goes, if it fits by now.
+    let nominated = preemption::nomination(&pod.pod).and_then(|node| cache.node(node));
+    if let Some(node) = nominated
+        && refusal(node, &filters, only.as_ref()).is_none()
+    {
+        let verdict = Verdict { node: node.name.clone(), refused: None, scores: [0; PLUGINS.len()], total: 0 };
+        return Cycle { result: Ok(node.name.clone()), verdicts: vec![verdict], examined: 1 };
+    }
     let mut verdicts = Vec::with_capacity(nodes.len().min(KEPT));
     let mut feasible: Vec<usize> = Vec::new();
     let enough = enough(nodes.len(), None);
@@ -121,7 +130,9 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
                     *diagnosis.reasons.entry(reason.clone()).or_insert(0) += 1;
                 }
                 diagnosis.refused_by.insert(plugin);
-                diagnosis.resolvable += usize::from(!refusal.unresolvable);
+                if !refusal.unresolvable {
+                    diagnosis.potential.push(node.name.clone());
+                }
                 if verdicts.len() < KEPT {
                     verdicts.push(Verdict {
                         node: node.name.clone(),
@@ -138,11 +149,28 @@ pub fn run(cache: &Cache, pod: &PodInfo, start: &mut usize, rng: &mut Rng) -> Cy
     }
     drop(filters);
     if feasible.is_empty() {
-        diagnosis.post_filter = post_filter(pod, &diagnosis, nodes.len());
         return Cycle { result: Err(diagnosis), verdicts, examined };
     }
     let chosen = choose(cache, pod, &feasible, &mut verdicts, rng);
     Cycle { result: Ok(nodes[chosen].name.clone()), verdicts, examined }
+}
+
+/// Whether one node would do.
+pub fn fits(cache: &Cache, pod: &PodInfo, node: &NodeInfo) -> Result<(), Refusal> {
+    for plugin in PLUGINS {
+        match plugin.filter(pod, cache) {
+            Filter::Skip => {}
+            Filter::Reject(reason) => return Err(Refusal { reasons: vec![reason], unresolvable: true }),
+            Filter::Check { check, only } => {
+                if only.is_some_and(|names| !names.contains(&*node.name)) {
+                    let reason = format!("node(s) didn't satisfy plugin(s) [{}]", plugin.name());
+                    return Err(Refusal { reasons: vec![reason.into()], unresolvable: true });
+                }
+                check(node)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn refusal(
@@ -194,24 +222,4 @@ fn choose(cache: &Cache, pod: &PodInfo, feasible: &[usize], verdicts: &mut Vec<V
         });
     }
     feasible[chosen]
-}
-
-/// What the plugins that run when no node is left have to say. DynamicResources speaks first, of
-/// claims, for every pod; then comes preemption: nodes where a filter says that nothing helps, and
-/// nodes where no pod is less important than this one.
-fn post_filter(pod: &PodInfo, diagnosis: &Diagnosis, nodes: usize) -> String {
-    let claims = "no new claims to deallocate";
-    if pod.spec().preemption_policy.as_deref() == Some("Never") {
-        return format!("{claims}, preemption: not eligible due to preemptionPolicy=Never.");
-    }
-    let mut reasons = BTreeMap::new();
-    let helpless = nodes - diagnosis.resolvable;
-    if helpless > 0 {
-        reasons.insert(Cow::Borrowed("Preemption is not helpful for scheduling"), helpless);
-    }
-    if diagnosis.resolvable > 0 {
-        reasons.insert("No preemption victims found for incoming pod".into(), diagnosis.resolvable);
-    }
-    let preemption = Diagnosis { nodes, reasons, ..Diagnosis::default() };
-    format!("{claims}, preemption: {preemption}")
 }

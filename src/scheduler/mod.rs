@@ -10,6 +10,7 @@ pub mod cache;
 pub mod config;
 mod cycle;
 pub mod plugins;
+pub mod preemption;
 pub mod queue;
 mod resources;
 pub mod terms;
@@ -30,6 +31,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
     plugins::scheduling_gates,
+    preemption::{Candidate, Outcome},
     queue::{Entry, Queue},
 };
 pub use self::{
@@ -94,6 +96,8 @@ struct State {
     order: VecDeque<String>,
     /// Bindings under way, by uid: what to try again if one fails.
     binding: BTreeMap<String, Entry>,
+    /// Pods that room was made for, by uid, and where.
+    nominated: BTreeMap<String, (Rc<str>, Rc<PodInfo>)>,
 }
 
 /// Starts the scheduler. `host` names the machine that it runs on.
@@ -110,6 +114,7 @@ pub fn start(sim: &Sim, client: Rc<dyn ApiClient>, host: &str) -> Rc<Scheduler> 
             decisions: BTreeMap::new(),
             order: VecDeque::new(),
             binding: BTreeMap::new(),
+            nominated: BTreeMap::new(),
         }),
     });
     sim.spawn(scheduler.clone().run());
@@ -231,7 +236,7 @@ impl Scheduler {
     /// False if the watch ended.
     fn pod_event(&self, event: WatchEvent) -> bool {
         let now = self.sim.now();
-        let State { cache, queue, .. } = &mut *self.state.borrow_mut();
+        let State { cache, queue, nominated, .. } = &mut *self.state.borrow_mut();
         let (pod, deleted) = match event {
             WatchEvent::Added(Object::Pod(pod)) | WatchEvent::Modified(Object::Pod(pod)) => (pod, false),
             WatchEvent::Deleted(Object::Pod(pod)) => (pod, true),
@@ -243,6 +248,7 @@ impl Scheduler {
         let node = spec.and_then(|s| s.node_name.as_deref()).filter(|node| !node.is_empty()).map(str::to_string);
         if deleted || is_terminal(&pod) {
             queue.remove(&uid);
+            nominated.remove(&uid);
             if let Some(gone) = cache.remove_pod(&uid) {
                 queue.wake(now, |entry| freed(entry, &gone));
             }
@@ -282,7 +288,11 @@ impl Scheduler {
             let matters = old.pod.spec != pod.spec || old.pod.metadata.labels != pod.metadata.labels;
             queue.update(Rc::new(PodInfo::new(pod)), matters, now);
         } else if cache.node_of(&uid).is_none() {
-            queue.add(Rc::new(PodInfo::new(pod)), now);
+            let info = Rc::new(PodInfo::new(pod));
+            if let Some(node) = preemption::nomination(&info.pod) {
+                nominated.insert(uid, (node.into(), info.clone()));
+            }
+            queue.add(info, now);
         }
         true
     }
@@ -297,8 +307,16 @@ impl Scheduler {
         }
         let request = {
             let state = &mut *self.state.borrow_mut();
-            let cycle = cycle::run(&state.cache, &entry.pod, &mut state.start, &mut state.rng);
+            let held = state.hold_nominated(&entry.pod);
+            let mut cycle = cycle::run(&state.cache, &entry.pod, &mut state.start, &mut state.rng);
             let total = state.cache.nodes().len();
+            let mut nominate = Nominate::Keep;
+            if let Err(diagnosis) = &mut cycle.result
+                && diagnosis.pre_filter.is_none()
+            {
+                nominate = state.preempt(&entry.pod, diagnosis);
+            }
+            held.iter().for_each(|uid| drop(state.cache.remove_pod(uid)));
             let message = cycle.result.as_ref().map(Rc::clone).map_err(|diagnosis| match total {
                 0 => "no nodes available to schedule pods".to_string(),
                 _ => diagnosis.to_string(),
@@ -308,12 +326,13 @@ impl Scheduler {
             match (cycle.result, message) {
                 (Ok(node), _) => {
                     state.cache.put_pod(&node, entry.pod.clone());
+                    state.nominated.remove(entry.pod.uid());
                     state.binding.insert(entry.pod.uid().to_string(), entry);
                     Ok(node)
                 }
                 (Err(diagnosis), message) => {
                     state.queue.put_back(entry, diagnosis.refused_by, self.sim.now());
-                    Err(message.err().unwrap_or_default())
+                    Err((message.err().unwrap_or_default(), nominate))
                 }
             }
         };
@@ -323,7 +342,7 @@ impl Scheduler {
             scheduler.sim.sleep_until(after).await;
             match request {
                 Ok(node) => scheduler.bind(&pod, &node).await,
-                Err(message) => scheduler.report(&pod, &message).await,
+                Err((message, nominate)) => scheduler.report(&pod, &message, nominate).await,
             }
         });
         self.sim.sleep(CYCLE).await;
@@ -352,28 +371,70 @@ impl Scheduler {
                     self.state.borrow_mut().queue.put_back_after_error(entry, self.sim.now());
                 }
                 let message = format!("running Bind plugin \"DefaultBinder\": {error}");
-                self.write_failure(pod, "SchedulerError", &message).await;
+                self.write_failure(pod, "SchedulerError", &message, &Nominate::Keep).await;
             }
         }
     }
 
-    async fn report(&self, pod: &Pod, message: &str) {
-        self.write_failure(pod, "Unschedulable", message).await;
+    async fn report(&self, pod: &Pod, message: &str, nominate: Nominate) {
+        self.write_failure(pod, "Unschedulable", message, &nominate).await;
+        let Nominate::On(candidate) = nominate else { return };
+        for victim in &candidate.victims {
+            self.evict(&victim.pod, pod, &candidate.node).await;
+        }
+    }
+
+    /// Lets a pod go that is in the way of a more important one.
+    async fn evict(&self, victim: &Pod, pod: &Pod, node: &str) {
+        if victim.metadata.deletion_timestamp.is_some() {
+            return;
+        }
+        let (namespace, name) = names(victim);
+        let mark = async || -> Result<(), Error> {
+            let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
+            if current.uid() != victim.uid() {
+                return Ok(());
+            }
+            let mut changed = Pod::clone(&current);
+            let condition = PodCondition {
+                type_: "DisruptionTarget".into(),
+                status: "True".into(),
+                reason: Some("PreemptionByScheduler".into()),
+                message: Some(format!("{NAME}: preempting to accommodate a higher priority pod")),
+                observed_generation: current.metadata.generation,
+                last_transition_time: Some(whole_seconds(self.sim.wall())),
+                ..PodCondition::default()
+            };
+            set_condition(changed.status.get_or_insert_default().conditions.get_or_insert_default(), condition);
+            client::update_status(&*self.client, changed).await.map(drop)
+        };
+        while let Err(error) = mark().await {
+            if !error.is_conflict() {
+                return;
+            }
+        }
+        let options =
+            client::DeleteOptions { precondition_uid: victim.metadata.uid.clone(), ..client::DeleteOptions::default() };
+        if self.client.delete(Kind::Pod, namespace, name, options).await.is_ok() {
+            let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+            let note = format!("Preempted by pod {uid} on node {node}");
+            self.recorder.event(pod_reference(victim, None), EventType::Normal, "Preempted", "Preempting", note);
+        }
     }
 
     /// Says in an event and in the pod's status that it found no node.
-    async fn write_failure(&self, pod: &Pod, reason: &str, message: &str) {
+    async fn write_failure(&self, pod: &Pod, reason: &str, message: &str, nominate: &Nominate) {
         let about = pod_reference(pod, None);
         self.recorder.event(about, EventType::Warning, "FailedScheduling", "Scheduling", cut(message));
         // Another writer may be quicker; then it is done again on what that one wrote.
-        while let Err(error) = self.write_condition(pod, reason, message).await {
+        while let Err(error) = self.write_condition(pod, reason, message, nominate).await {
             if !error.is_conflict() {
                 break;
             }
         }
     }
 
-    async fn write_condition(&self, pod: &Pod, reason: &str, message: &str) -> Result<(), Error> {
+    async fn write_condition(&self, pod: &Pod, reason: &str, message: &str, nominate: &Nominate) -> Result<(), Error> {
         let (namespace, name) = names(pod);
         let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
         let bound = current.spec.as_ref().is_some_and(|s| s.node_name.as_deref().is_some_and(|n| !n.is_empty()));
@@ -390,12 +451,61 @@ impl Scheduler {
             last_transition_time: Some(whole_seconds(self.sim.wall())),
             ..PodCondition::default()
         };
-        set_condition(changed.status.get_or_insert_default().conditions.get_or_insert_default(), condition);
+        let status = changed.status.get_or_insert_default();
+        match nominate {
+            Nominate::Keep => {}
+            Nominate::Nowhere => status.nominated_node_name = None,
+            Nominate::On(candidate) => status.nominated_node_name = Some(candidate.node.to_string()),
+        }
+        set_condition(status.conditions.get_or_insert_default(), condition);
         client::update_status(&*self.client, changed).await.map(drop)
     }
 }
 
+/// What becomes of the node that a pod is nominated for.
+enum Nominate {
+    Keep,
+    Nowhere,
+    On(Candidate),
+}
+
 impl State {
+    /// Puts the pods that room was made for into their places, as far as they matter as much as `pod`; their uids.
+    fn hold_nominated(&mut self, pod: &PodInfo) -> Vec<String> {
+        let held = |uid: &String, info: &PodInfo| *uid != pod.uid() && info.priority() >= pod.priority();
+        let mut uids = Vec::new();
+        for (uid, (node, info)) in self.nominated.iter().filter(|(uid, (_, info))| held(uid, info)) {
+            if self.cache.node_of(uid).is_none() {
+                self.cache.put_pod(node, info.clone());
+                uids.push(uid.clone());
+            }
+        }
+        uids
+    }
+
+    /// What the plugins that run when no node is left do. DynamicResources speaks first, of claims, for every pod, unless
+    /// preemption makes room.
+    fn preempt(&mut self, pod: &Rc<PodInfo>, diagnosis: &mut Diagnosis) -> Nominate {
+        let say = |why: &str| format!("no new claims to deallocate, preemption: {why}");
+        match preemption::attempt(&mut self.cache, pod, diagnosis, &mut self.rng) {
+            Outcome::Ineligible(why) => {
+                diagnosis.post_filter = say(&why);
+                Nominate::Keep
+            }
+            Outcome::Useless(why) => {
+                diagnosis.post_filter = say(&why);
+                self.nominated.remove(pod.uid());
+                Nominate::Nowhere
+            }
+            Outcome::Preempt(candidate) => {
+                // Less important pods that wait for this place look for another one.
+                self.nominated.retain(|_, (node, info)| *node != candidate.node || info.priority() >= pod.priority());
+                self.nominated.insert(pod.uid().to_string(), (candidate.node.clone(), pod.clone()));
+                Nominate::On(candidate)
+            }
+        }
+    }
+
     fn remember(&mut self, decision: Decision) {
         let uid = decision.uid.clone();
         if self.decisions.insert(uid.clone(), Rc::new(decision)).is_none() {

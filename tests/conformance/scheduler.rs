@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use k8s_openapi::{
     api::core::v1::{Namespace, Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Service, Taint, Toleration},
+    api::policy::v1::PodDisruptionBudget,
     jiff::Timestamp,
 };
 use podarium::{
@@ -17,6 +18,7 @@ use podarium::{
             self, Filter, Normalize, Plugin, Refusal, image_locality::normalized, node_affinity, pod_topology_spread,
             scheduling_gates,
         },
+        preemption,
         queue::Queue,
     },
     sim::SimTime,
@@ -156,6 +158,22 @@ fn case(case: Case) -> Outcome {
         }
         "TestRequiredAffinitySingleNode" | "TestRequiredAffinityMultipleNodes" => required_affinity(case),
         "TestPreferredAffinity" => preferred_affinity(case),
+        "TestSelectBestCandidate" => {
+            let (mut cache, names) = large_nodes(case, "pods");
+            let (candidates, _) =
+                preemption::dry_run(&mut cache, &pod_info(&input["pod"]), &names, &[], 0, names.len());
+            let got = preemption::pick(candidates).map(|candidate| candidate.node.to_string()).unwrap_or_default();
+            let wanted = expected["expected"].as_array().into_iter().flatten().any(|name| *name == *got);
+            if wanted { Ok(()) } else { Err(Failure::new(expected["expected"].to_string(), got)) }
+        }
+        "TestPodEligibleToPreemptOthers" => {
+            let named = input["nodes"].as_array().into_iter().flatten().map(|name| json!({"metadata": {"name": name}}));
+            let cache = cache(case, &named.collect(), &input["pods"]);
+            let unresolvable = input["nominatedNodeStatus"]["code"] == "UnschedulableAndUnresolvable";
+            let got = preemption::eligible(&pod_info(&input["pod"]), &cache, unresolvable).is_ok();
+            same(got, expected["expected"] == true)
+        }
+        "TestDryRunPreemption" => dry_run(case),
         test => unknown(test),
     }
 }
@@ -282,6 +300,68 @@ fn verdict(filter: &Filter, node: &NodeInfo) -> Value {
         Filter::Reject(reason) => json!({"code": "UnschedulableAndUnresolvable", "reasons": [reason]}),
         Filter::Check { check, .. } => status(check(node)),
     }
+}
+
+/// Nodes of half a CPU; a name says its labels too.
+fn large_nodes(case: Case, pods: &str) -> (Cache, Vec<Rc<str>>) {
+    let node = |name: &Value| {
+        let parts: Vec<&str> = name.as_str().unwrap_or_default().split('/').collect();
+        let labels: Value = ["hostname", "zone", "region"]
+            .iter()
+            .zip(&parts)
+            .map(|(key, value)| (key.to_string(), Value::from(*value)))
+            .collect();
+        let capacity = json!({"cpu": "500m", "memory": "500", "pods": "32"});
+        // A filter that refuses all nodes, for which upstream has a plugin of its own.
+        let refused = case.input["fakeFilterRC"] == 2;
+        json!({"metadata": {"name": parts[0], "labels": labels}, "spec": {"unschedulable": refused},
+            "status": {"capacity": capacity, "allocatable": capacity}})
+    };
+    let nodes: Value = case.input["nodeNames"].as_array().into_iter().flatten().map(node).collect();
+    let cache = cache(case, &nodes, &case.input[pods]);
+    let names = cache.nodes().iter().map(|node| node.name.clone()).collect();
+    (cache, names)
+}
+
+/// Candidates with their victims. Where the search begins is chance, which the table doesn't tell: any beginning will do.
+fn dry_run(case: Case) -> Outcome {
+    let (mut cache, names) = large_nodes(case, "initPods");
+    let budgets: Vec<PodDisruptionBudget> = serde_json::from_value(case.input["pdbs"].clone()).unwrap_or_default();
+    let number = |key: &str, default: u64| case.input["args"][key].as_u64().unwrap_or(default) as usize;
+    let wanted = preemption::enough(
+        names.len(),
+        number("MinCandidateNodesPercentage", 10),
+        number("MinCandidateNodesAbsolute", 100),
+    );
+    for (at, pod) in case.input["testPods"].as_array().into_iter().flatten().enumerate() {
+        let expected = case.expected["expected"][at].as_array().into_iter().flatten().map(|candidate| {
+            let victims = candidate["victims"]["Pods"].as_array().into_iter().flatten();
+            let mut victims: Vec<String> =
+                victims.map(|pod| pod["metadata"]["name"].as_str().unwrap_or_default().into()).collect();
+            victims.sort();
+            let violations = candidate["victims"]["NumPDBViolations"].as_u64().unwrap_or_default() as usize;
+            (candidate["name"].as_str().unwrap_or_default().to_string(), violations, victims)
+        });
+        let expected: Vec<_> = expected.collect();
+        let pod = pod_info(pod);
+        let mut run = |offset: usize| {
+            let (candidates, _) = preemption::dry_run(&mut cache, &pod, &names, &budgets, offset, wanted);
+            let one = |candidate: preemption::Candidate| {
+                let names = candidate.victims.iter().map(|v| v.pod.metadata.name.clone().unwrap_or_default());
+                let mut victims: Vec<String> = names.collect();
+                victims.sort();
+                (candidate.node.to_string(), candidate.violations, victims)
+            };
+            let mut found: Vec<_> = candidates.into_iter().map(one).collect();
+            found.sort();
+            found
+        };
+        let got: Vec<_> = (0..names.len()).map(&mut run).collect();
+        if !got.contains(&expected) {
+            return Err(Failure::new(format!("{expected:?}"), format!("{:?}", got.first())));
+        }
+    }
+    Ok(())
 }
 
 fn required_affinity(case: Case) -> Outcome {
