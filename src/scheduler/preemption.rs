@@ -152,9 +152,9 @@ fn select_victims(
         potential.into_iter().for_each(|victim| cache.put_pod(node, victim));
         return Err(refusal);
     }
-    potential.sort_by_key(|victim| (-i64::from(victim.priority()), started(&victim.pod)));
+    potential.sort_by_key(importance);
     let (protected, others) = by_budgets(potential, budgets);
-    let mut mixed = !protected.is_empty() && !others.is_empty();
+    let mixed = !protected.is_empty() && !others.is_empty();
     let (mut victims, mut violations) = (Vec::new(), 0);
     for (victim, protected) in protected.into_iter().map(|v| (v, true)).chain(others.into_iter().map(|v| (v, false))) {
         cache.put_pod(node, victim.clone());
@@ -165,10 +165,15 @@ fn select_victims(
         }
     }
     victims.iter().for_each(|victim| cache.put_pod(node, victim.clone()));
-    if std::mem::take(&mut mixed) {
-        victims.sort_by_key(|victim| (-i64::from(victim.priority()), started(&victim.pod)));
+    if mixed {
+        victims.sort_by_key(importance);
     }
     Ok((victims, violations))
+}
+
+/// Sorts the most important pod first: by priority, then who started earlier. Among equals the names decide.
+fn importance(pod: &Rc<PodInfo>) -> (i64, i128, Option<String>) {
+    (-i64::from(pod.priority()), started(&pod.pod), pod.pod.metadata.name.clone())
 }
 
 /// In nanoseconds; what hasn't started comes last.

@@ -318,3 +318,75 @@ fn how_many_nodes_are_enough() {
         assert_eq!(cycle::enough(nodes, None), expected, "{nodes}");
     }
 }
+
+#[test]
+fn room_is_made_for_the_more_important_pod() {
+    let cluster = Cluster::new(&[node("w1")]);
+    for (name, value, policy) in [("high", 1000, "PreemptLowerPriority"), ("patient", 1000, "Never")] {
+        cluster.create(
+            Kind::PriorityClass,
+            json!({"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": name},
+                "value": value, "preemptionPolicy": policy}),
+        );
+    }
+    for name in ["low-a", "low-b"] {
+        cluster.create(Kind::Pod, asking(name, "1900m"));
+    }
+    cluster.pass(100);
+    cluster.create(Kind::Pod, with(asking("patient", "1900m"), json!({"priorityClassName": "patient"})));
+    cluster.pass(100);
+    assert!(cluster.message("patient").ends_with("preemption: not eligible due to preemptionPolicy=Never."));
+    cluster.delete("patient");
+    cluster.create(Kind::Pod, with(asking("high", "1900m"), json!({"priorityClassName": "high"})));
+    cluster.pass(100);
+    assert_eq!(cluster.message("high"), "0/1 nodes are available: 1 Insufficient cpu.");
+    assert_eq!(cluster.pod("high")["status"]["nominatedNodeName"], "w1");
+    let victim = cluster.pod("low-b");
+    assert!(victim["metadata"]["deletionTimestamp"].is_string());
+    let condition = &victim["status"]["conditions"];
+    let marked = condition.as_array().into_iter().flatten().any(|c| c["reason"] == "PreemptionByScheduler");
+    assert!(marked, "{condition}");
+    assert!(cluster.events().iter().any(|event| event.starts_with("Normal Preempted Preempted by pod ")));
+    // Nobody of less importance takes the place meanwhile.
+    cluster.create(Kind::Pod, asking("late", "100m"));
+    cluster.delete("low-b");
+    cluster.pass(2000);
+    let of = |name: &str| cluster.node_of(name).unwrap_or_default();
+    assert_eq!((of("high"), of("low-a"), of("late")), ("w1".into(), "w1".into(), "w1".into()));
+    assert_eq!(cluster.pod("high")["status"]["nominatedNodeName"], Value::Null);
+}
+
+#[test]
+fn pods_keep_to_others_and_away_from_them() {
+    let cluster = Cluster::new(&[node("w1"), node("w2")]);
+    let labelled = |name: &str, spec: Value| {
+        let mut pod = pod(name, spec);
+        pod["metadata"]["labels"] = json!({"app": "web"});
+        pod
+    };
+    let term = json!([{"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}]);
+    let apart = json!({"affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}});
+    for name in ["a", "b", "c"] {
+        cluster.create(Kind::Pod, labelled(name, apart.clone()));
+        cluster.pass(100);
+    }
+    assert_ne!(cluster.node_of("a"), cluster.node_of("b"));
+    assert!(
+        cluster.message("c").contains("2 node(s) didn't match pod anti-affinity rules"),
+        "{}",
+        cluster.message("c")
+    );
+    cluster.delete("a");
+    cluster.pass(3000);
+    assert!(cluster.node_of("c").is_some(), "the place of another is free now");
+    let spread = json!({"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "spread"}}}]});
+    for i in 0..4 {
+        let mut pod = pod(&format!("s{i}"), spread.clone());
+        pod["metadata"]["labels"] = json!({"app": "spread"});
+        cluster.create(Kind::Pod, pod);
+    }
+    cluster.pass(200);
+    let on = |node: &str| (0..4).filter(|i| cluster.node_of(&format!("s{i}")).as_deref() == Some(node)).count();
+    assert_eq!((on("w1"), on("w2")), (2, 2));
+}

@@ -52,7 +52,8 @@ impl Plugin for NodeAffinity {
         let preferred = all.into_iter().flatten();
         let preferred = preferred.flat_map(|a| a.preferred_during_scheduling_ignored_during_execution.iter().flatten());
         let preferred: Vec<&PreferredSchedulingTerm> = preferred.collect();
-        if preferred.is_empty() {
+        let broken = |term: &&PreferredSchedulingTerm| term.weight != 0 && !faults(&term.preference, "").is_empty();
+        if preferred.is_empty() || preferred.iter().any(broken) {
             return None;
         }
         let score = move |node: &NodeInfo| {
