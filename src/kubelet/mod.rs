@@ -25,6 +25,7 @@ mod node;
 mod probes;
 mod quantity;
 mod relist;
+mod resize;
 mod runtime;
 mod server;
 mod start;
@@ -404,6 +405,13 @@ impl Inner {
         let worker = self.workers.borrow_mut().remove(uid);
         drop(worker);
         self.pull_backoff.borrow_mut().forget_pod(uid);
+        self.retry_resizes();
+    }
+
+    /// Room has become free: resizes that wait for it are tried again.
+    fn retry_resizes(&self) {
+        let waiting: Vec<_> = self.workers.borrow().values().filter(|w| w.wants_room()).cloned().collect();
+        waiting.iter().for_each(|worker| worker.retry_resize(self));
     }
 
     /// Pods of this node that hold resources: all but those that have ended, and `but`.

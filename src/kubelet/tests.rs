@@ -11,7 +11,9 @@ use super::{Kubelet, NodeConfig};
 use crate::{
     api::{
         ApiClient, Kind, Resource,
-        client::{Body, DeleteOptions, ExecOptions, ListOptions, LogOptions, WatchEvent, WriteOptions},
+        client::{
+            Body, DeleteOptions, ExecOptions, ListOptions, LogOptions, Patch, Subresource, WatchEvent, WriteOptions,
+        },
     },
     apiserver::{ApiServer, table},
     controllers,
@@ -564,5 +566,47 @@ fn starts_that_fail() {
         let waiting = statuses[0].state.clone().and_then(|s| s.waiting).and_then(|w| w.reason);
         assert_eq!(waiting.as_deref(), Some(reason), "{name}");
         assert!(events(&cluster, name).contains(text), "{text} in\n{}", events(&cluster, name));
+    }
+}
+
+#[test]
+fn resizes_in_place() {
+    let container = "name: c, image: 'busybox:1.36', command: [sleep, '1000'], resources: {requests: {cpu: 100m}}";
+    let policy = "resizePolicy: [{resourceName: cpu, restartPolicy: RestartContainer}]";
+    // (more of the container, asked for, restarts, conditions, what happened)
+    let table = [
+        ("", "200m", 0, "", "ResizeStarted ResizeCompleted"),
+        (policy, "200m", 1, "", "ResizeStarted Killing ResizeCompleted"),
+        ("", "64", 0, "PodResizePending=Deferred", "ResizeDeferred"),
+    ];
+    for (more, cpu, restarts, waits, happened) in table {
+        let cluster = Cluster::new(1);
+        cluster.apply(&one(
+            "web",
+            &format!("{{terminationGracePeriodSeconds: 1, containers: [{{{container}, {more}}}]}}"),
+        ));
+        cluster.pass(5.0);
+        let client = cluster.client.clone();
+        let container = serde_json::json!({"name": "c", "resources": {"requests": {"cpu": cpu}}});
+        let patch = Patch::Strategic(serde_json::json!({"spec": {"containers": [container]}}));
+        cluster.wait(async move {
+            let written =
+                client.patch(Kind::Pod, "default", "web", Subresource::Resize, patch, WriteOptions::default());
+            written.await.expect("it is accepted");
+        });
+        cluster.pass(10.0);
+        let status = cluster.pod("web").status.clone().expect("a status");
+        let told = &status.container_statuses.as_ref().expect("containers")[0];
+        let has = told.resources.as_ref().and_then(|r| r.requests.as_ref()).map(|r| r["cpu"].0.clone());
+        let granted = if waits.is_empty() { cpu } else { "100m" };
+        assert_eq!((told.restart_count, has.as_deref()), (restarts, Some(granted)), "{cpu}");
+        let resizing = status.conditions.iter().flatten().filter(|c| c.type_.starts_with("PodResize"));
+        let resizing: Vec<_> =
+            resizing.map(|c| format!("{}={}", c.type_, c.reason.as_deref().unwrap_or_default())).collect();
+        assert_eq!(resizing.join(" "), waits, "{cpu}");
+        let reasons: Vec<String> = cluster.events("web").iter().filter_map(|e| e.reason.clone()).collect();
+        let since: Vec<&str> = reasons.iter().map(String::as_str).skip_while(|r| !r.starts_with("Resize")).collect();
+        let since: Vec<&str> = since.into_iter().filter(|r| !["Pulled", "Created", "Started"].contains(r)).collect();
+        assert_eq!(since.join(" "), happened, "{more} {cpu}");
     }
 }

@@ -18,6 +18,7 @@ use super::{
     env::Context,
     probes::Probes,
     relist::Seen,
+    resize::Resize,
     runtime::{Container, Sandbox},
     status::{
         Runtime,
@@ -96,6 +97,7 @@ pub(crate) struct Worker {
     /// Something happened that calls for a sync.
     pending: Cell<bool>,
     seen: Seen,
+    pub(super) resize: RefCell<Resize>,
     syncing: Cell<bool>,
     /// Sets volumes up, while one is missing.
     mounter: RefCell<Option<Task>>,
@@ -140,6 +142,7 @@ impl Worker {
             wake: Notify::new(),
             pending: Cell::default(),
             seen: Seen::default(),
+            resize: RefCell::default(),
             syncing: Cell::default(),
             mounter: RefCell::default(),
             restarts_at: RefCell::default(),
@@ -152,8 +155,10 @@ impl Worker {
         &self.uid
     }
 
+    /// The pod as it is to run: with the resources that it was granted.
     pub(super) fn pod(&self) -> Rc<Pod> {
-        self.pod.borrow().clone()
+        let granted = self.resize.borrow().granted.clone();
+        granted.unwrap_or_else(|| self.pod.borrow().clone())
     }
 
     /// Starts the task.
@@ -198,7 +203,11 @@ impl Worker {
 
     /// The pod has changed at the server.
     pub(super) fn update(self: &Rc<Self>, pod: Rc<Pod>) {
+        let granted = self.pod();
         let old = self.pod.replace(pod.clone());
+        if let Some(kubelet) = self.kubelet.upgrade().filter(|_| self.life.get() == Life::Syncing) {
+            self.resize(&kubelet, &granted, &pod);
+        }
         let (before, now) = (&old.metadata, &pod.metadata);
         let different = before.generation != now.generation
             || before.deletion_timestamp != now.deletion_timestamp
@@ -210,6 +219,15 @@ impl Worker {
             gates && conditions(&old) != conditions(&pod)
         };
         if different || gates() {
+            self.poke();
+        }
+    }
+
+    /// Tries a resize again that waits for room.
+    pub(super) fn retry_resize(&self, kubelet: &Inner) {
+        let (granted, wanted) = (self.pod(), self.pod.borrow().clone());
+        self.resize(kubelet, &granted, &wanted);
+        if !self.wants_room() {
             self.poke();
         }
     }
@@ -461,6 +479,7 @@ impl Worker {
                 now: kubelet.sim.wall(),
                 pod_ends,
                 evicted: evicted.then_some(DEADLINE),
+                resize: &self.resize.borrow().conditions(),
             },
         );
         status
@@ -559,6 +578,7 @@ impl Worker {
     async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
         let pod = self.pod();
         let runtime = self.seen(kubelet);
+        self.complete_resize(kubelet, &pod, &runtime);
         let status = self.generate(kubelet, &pod, &runtime, false);
         let ended = is_terminal(status.phase.as_deref());
         let restarting = |c: &PodCondition| c.type_ == ALL_RESTARTING && c.status == "True";
@@ -572,7 +592,8 @@ impl Worker {
         }
         self.probes.start(self, kubelet, &pod);
 
-        let actions = actions::compute(&pod, &runtime, &self.probes);
+        let mut actions = actions::compute(&pod, &runtime, &self.probes);
+        self.restart_resized(&pod, &runtime, &mut actions);
         match self.perform(kubelet, &pod, &runtime, actions, restarts_all).await {
             Ok(acted) => Outcome::Done(acted),
             Err(Some(wait)) => Outcome::Again(wait.min(SYNC)),
@@ -591,7 +612,7 @@ impl Worker {
     ) -> Result<bool, Option<Duration>> {
         let Some(spec) = &pod.spec else { return Ok(false) };
         let starts = [&actions.start_ephemeral, &actions.start_init, &actions.start];
-        let acted = actions.kill_pod || !actions.kill.is_empty() || starts.iter().any(|list| !list.is_empty());
+        let mut acted = actions.kill_pod || !actions.kill.is_empty() || starts.iter().any(|list| !list.is_empty());
         if restarts_all {
             self.restart_all(kubelet, pod).await;
             return Ok(true);
@@ -656,6 +677,10 @@ impl Worker {
             if !started && !is_sidecar(container) {
                 return failure.map_or(Ok(acted), Err);
             }
+        }
+        if self.give_resized() {
+            acted = true;
+            self.poke();
         }
         for &i in &actions.start {
             let container = &spec.containers[i];

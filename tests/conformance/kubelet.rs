@@ -271,6 +271,7 @@ fn whole_status(case: Case) -> Outcome {
             now: now(case),
             pod_ends: input["isPodTerminal"].as_bool().unwrap_or(false),
             evicted: None,
+            resize: &[],
         },
     );
     let mut got = serde_json::to_value(got).unwrap_or_default();
@@ -654,6 +655,7 @@ fn pod_ips(case: Case) -> Outcome {
             now: now(case),
             pod_ends: false,
             evicted: None,
+            resize: &[],
         },
     );
     let first = case.expected["podIPs"][0]["ip"].as_str().map(String::from);

@@ -6,8 +6,19 @@ use super::{Runtime, init_containers, is_sidecar, restart, running, terminated};
 
 pub const ALL_RESTARTING: &str = "AllContainersRestarting";
 
-pub const OWNED: [&str; 6] =
-    ["PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled", ALL_RESTARTING];
+pub const RESIZE_PENDING: &str = "PodResizePending";
+pub const RESIZE_IN_PROGRESS: &str = "PodResizeInProgress";
+
+pub const OWNED: [&str; 8] = [
+    RESIZE_PENDING,
+    RESIZE_IN_PROGRESS,
+    "PodReadyToStartContainers",
+    "Initialized",
+    "Ready",
+    "ContainersReady",
+    "PodScheduled",
+    ALL_RESTARTING,
+];
 
 fn condition(kind: &str, status: bool, reason: &str, message: String) -> PodCondition {
     PodCondition {

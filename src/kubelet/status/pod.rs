@@ -4,7 +4,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodIP, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus};
 
 use super::{
     NOT_LOCATED, Runtime, UNKNOWN,
@@ -34,6 +34,8 @@ pub struct Input<'a> {
     pub pod_ends: bool,
     /// A verdict that ends the pod: reason, message.
     pub evicted: Option<(&'a str, &'a str)>,
+    /// Of resizes in place.
+    pub resize: &'a [PodCondition],
 }
 
 /// `generateAPIPodStatus`. Times of transition are set by [`finish`].
@@ -91,6 +93,9 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let was = old.conditions.iter().flatten().any(|c| c.type_ == "Initialized" && c.status == "True");
     let containers_ready = conditions::containers_ready(spec, Some(&all), &word);
     let ready = conditions::ready(spec, &list, &containers_ready);
+    if !input.pod_ends {
+        list.extend_from_slice(input.resize);
+    }
     list.push(conditions::ready_to_start(runtime, host_network));
     list.push(conditions::initialized(spec, Some(&all), &word, was));
     list.push(ready);
