@@ -9,6 +9,9 @@ pub fn complete(kind: Kind, value: &mut Value) {
     match kind {
         Kind::Pod => {
             each(value, "/status/conditions", &[("lastProbeTime", Value::Null), ("lastTransitionTime", Value::Null)]);
+            for list in ["initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses"] {
+                each(value, &format!("/status/{list}"), &[("lastState", json!({})), ("state", json!({}))]);
+            }
         }
         Kind::Node => {
             let times = [("lastHeartbeatTime", Value::Null), ("lastTransitionTime", Value::Null)];

@@ -172,6 +172,14 @@ fn given_name(object: &Object) -> &str {
     }
 }
 
+/// The priority of a pod that is written without one stays what admission made it.
+pub(super) fn keep_priority(was: &PodSpec, is: &mut PodSpec) {
+    is.priority = is.priority.or(was.priority);
+    if is.preemption_policy.is_none() {
+        is.preemption_policy.clone_from(&was.preemption_policy);
+    }
+}
+
 /// Pods stay five minutes on a node that is not ready or unreachable.
 pub(super) fn default_toleration_seconds(spec: &mut PodSpec) {
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {

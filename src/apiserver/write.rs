@@ -270,7 +270,11 @@ pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Re
     if subresource == Subresource::None {
         crate::api::default::apply(&mut object);
         if let Object::Pod(pod) = &mut object {
-            admission::default_toleration_seconds(Rc::make_mut(pod).spec.get_or_insert_default());
+            let spec = Rc::make_mut(pod).spec.get_or_insert_default();
+            admission::default_toleration_seconds(spec);
+            if let Some(was) = old.as_::<Pod>().and_then(|old| old.spec.as_ref()) {
+                admission::keep_priority(was, spec);
+            }
         }
     }
     keep_system_fields(old, &mut object);

@@ -1,7 +1,7 @@
 //! The committed list of what the product can't do.
 //!
-//! A line of `known-gaps.txt` is `TABLE | CASE | REASON`. CASE is an id, or the beginning of ids and `*`; TABLE may end in
-//! `*` too. Lines that begin with `#` are remarks.
+//! A line of `known-gaps.txt` is `TABLE | CASES | REASON`. CASES are ids, or the beginnings of ids and `*`, with commas
+//! between them; TABLE may end in `*` too. Lines that begin with `#` are remarks.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ pub struct Gaps {
 
 struct Gap {
     table: String,
-    case: String,
+    cases: Vec<String>,
     passed: usize,
     failed: usize,
 }
@@ -33,7 +33,8 @@ impl Gaps {
             if reason.is_empty() {
                 return Err(format!("without a reason: {line}"));
             }
-            gaps.push(Gap { table: table.into(), case: case.into(), passed: 0, failed: 0 });
+            let cases = case.split(',').map(|case| case.trim().to_string()).collect();
+            gaps.push(Gap { table: table.into(), cases, passed: 0, failed: 0 });
         }
         Ok(Gaps { gaps })
     }
@@ -41,7 +42,8 @@ impl Gaps {
     /// A case was run. Whether it stands in the list.
     pub fn met(&mut self, table: &str, case: &str, passed: bool) -> bool {
         let mut known = false;
-        for gap in self.gaps.iter_mut().filter(|gap| matches(&gap.table, table) && matches(&gap.case, case)) {
+        let listed = |gap: &&mut Gap| matches(&gap.table, table) && gap.cases.iter().any(|known| matches(known, case));
+        for gap in self.gaps.iter_mut().filter(listed) {
             known = true;
             *(if passed { &mut gap.passed } else { &mut gap.failed }) += 1;
         }
@@ -51,6 +53,6 @@ impl Gaps {
     /// Lines all of whose cases pass, of those that were met.
     pub fn closed(&self) -> Vec<String> {
         let closed = self.gaps.iter().filter(|gap| gap.passed > 0 && gap.failed == 0);
-        closed.map(|gap| format!("{} {}", gap.table, gap.case)).collect()
+        closed.map(|gap| format!("{} {}", gap.table, gap.cases.join(", "))).collect()
     }
 }
