@@ -178,7 +178,7 @@ fn a_gated_pod_says_so() {
     assert_eq!(
         gated.to_value()["status"]["conditions"],
         json!([{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
-            "message": "Scheduling is blocked due to non-empty scheduling gates",
+            "message": "Scheduling is blocked due to non-empty scheduling gates", "lastProbeTime": null,
             "lastTransitionTime": "2026-11-23T08:00:00Z"}])
     );
     refused(
@@ -331,7 +331,7 @@ fn binding() {
     assert_eq!(bound["metadata"]["generation"], 1);
     assert_eq!(
         bound["status"]["conditions"],
-        json!([{"type": "PodScheduled", "status": "True", "observedGeneration": 1,
+        json!([{"type": "PodScheduled", "status": "True", "lastProbeTime": null,
             "lastTransitionTime": "2026-11-23T08:00:00Z"}])
     );
     refused(

@@ -92,9 +92,9 @@ fn json_patches() {
     let run = |operations: Value| json_patch(&document, &operations);
     let good = json!([
         {"op": "test", "path": "/a/0", "value": 1}, {"op": "add", "path": "/a/-", "value": 3}, {"op": "remove", "path": "/b/c~1d"},
-        {"op": "replace", "path": "/a/0", "value": 9}, {"op": "copy", "from": "/a/1", "path": "/x"}, {"op": "move", "from": "/a/2", "path": "/y"},
+        {"op": "replace", "path": "/a/0", "value": 9}, {"op": "replace", "path": "/new", "value": 0}, {"op": "copy", "from": "/a/1", "path": "/x"}, {"op": "move", "from": "/a/2", "path": "/y"},
     ]);
-    assert_eq!(run(good), Ok(json!({"a": [9, 2], "b": {}, "x": 2, "y": 3})));
+    assert_eq!(run(good), Ok(json!({"a": [9, 2], "b": {}, "new": 0, "x": 2, "y": 3})));
     let bad = [
         (json!([{"op": "test", "path": "/a/0", "value": 2}]), "testing value /a/0 failed: test failed"),
         (
@@ -104,10 +104,6 @@ fn json_patches() {
         (
             json!([{"op": "remove", "path": "/z"}]),
             "error in remove for path: '/z': Unable to remove nonexistent key: z: missing value",
-        ),
-        (
-            json!([{"op": "replace", "path": "/z", "value": 1}]),
-            "replace operation does not apply: doc is missing key: /z: missing value",
         ),
     ];
     for (operations, expected) in bad {
