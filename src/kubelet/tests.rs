@@ -610,3 +610,34 @@ fn resizes_in_place() {
         assert_eq!(since.join(" "), happened, "{more} {cpu}");
     }
 }
+
+#[test]
+fn evicts_what_stores_too_much() {
+    let write = "head -c 102400 /dev/zero > /data/x; sleep 1000";
+    // (limit of the container, of the emptyDir, message)
+    let table = [
+        ("", "64Ki", "Usage of EmptyDir volume \"data\" exceeds the limit \"64Ki\". "),
+        ("80Ki", "1Mi", "Pod ephemeral local storage usage exceeds the total limit of containers 80Ki. "),
+        ("", "1Mi", ""),
+    ];
+    for (limit, dir, message) in table {
+        let cluster = Cluster::new(1);
+        let limits = if limit.is_empty() { String::new() } else { format!("ephemeral-storage: {limit}") };
+        cluster.apply(&one(
+            "web",
+            &format!(
+                "{{containers: [{{name: c, image: 'busybox:1.36', command: [sh, -c, '{write}'], resources: {{limits: \
+                 {{{limits}}}}}, volumeMounts: [{{name: data, mountPath: /data}}]}}], volumes: [{{name: data, emptyDir: \
+                 {{sizeLimit: {dir}}}}}]}}"
+            ),
+        ));
+        cluster.pass(120.0);
+        let status = cluster.pod("web").status.clone().expect("a status");
+        let expected =
+            if message.is_empty() { ("Running", None, None) } else { ("Failed", Some("Evicted"), Some(message)) };
+        let got = (status.phase.as_deref().unwrap_or_default(), status.reason.as_deref(), status.message.as_deref());
+        assert_eq!(got, expected);
+        let evicted = events(&cluster, "web").contains(&format!("Warning Evicted {message} x1"));
+        assert_eq!(evicted, !message.is_empty());
+    }
+}

@@ -8,27 +8,23 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodCondition, PodStatus, Volume};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodCondition, PodStatus};
 
 use super::{
     Inner, LeftBehind, PICKUP,
     actions::{self, Actions},
     admission,
     backoff::Backoff,
-    env::Context,
+    eviction,
     probes::Probes,
     relist::Seen,
     resize::Resize,
     runtime::{Container, Sandbox},
     status::{
-        Runtime,
-        conditions::ALL_RESTARTING,
-        containers::Reasons,
-        init_containers, is_sidecar, is_terminal,
-        pod::{Input, finish, generate, terminate},
-        restart,
+        Runtime, conditions::ALL_RESTARTING, containers::Reasons, init_containers, is_sidecar, is_terminal,
+        pod::terminate, restart,
     },
-    volumes::{Source, Volumes},
+    volumes::Volumes,
 };
 use crate::{
     api::{
@@ -45,18 +41,6 @@ const SYNC: Duration = Duration::from_secs(60);
 /// After a sync that failed.
 const RETRY: Duration = Duration::from_secs(10);
 
-/// The volume manager: when it first tries, how often the worker looks, the retries' delays, and
-/// when a wait gives up.
-const MOUNT_FIRST: Duration = Duration::from_millis(150);
-const MOUNT_LOOK: Duration = Duration::from_millis(300);
-const MOUNT_RETRY: Duration = Duration::from_millis(500);
-const MOUNT_RETRY_MAX: Duration = Duration::from_secs(122);
-const MOUNT_TIMEOUT: Duration = Duration::from_secs(123);
-/// What the kubelet writes into volumes is brought up to date by the periodic sync.
-const VOLUME_REFRESH: Duration = Duration::from_secs(50);
-
-const DEADLINE: (&str, &str) = ("DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
-
 /// How far a pod's life has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Life {
@@ -69,10 +53,10 @@ pub(super) enum Life {
 
 pub(crate) struct Worker {
     pub(super) kubelet: Weak<Inner>,
-    uid: String,
-    pod: RefCell<Rc<Pod>>,
+    pub(super) uid: String,
+    pub(super) pod: RefCell<Rc<Pod>>,
     /// The pod as it was when its status was last written.
-    written: RefCell<Option<Rc<Pod>>>,
+    pub(super) written: RefCell<Option<Rc<Pod>>>,
     pub(super) life: Cell<Life>,
     /// Its object is gone from the server.
     gone: Cell<bool>,
@@ -84,7 +68,7 @@ pub(crate) struct Worker {
     pub(super) containers: RefCell<Vec<Rc<Container>>>,
     pub(super) volumes: Volumes,
     /// When the volumes' contents were last brought up to date.
-    refreshed: Cell<SimTime>,
+    pub(super) refreshed: Cell<SimTime>,
     /// hosts, hostname, resolv.conf, termination logs.
     pub(super) files: RefCell<Option<Filesystem>>,
     pub(super) shm: RefCell<Option<Filesystem>>,
@@ -92,15 +76,19 @@ pub(crate) struct Worker {
     pub(super) crash_backoff: RefCell<Backoff>,
     pub(super) probes: Probes,
     /// When the next sync is due by itself; `None` while there is none to come.
-    due: Cell<Option<SimTime>>,
-    wake: Notify,
+    pub(super) due: Cell<Option<SimTime>>,
+    pub(super) wake: Notify,
     /// Something happened that calls for a sync.
     pending: Cell<bool>,
-    seen: Seen,
+    pub(super) seen: Seen,
     pub(super) resize: RefCell<Resize>,
-    syncing: Cell<bool>,
+    /// Why it was evicted.
+    pub(super) evicted: RefCell<Option<String>>,
+    /// Measures what the pod stores, if it has limits.
+    pub(super) measurer: RefCell<Option<Task>>,
+    pub(super) syncing: Cell<bool>,
     /// Sets volumes up, while one is missing.
-    mounter: RefCell<Option<Task>>,
+    pub(super) mounter: RefCell<Option<Task>>,
     /// The deadline of a container's back-off, by name; for the picture.
     pub(super) restarts_at: RefCell<BTreeMap<String, SimTime>>,
     /// When the grace period of what is being stopped ends.
@@ -143,6 +131,8 @@ impl Worker {
             pending: Cell::default(),
             seen: Seen::default(),
             resize: RefCell::default(),
+            evicted: RefCell::default(),
+            measurer: RefCell::default(),
             syncing: Cell::default(),
             mounter: RefCell::default(),
             restarts_at: RefCell::default(),
@@ -175,9 +165,8 @@ impl Worker {
         if let Some(task) = task {
             task.abort();
         }
-        let mounter = self.mounter.take();
-        if let Some(mounter) = mounter {
-            mounter.abort();
+        for task in [self.mounter.take(), self.measurer.take()].into_iter().flatten() {
+            task.abort();
         }
         self.probes.stop_all();
     }
@@ -315,8 +304,15 @@ impl Worker {
         }
     }
 
-    fn must_end(&self) -> bool {
-        self.gone.get() || self.pod.borrow().metadata.deletion_timestamp.is_some()
+    pub(super) fn must_end(&self) -> bool {
+        let deleted = self.pod.borrow().metadata.deletion_timestamp.is_some();
+        self.gone.get() || deleted || self.evicted.borrow().is_some()
+    }
+
+    /// Ends the pod, with this as its status' message.
+    pub(super) fn evict(&self, message: String) {
+        self.evicted.replace(Some(message));
+        self.wake.notify();
     }
 
     async fn run(self: Rc<Self>) {
@@ -353,6 +349,7 @@ impl Worker {
     async fn live(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let sim = &kubelet.sim;
         self.pending.set(true);
+        self.watch_storage(kubelet);
         self.seen.look(self.runtime(kubelet));
         while self.life.get() == Life::Syncing {
             self.work(kubelet).await;
@@ -430,149 +427,6 @@ impl Worker {
             ..c.record(&kubelet.sim)
         };
         Runtime { sandbox, containers: containers.iter().map(record).collect() }
-    }
-
-    /// The pod with its status as last written, or as the server has it.
-    pub(super) fn told(&self) -> Rc<Pod> {
-        let written = self.written.borrow().clone();
-        written.unwrap_or_else(|| self.pod())
-    }
-
-    pub(super) fn status(&self) -> PodStatus {
-        self.told().status.clone().unwrap_or_default()
-    }
-
-    fn phase(&self) -> Option<String> {
-        self.told().status.as_ref().and_then(|status| status.phase.clone())
-    }
-
-    /// When activeDeadlineSeconds will be over.
-    fn deadline(&self) -> Option<SimTime> {
-        let pod = self.pod();
-        let seconds = u64::try_from(pod.spec.as_ref()?.active_deadline_seconds?).ok()?;
-        let kubelet = self.kubelet.upgrade()?;
-        let began = self.told().status.as_ref()?.start_time.as_ref()?.0;
-        let elapsed = kubelet.sim.wall().duration_since(began);
-        let left = Duration::from_secs(seconds).saturating_sub(Duration::try_from(elapsed).unwrap_or_default());
-        Some(kubelet.sim.now() + left)
-    }
-
-    fn past_deadline(&self, kubelet: &Inner) -> bool {
-        self.deadline().is_some_and(|at| at <= kubelet.sim.now())
-    }
-
-    fn generate(&self, kubelet: &Inner, pod: &Pod, runtime: &Runtime, pod_ends: bool) -> PodStatus {
-        let told = self.told();
-        let none = PodStatus::default();
-        let evicted = self.past_deadline(kubelet);
-        if evicted {
-            kubelet.event(pod, None, EventType::Normal, DEADLINE.0, DEADLINE.1);
-        }
-        let status = generate(
-            pod,
-            &Input {
-                runtime,
-                old: told.status.as_ref().unwrap_or(&none),
-                reasons: &self.reasons.borrow(),
-                probes: &self.probes,
-                host_ips: &kubelet.host_ips(),
-                now: kubelet.sim.wall(),
-                pod_ends,
-                evicted: evicted.then_some(DEADLINE),
-                resize: &self.resize.borrow().conditions(),
-            },
-        );
-        status
-    }
-
-    /// Writes a status that was made now; containers that it calls unready are probed now.
-    async fn tell(&self, kubelet: &Inner, status: PodStatus, may_run: bool) {
-        let statuses =
-            status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
-        let unready = statuses.filter(|s| s.started == Some(true) && !s.ready);
-        let unready: Vec<String> = unready.map(|s| s.name.clone()).collect();
-        self.write(kubelet, status, may_run).await;
-        unready.iter().for_each(|name| self.probes.trigger_readiness(name));
-    }
-
-    /// Writes a status if it differs from the last one. `may_run`: containers could still run.
-    pub(super) async fn write(&self, kubelet: &Inner, mut status: PodStatus, may_run: bool) {
-        let pod = self.pod();
-        let told = self.told();
-        let none = PodStatus::default();
-        let old = told.status.as_ref().unwrap_or(&none);
-        finish(&mut status, old, pod.metadata.generation, may_run, kubelet.sim.wall());
-        if status == *old {
-            return;
-        }
-        for _ in 0..5 {
-            let Ok(current) = client::get::<Pod>(&*kubelet.client, pod.namespace(), pod.name()).await else { return };
-            if current.uid() != self.uid {
-                return;
-            }
-            let mut status = status.clone();
-            if let Some(server) = &current.status {
-                keep_foreign(&mut status, server);
-            }
-            let next = Pod { metadata: current.metadata.clone(), spec: current.spec.clone(), status: Some(status) };
-            match client::update_status(&*kubelet.client, next).await {
-                Ok(written) => {
-                    *self.written.borrow_mut() = Some(written);
-                    return;
-                }
-                Err(error) if error.is_conflict() => {}
-                // Gone, or refused: the next sync tries again.
-                Err(_) => return,
-            }
-        }
-    }
-
-    /// A readiness probe's result, told at once even if a sync is busy (`SetContainerReadiness`).
-    pub(super) async fn tell_readiness(&self, kubelet: &Inner, container: &str, id: &str, ready: bool) {
-        let pod = self.pod();
-        let Some(spec) = &pod.spec else { return };
-        let mut status = self.status();
-        let mut found = false;
-        let statuses = status.container_statuses.iter_mut().flatten();
-        for told in statuses.chain(status.init_container_statuses.iter_mut().flatten()) {
-            if told.name == container && told.container_id.as_deref() == Some(id) && told.ready != ready {
-                told.ready = ready;
-                found = true;
-            }
-        }
-        if !found {
-            return;
-        }
-        let all: Vec<_> = (status.init_container_statuses.iter().flatten())
-            .chain(status.container_statuses.iter().flatten())
-            .cloned()
-            .collect();
-        let phase = status.phase.clone().unwrap_or_default();
-        let list = status.conditions.get_or_insert_default();
-        let containers_ready = super::status::conditions::containers_ready(spec, Some(&all), &phase);
-        let ready = super::status::conditions::ready(spec, list, &containers_ready);
-        for new in [ready, containers_ready] {
-            if let Some(old) = list.iter_mut().find(|c| c.type_ == new.type_) {
-                *old = new;
-            }
-        }
-        self.write(kubelet, status, true).await;
-    }
-
-    /// A startup probe's result, told at once if a sync is busy, which would tell it else
-    /// (`SetContainerStartup`).
-    pub(super) async fn tell_startup(&self, kubelet: &Inner, container: &str, id: &str, started: bool) {
-        if !self.syncing.get() {
-            return;
-        }
-        let mut status = self.status();
-        let statuses = status.container_statuses.iter_mut().flatten();
-        for told in statuses.chain(status.init_container_statuses.iter_mut().flatten()) {
-            if told.name == container && told.container_id.as_deref() == Some(id) {
-                told.started = Some(started);
-            }
-        }
-        self.write(kubelet, status, true).await;
     }
 
     async fn sync(self: &Rc<Self>, kubelet: &Rc<Inner>) -> Outcome {
@@ -712,135 +566,6 @@ impl Worker {
         self.poke();
     }
 
-    fn context<'a>(
-        &'a self,
-        kubelet: &'a Inner,
-        pod: &'a Pod,
-        pod_ips: &'a [String],
-        host_ips: &'a [String],
-    ) -> Context<'a> {
-        Context {
-            client: &*kubelet.client,
-            pod,
-            pod_ips,
-            host_ips,
-            node: &kubelet.config.name,
-            allocatable: kubelet.allocatable(),
-        }
-    }
-
-    /// The pod's addresses, as env variables and files see them.
-    pub(super) fn pod_ips(&self, kubelet: &Inner) -> Vec<String> {
-        match &*self.sandbox.borrow() {
-            Some(sandbox) => match sandbox.address {
-                Some(address) => vec![address.to_string()],
-                None => kubelet.host_ips().to_vec(),
-            },
-            None => Vec::new(),
-        }
-    }
-
-    pub(super) async fn environment(
-        &self,
-        kubelet: &Inner,
-        pod: &Pod,
-        container: &ContainerSpec,
-    ) -> Result<super::env::Env, String> {
-        let (pod_ips, host_ips) = (self.pod_ips(kubelet), kubelet.host_ips());
-        super::env::build(&self.context(kubelet, pod, &pod_ips, &host_ips), container).await
-    }
-
-    async fn set_up(&self, kubelet: &Inner, pod: &Pod, volume: &Volume) -> Result<(), String> {
-        let (pod_ips, host_ips) = (self.pod_ips(kubelet), kubelet.host_ips());
-        let group = pod.spec.as_ref().and_then(|s| s.security_context.as_ref()).and_then(|s| s.fs_group);
-        let source = Source {
-            context: self.context(kubelet, pod, &pod_ips, &host_ips),
-            host: &kubelet.host_root,
-            now: kubelet.sim.wall(),
-            group: group.and_then(|group| u32::try_from(group).ok()),
-        };
-        self.volumes.set_up(&source, volume).await
-    }
-
-    /// Waits until all volumes are set up, as the volume manager does; false if that failed, or the
-    /// pod is to end.
-    async fn mount_volumes(self: &Rc<Self>, kubelet: &Inner, pod: &Pod) -> bool {
-        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-        let missing = || volumes.iter().filter(|v| !self.volumes.is_ready(&v.name));
-        if missing().next().is_none() {
-            if kubelet.sim.now().since(self.refreshed.get()) < VOLUME_REFRESH {
-                return true;
-            }
-            self.refreshed.set(kubelet.sim.now());
-            for volume in volumes {
-                // What was mounted stays as it is if its source has gone.
-                let _stale = self.set_up(kubelet, pod, volume).await;
-            }
-            return true;
-        }
-        self.start_mounting();
-        let began = kubelet.sim.now();
-        let gives_up = began + MOUNT_TIMEOUT;
-        let mut looks = began;
-        while missing().next().is_some() {
-            looks = looks + MOUNT_LOOK;
-            if looks > gives_up || !self.wait_unless_ending(kubelet, looks).await {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Sets missing volumes up beside the syncs, again and again until the pod has ended.
-    fn start_mounting(self: &Rc<Self>) {
-        let mut mounter = self.mounter.borrow_mut();
-        if mounter.is_some() {
-            return;
-        }
-        let Some(kubelet) = self.kubelet.upgrade() else { return };
-        let me = self.clone();
-        let sim = kubelet.sim.clone();
-        *mounter = Some(sim.spawn(async move {
-            kubelet.sim.sleep(MOUNT_FIRST).await;
-            let mut delay = MOUNT_RETRY;
-            while me.life.get() != Life::Terminated && !me.mount_missing(&kubelet).await {
-                kubelet.sim.sleep(delay).await;
-                delay = (delay * 2).min(MOUNT_RETRY_MAX);
-            }
-            me.refreshed.set(kubelet.sim.now());
-            me.mounter.take();
-        }));
-    }
-
-    /// Tries once to set up what is missing; true if nothing is any more.
-    async fn mount_missing(&self, kubelet: &Inner) -> bool {
-        let pod = self.pod();
-        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
-        let mut all = true;
-        for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
-            if let Err(error) = self.set_up(kubelet, &pod, volume).await {
-                let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
-                kubelet.event(&pod, None, EventType::Warning, "FailedMount", text);
-                all = false;
-            }
-        }
-        all
-    }
-
-    /// Sleeps until `at`; false as soon as the pod is to end.
-    async fn wait_unless_ending(&self, kubelet: &Inner, at: SimTime) -> bool {
-        loop {
-            let woken = self.wake.notified();
-            if self.must_end() {
-                return false;
-            }
-            if kubelet.sim.now() >= at {
-                return true;
-            }
-            let _first: Either<(), ()> = race(woken, kubelet.sim.sleep_until(at)).await;
-        }
-    }
-
     /// `SyncTerminatingPod`: tells it, stops everything, tells how it came out.
     async fn terminate(self: &Rc<Self>, kubelet: &Rc<Inner>) {
         let pod = self.pod();
@@ -849,7 +574,9 @@ impl Worker {
             self.tell(kubelet, status, true).await;
         }
         self.probes.stop_liveness_and_startup();
-        self.kill_pod(kubelet, &pod, Some(super::kill::pod_grace(&pod))).await;
+        let evicted = self.evicted.borrow().is_some();
+        let grace = if evicted { eviction::GRACE } else { super::kill::pod_grace(&pod) };
+        self.kill_pod(kubelet, &pod, Some(grace)).await;
         self.probes.stop_all();
         self.life.set(Life::Terminated);
         if !self.gone.get() {
@@ -881,19 +608,5 @@ impl Worker {
         };
         // Gone already, or another pod by that name: either way there is nothing left to confirm.
         let _done = kubelet.client.delete(Kind::Pod, pod.namespace(), pod.name(), options).await;
-    }
-}
-
-/// Conditions and fields that others own are the server's.
-fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
-    let owned = |kind: &str| super::status::conditions::OWNED.contains(&kind);
-    let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| !owned(&c.type_)).cloned().collect();
-    let list = status.conditions.get_or_insert_default();
-    list.retain(|c| owned(&c.type_));
-    list.splice(0..0, foreign);
-    status.nominated_node_name.clone_from(&server.nominated_node_name);
-    status.resource_claim_statuses.clone_from(&server.resource_claim_statuses);
-    if status.qos_class.is_none() {
-        status.qos_class.clone_from(&server.qos_class);
     }
 }
