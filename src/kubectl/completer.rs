@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    commands::{self, COMMANDS, Command},
+    commands::{self, Command},
     flags::{Flag, Takes},
     resource,
 };
@@ -87,7 +87,7 @@ fn wanted(before: &[String], prefix: &str) -> Wanted {
         return flag_value(flag);
     }
     let Some(command) = command else {
-        return Wanted::These(COMMANDS.iter().map(|command| command.name.to_string()).collect());
+        return Wanted::These(commands::all().map(|command| command.name.to_string()).collect());
     };
     if prefix.starts_with('-') {
         let flags = commands::flags(command).into_iter().flatten();

@@ -1,7 +1,7 @@
 //! Help texts, from the command table.
 
 use super::{
-    commands::{self, COMMANDS, Command},
+    commands::{self, Command},
     flags::{Flag, Takes},
 };
 
@@ -9,15 +9,15 @@ use super::{
 pub fn overview() -> String {
     let mut text = String::from("kubectl controls the Kubernetes cluster manager.\n");
     let mut groups: Vec<&str> = Vec::new();
-    for command in COMMANDS {
+    for command in commands::all() {
         if !groups.contains(&command.group) {
             groups.push(command.group);
         }
     }
-    let width = COMMANDS.iter().map(|command| command.name.len()).max().unwrap_or(0);
+    let width = commands::all().map(|command| command.name.len()).max().unwrap_or(0);
     for group in groups {
         text += &format!("\n{group}:\n");
-        for command in COMMANDS.iter().filter(|command| command.group == group) {
+        for command in commands::all().filter(|command| command.group == group) {
             text += &format!("  {:width$}  {}\n", command.name, command.about);
         }
     }

@@ -200,7 +200,7 @@ fn unknown_command(name: &str) -> String {
     let near = |command: &&commands::Command| {
         distance(name, command.name) <= 2 || command.name.starts_with(&name.to_ascii_lowercase())
     };
-    let mut near: Vec<&commands::Command> = commands::COMMANDS.iter().filter(near).collect();
+    let mut near: Vec<&commands::Command> = commands::all().filter(near).collect();
     near.sort_by_key(|command| ORDER.iter().position(|name| *name == command.name));
     let near: Vec<String> = near.into_iter().map(|command| format!("\t{}\n", command.name)).collect();
     let hint = if near.is_empty() { String::new() } else { format!("\nDid you mean this?\n{}", near.concat()) };
