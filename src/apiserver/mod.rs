@@ -14,6 +14,7 @@ mod delete;
 pub mod events;
 pub mod proxy;
 mod select;
+mod services;
 mod store;
 pub mod table;
 #[cfg(test)]

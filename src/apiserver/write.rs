@@ -55,6 +55,9 @@ impl ApiServer {
         prepare_create(&mut object, &self.now());
         self.generate_name(kind, namespace, &mut object);
         checks::create(&object)?;
+        if let Object::Service(service) = &mut object {
+            self.allocate(Rc::make_mut(service), options.dry_run)?;
+        }
         if self.store.borrow().get(kind, namespace, object.name()).is_some() {
             return Err(Error::already_exists(kind, object.name()));
         }
@@ -110,7 +113,7 @@ impl ApiServer {
     fn replace(
         &self,
         old: Object,
-        object: Object,
+        mut object: Object,
         subresource: Subresource,
         mut warnings: Vec<String>,
         options: &WriteOptions,
@@ -127,6 +130,16 @@ impl ApiServer {
         }
         if object.resource_version() != 0 && object.resource_version() != old.resource_version() {
             return Err(Error::conflict(kind, name, MODIFIED));
+        }
+        if let (Object::Pod(pod), Subresource::None) = (&mut object, subresource) {
+            let spec = Rc::make_mut(pod).spec.get_or_insert_default();
+            admission::default_toleration_seconds(spec);
+            if let Some(was) = old.as_::<Pod>().and_then(|old| old.spec.as_ref()) {
+                admission::keep_priority(was, spec);
+            }
+        }
+        if subresource == Subresource::None {
+            self.reallocate(&old, &mut object, options.dry_run)?;
         }
         let (object, spec_changed) = updated(&old, object, subresource)?;
         if let (true, Object::Pod(pod)) = (spec_changed, &object) {
@@ -265,17 +278,11 @@ pub fn prepare_create(object: &mut Object, now: &Time) {
     }
 }
 
-/// What becomes of `old` when `object` is written to it, defaulted and checked, and whether the spec changes.
+/// What becomes of `old` when `object`, which was admitted, is written to it: defaulted and checked; and whether the spec
+/// changes.
 pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Result<(Object, bool)> {
     if subresource == Subresource::None {
         crate::api::default::apply(&mut object);
-        if let Object::Pod(pod) = &mut object {
-            let spec = Rc::make_mut(pod).spec.get_or_insert_default();
-            admission::default_toleration_seconds(spec);
-            if let Some(was) = old.as_::<Pod>().and_then(|old| old.spec.as_ref()) {
-                admission::keep_priority(was, spec);
-            }
-        }
     }
     keep_system_fields(old, &mut object);
     if let (Object::Pod(pod), Object::Pod(old)) = (&mut object, old) {

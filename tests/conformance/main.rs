@@ -23,6 +23,8 @@ use std::{
     panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use serde_json::Value;
@@ -79,9 +81,28 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Runs the cases one by one. They don't know of each other.
-pub fn each(table: &Table, run: impl Fn(Case) -> Outcome) -> Vec<Outcome> {
-    table.cases.iter().map(|case| guarded(|| run(Case::new(case)))).collect()
+/// Runs the cases, which don't know of each other, on all processors.
+pub fn each(table: &Table, run: impl Fn(Case) -> Outcome + Sync) -> Vec<Outcome> {
+    const STACK: usize = 16 << 20;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        while let at = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(case) = table.cases.get(at)
+        {
+            done.push((at, guarded(|| run(Case::new(case)))));
+        }
+        done
+    };
+    let mut outcomes = thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, |count| count.get());
+        let start = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let started: Vec<_> = (0..threads).map(start).collect();
+        let ended = started.into_iter().flatten().map(|thread| thread.join().unwrap_or_default());
+        ended.flatten().collect::<Vec<_>>()
+    });
+    outcomes.sort_by_key(|(at, _)| *at);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Makes a panic a failure.
