@@ -29,6 +29,9 @@ pub struct Line {
 #[derive(Clone)]
 pub struct Log(Rc<Inner>);
 
+/// What a container wrote at once.
+type Written = (Stream, Vec<u8>);
+
 struct Inner {
     sim: Sim,
     lines: RefCell<VecDeque<Line>>,
@@ -37,7 +40,7 @@ struct Inner {
     dropped: Cell<usize>,
     /// What hasn't seen its newline yet: stdout, stderr.
     pending: RefCell<[Vec<u8>; 2]>,
-    listeners: RefCell<Vec<Sender<(Stream, Vec<u8>)>>>,
+    listeners: RefCell<Vec<Sender<Written>>>,
     closed: Cell<bool>,
     changed: Notify,
 }
