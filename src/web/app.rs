@@ -7,14 +7,14 @@ use gloo::render::{AnimationFrame, request_animation_frame};
 use gloo::utils::{document, document_element, window};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
-use web_sys::{Element, HtmlElement};
+use web_sys::{Element, HtmlDetailsElement, HtmlElement};
 use yew::prelude::*;
 
 use super::bindings::{Editor, TerminalPane};
 use super::notes::{Note, Notes};
-use super::session::Session;
+use super::session::{Session, Shape};
 use super::storage::{self, Settings};
-use super::{edit, stage, time};
+use super::{edit, nodes, stage, time};
 use crate::scene::facts::PodFacts;
 
 /// Virtual seconds in a real one; the last is as fast as the machine can, within reason.
@@ -49,6 +49,7 @@ pub enum Msg {
     Speed(usize),
     Reset,
     Begin,
+    Reshape(Shape),
     Theme,
     /// The system changed between light and dark.
     Recolour,
@@ -92,6 +93,7 @@ pub struct App {
     pub pod_host: NodeRef,
     pub time_host: NodeRef,
     pub rename_input: NodeRef,
+    pub shape_details: NodeRef,
     editor: Option<Editor>,
     terminal: Option<TerminalPane>,
     callbacks: Vec<JsValue>,
@@ -118,7 +120,7 @@ impl Component for App {
 
     fn create(_: &Context<Self>) -> App {
         let settings = storage::settings();
-        let session = Session::new(storage::files());
+        let session = Session::new(storage::files(), settings.shape);
         let files = session.files();
         let open =
             settings.open_file.clone().filter(|f| files.contains_key(f)).or_else(|| files.keys().next().cloned());
@@ -144,6 +146,7 @@ impl Component for App {
             pod_host: NodeRef::default(),
             time_host: NodeRef::default(),
             rename_input: NodeRef::default(),
+            shape_details: NodeRef::default(),
             editor: None,
             terminal: None,
             callbacks: Vec::new(),
@@ -276,6 +279,15 @@ impl Component for App {
                 }
                 ctx.link().send_message(Msg::Begin);
             }
+            Msg::Reshape(shape) => {
+                self.settings.shape = shape;
+                self.keep_settings();
+                self.session.set_shape(shape);
+                if let Some(details) = self.shape_details.cast::<HtmlDetailsElement>() {
+                    details.set_open(false);
+                }
+                ctx.link().send_message(Msg::Reset);
+            }
             Msg::Begin => {
                 self.session.reset();
                 self.chosen = None;
@@ -341,6 +353,7 @@ impl Component for App {
                     if self.refused {
                         <span class="crumb warn" role="status">{ "Not saved: this browser's storage is refused or full" }</span>
                     }
+                    { nodes::form(self, link) }
                     <details class="help">
                         <summary class="button square" aria-label="Help" title="Help">{ "?" }</summary>
                         <div class="help-text">

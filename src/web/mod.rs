@@ -7,6 +7,7 @@ mod app;
 mod bindings;
 mod draw;
 mod edit;
+mod nodes;
 mod notes;
 mod session;
 mod stage;

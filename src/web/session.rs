@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
-    lab::{Config, Input, Lab, Notice, ORIGIN},
+    lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN},
     scene::{
         cluster::ClusterFacts,
         facts::{Inside, PodFacts},
@@ -19,6 +21,56 @@ const TRAVEL: Duration = Duration::from_millis(1200);
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
 
+/// What a cluster is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shape {
+    /// Nodes beside the control plane.
+    pub workers: u32,
+    /// Each node's.
+    pub cpus: u32,
+    /// Each node's, in Gi.
+    pub memory: u32,
+    pub seed: u32,
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        let config = Config::default();
+        Shape {
+            workers: config.workers as u32,
+            cpus: (config.node.cpu_millis / 1000) as u32,
+            memory: (config.node.memory_bytes >> 30) as u32,
+            seed: config.seed as u32,
+        }
+    }
+}
+
+/// The least and the most of each value.
+pub const LIMITS: [(u32, u32); 4] = [(1, 100), (1, 128), (1, 1024), (0, u32::MAX)];
+
+impl Shape {
+    pub fn values(self) -> [u32; 4] {
+        [self.workers, self.cpus, self.memory, self.seed]
+    }
+
+    /// Values outside their limits become the nearest that isn't.
+    pub fn of(values: [u32; 4]) -> Shape {
+        let [workers, cpus, memory, seed] = std::array::from_fn(|i| values[i].clamp(LIMITS[i].0, LIMITS[i].1));
+        Shape { workers, cpus, memory, seed }
+    }
+
+    fn put_into(self, config: &mut Config) {
+        config.workers = self.workers as usize;
+        config.seed = self.seed.into();
+        config.node = NodeSize {
+            cpu_millis: u64::from(self.cpus) * 1000,
+            memory_bytes: u64::from(self.memory) << 30,
+            ..NodeSize::default()
+        };
+    }
+}
+
 pub struct Session {
     config: Config,
     lab: Lab,
@@ -26,8 +78,9 @@ pub struct Session {
 
 impl Session {
     /// `files` as an earlier visit left them; the introduction's otherwise.
-    pub fn new(files: Option<BTreeMap<String, String>>) -> Session {
+    pub fn new(files: Option<BTreeMap<String, String>>, shape: Shape) -> Session {
         let mut config = Config::introduction();
+        shape.put_into(&mut config);
         if let Some(files) = files {
             config.files = bytes(files);
         }
@@ -88,6 +141,11 @@ impl Session {
     /// Virtual time.
     pub fn seconds(&self) -> f64 {
         self.lab.now().since(ORIGIN).as_secs_f64()
+    }
+
+    /// What the next laboratory's cluster is made of.
+    pub fn set_shape(&mut self, shape: Shape) {
+        shape.put_into(&mut self.config);
     }
 
     /// A new laboratory with the files as they are now.

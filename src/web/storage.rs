@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::session::Shape;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 const FILES: &str = "podarium.files";
@@ -24,11 +25,21 @@ pub struct Settings {
     /// Height of the timeline in pixels.
     pub time: f64,
     pub open_file: Option<String>,
+    pub shape: Shape,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { version: VERSION, theme: None, speed: 0, left: 36.0, split: 54.0, time: 200.0, open_file: None }
+        Settings {
+            version: VERSION,
+            theme: None,
+            speed: 0,
+            left: 36.0,
+            split: 54.0,
+            time: 200.0,
+            open_file: None,
+            shape: Shape::default(),
+        }
     }
 }
 
@@ -60,6 +71,7 @@ pub fn settings() -> Settings {
     };
     s.left = within(s.left, 20.0, 70.0, usual.left);
     s.split = within(s.split, 15.0, 85.0, usual.split);
+    s.shape = Shape::of(s.shape.values());
     s.time = within(s.time, 120.0, 480.0, usual.time);
     s
 }

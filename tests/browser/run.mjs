@@ -198,6 +198,20 @@ await withPage("the story", {}, async (page) => {
   await page.getByRole("tab", { name: "kept.txt", exact: true }).waitFor();
   await button(page, "Apply kubia-ssl.yaml").click();
   await shows(page, /pod\/kubia-ssl created/);
+
+  // Another shape of cluster, which a reload remembers.
+  await page.getByTitle("Number and size of nodes").click();
+  await page.getByLabel("worker nodes").fill("4");
+  await page.getByLabel("memory of a node, Gi").fill("2");
+  await button(page, "New cluster").click();
+  await button(page, "Play").click();
+  const reshaped = async () => {
+    await run(page, "kubectl get node podarium-worker4 -o jsonpath='{.status.capacity.cpu} {.status.capacity.memory}'", /4 2097152Ki/);
+  };
+  await reshaped();
+  await page.reload();
+  await shows(page, PROMPT);
+  await reshaped();
 });
 
 await withPage("a clash, its reason, and the line to change", {}, async (page) => {
@@ -285,7 +299,7 @@ await withPage("keyboard and quiet", { reducedMotion: "reduce" }, async (page) =
     if (stops.at(-1).startsWith("Text of")) break;
   }
   assert.deepEqual(stops, [
-    "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
+    "Nodes", "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
   ]);
   const around = [];
   for (let i = 0; i < 6; i++) {
