@@ -254,6 +254,7 @@ async fn run_stdin(shell: &mut Shell) -> i32 {
             Ok(None) => {}
             Ok(Some(list)) => match shell.list(&list, false).await {
                 Ok(code) => shell.status = code,
+                Err(Flow::Error(code)) if shell.goes_on_after(code) => shell.status = code,
                 Err(Flow::Exit(code) | Flow::Error(code)) => return code,
                 Err(_) => {}
             },

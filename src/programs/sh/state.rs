@@ -430,6 +430,12 @@ impl Shell {
         }
     }
 
+    /// Whether a script goes on with its next line after an error that ended the one before: bash does
+    /// when an expansion or an assignment failed.
+    pub fn goes_on_after(&self, code: i32) -> bool {
+        self.dialect.is_bash() && code == 1
+    }
+
     /// Runs text in this shell (`eval`, `.`, traps).
     pub async fn evaluate(&mut self, text: &str, tail: bool) -> Outcome {
         if text.len() > MAX_TEXT {
@@ -445,7 +451,10 @@ impl Shell {
                 Ok(None) => return Ok(status),
                 Ok(Some(list)) => {
                     let last = tail && parser.at_end_of_input();
-                    status = self.list(&list, last).await?;
+                    status = match self.list(&list, last).await {
+                        Err(Flow::Error(code)) if tail && self.goes_on_after(code) => code,
+                        outcome => outcome?,
+                    };
                     self.status = status;
                 }
             }

@@ -55,6 +55,29 @@ fn quoting_and_expansion() {
 }
 
 #[test]
+fn bash_goes_on_with_the_next_line_after_a_failed_expansion() {
+    let bash = "bash: line 1: 1/0: division by 0 (error token is \"0\")\n";
+    check(&[
+        (
+            "bash",
+            "printf 'echo $((1/0)); echo same\\necho next $?\\n' > x; bash x",
+            "next 1\n",
+            "x: line 1: 1/0: division by 0 (error token is \"0\")\n",
+            0,
+        ),
+        ("bash", "printf 'echo $((1/0)); echo same\\necho next $?\\n' > x; bash < x", "next 1\n", bash, 0),
+        ("bash", "printf 'echo $((1/0)); echo same\\necho next $?\\n' > x; bash -c \"$(cat x)\"", "next 1\n", bash, 0),
+        (
+            "bash",
+            "printf 'echo $((1/0)); echo same\\necho next $?\\n' > x; sh x",
+            "",
+            "x: 1: arithmetic expression: division by zero: \"1/0\"\n",
+            2,
+        ),
+    ]);
+}
+
+#[test]
 fn control() {
     check(&[
         ("sh", "if true; then echo a; else echo b; fi; if false; then :; elif true; then echo c; fi", "a\nc\n", "", 0),
