@@ -12,6 +12,7 @@ mod checks;
 mod connect;
 mod delete;
 pub mod events;
+pub mod managed;
 pub mod proxy;
 mod select;
 mod services;

@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use k8s_openapi::{
     api::core::v1::{Node, Pod, PodCondition, PodSpec},
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
 };
 use serde_json::Value;
 
-use super::{ApiServer, admission, checks};
+use super::{ApiServer, admission, checks, managed};
 use crate::api::{
     Error, Kind, Object, Result,
     client::{Body, FieldValidation, Patch, Subresource, WriteOptions, Written},
@@ -22,6 +22,16 @@ const NAME_ATTEMPTS: usize = 8;
 /// Why an update with an old resourceVersion is refused.
 const MODIFIED: &str = "the object has been modified; please apply your changes to the latest version and try again";
 
+/// How a write tells its manager.
+enum Managed {
+    /// A component's: not told.
+    Not,
+    /// By what it changes.
+    Changes,
+    /// As server-side apply has worked out.
+    Entries(Vec<ManagedFieldsEntry>),
+}
+
 impl ApiServer {
     pub(super) fn create_object(
         &self,
@@ -29,6 +39,22 @@ impl ApiServer {
         namespace: &str,
         body: Body,
         options: &WriteOptions,
+    ) -> Result<Written> {
+        let json = matches!(body, Body::Json(_));
+        self.create_managed(kind, namespace, body, options, |object, now| {
+            if json {
+                managed::created(object, &options.field_manager, now);
+            }
+        })
+    }
+
+    fn create_managed(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        body: Body,
+        options: &WriteOptions,
+        manage: impl FnOnce(&mut Object, &Time),
     ) -> Result<Written> {
         self.expire_events(kind);
         let (mut object, mut warnings) = decode(kind, body, options.field_validation)?;
@@ -64,6 +90,7 @@ impl ApiServer {
         if let Object::Pod(pod) = &object {
             warnings.extend(checks::warnings(pod));
         }
+        manage(&mut object, &self.now());
         let object = if options.dry_run { object } else { self.put(object) };
         Ok(Written { object, warnings })
     }
@@ -94,6 +121,7 @@ impl ApiServer {
         body: Body,
         options: &WriteOptions,
     ) -> Result<Written> {
+        let managed = if matches!(body, Body::Json(_)) { Managed::Changes } else { Managed::Not };
         let (mut object, warnings) = decode(kind, body, options.field_validation)?;
         place(kind, namespace, &mut object)?;
         match object.name() {
@@ -106,7 +134,7 @@ impl ApiServer {
             _ => {}
         }
         let old = self.find(kind, namespace, name)?;
-        self.replace(old, object, subresource, warnings, options)
+        self.replace(old, object, subresource, managed, warnings, options)
     }
 
     /// Replaces `old` by what `subresource` lets through of `object`.
@@ -115,6 +143,7 @@ impl ApiServer {
         old: Object,
         mut object: Object,
         subresource: Subresource,
+        managed: Managed,
         mut warnings: Vec<String>,
         options: &WriteOptions,
     ) -> Result<Written> {
@@ -141,7 +170,12 @@ impl ApiServer {
         if subresource == Subresource::None {
             self.reallocate(&old, &mut object, options.dry_run)?;
         }
-        let (object, spec_changed) = updated(&old, object, subresource)?;
+        let (mut object, spec_changed) = updated(&old, object, subresource)?;
+        match managed {
+            Managed::Not => {}
+            Managed::Changes => managed::updated(&old, &mut object, &options.field_manager, &self.now()),
+            Managed::Entries(entries) => object.meta_mut().managed_fields = Some(entries),
+        }
         if let (true, Object::Pod(pod)) = (spec_changed, &object) {
             warnings.extend(checks::warnings(pod));
         }
@@ -174,20 +208,30 @@ impl ApiServer {
                     {
                         meta.insert("name".into(), name.into());
                     }
-                    return self.create_object(kind, namespace, Body::Json(value), options);
+                    let config = value.clone();
+                    return self.create_managed(kind, namespace, Body::Json(value), options, |object, now| {
+                        managed::created_by_apply(object, &config, &options.field_manager, now);
+                    });
                 }
                 _ => return Err(error),
             },
             found => found?,
         };
-        let value = checks::patched(kind, old.to_value(), &patch)?;
+        let mut value = checks::patched(kind, old.to_value(), &patch)?;
+        let managed = match &patch {
+            Patch::Apply(config) if subresource == Subresource::None => {
+                let (manager, force) = (&options.field_manager, options.force);
+                Managed::Entries(managed::apply(&old, config, &mut value, manager, force, &self.now())?)
+            }
+            _ => Managed::Changes,
+        };
         let (mut object, warnings) = decode(kind, Body::Json(value), options.field_validation)?;
         place(kind, namespace, &mut object)?;
         if object.name() != name {
             let message = "the name of the object does not match the name on the URL";
             return Err(Error::bad_request(message));
         }
-        self.replace(old, object, subresource, warnings, options)
+        self.replace(old, object, subresource, managed, warnings, options)
     }
 
     pub(super) fn bind_pod(&self, namespace: &str, name: &str, uid: &str, node: &str) -> Result<()> {
@@ -352,6 +396,7 @@ fn keep_system_fields(old: &Object, object: &mut Object) {
     is.deletion_timestamp.clone_from(&was.deletion_timestamp);
     is.deletion_grace_period_seconds = was.deletion_grace_period_seconds;
     is.generate_name.clone_from(&was.generate_name);
+    is.managed_fields.clone_from(&was.managed_fields);
     if is.creation_timestamp.is_none() {
         is.creation_timestamp.clone_from(&was.creation_timestamp);
     }

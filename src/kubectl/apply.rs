@@ -12,8 +12,23 @@ use super::{
 use crate::api::{
     Object,
     client::{Patch, Subresource, WriteOptions},
+    error::Reason,
     patch,
 };
+
+/// What may be done about a conflict.
+const CONFLICT_ADVICE: &str = "\
+Please review the fields above--they currently have other managers. Here
+are the ways you can resolve this warning:
+* If you intend to manage all of these fields, please re-run the apply
+  command with the `--force-conflicts` flag.
+* If you do not intend to manage all of the fields, please edit your
+  manifest to remove references to the fields that should keep their
+  current managers.
+* You may co-own fields by updating your manifest to match the existing
+  value; in this case, you'll become the manager if the other manager(s)
+  stop managing the field (remove it from their configuration).
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts";
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     match args.args.first().map(String::as_str) {
@@ -158,7 +173,10 @@ async fn server_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
     let Loaded { source, kind, namespace, name, value } = loaded;
     let options = write::options(args, dry_run, "kubectl");
     let applied = cx.client.patch(kind, &namespace, &name, Subresource::None, Patch::Apply(value), options).await;
-    let written = applied.map_err(|error| write::refused("applying", &source, error))?;
+    let written = applied.map_err(|error| match error.reason {
+        Reason::Conflict => Failure::Message(format!("{}\n{CONFLICT_ADVICE}", error.message)),
+        _ => write::refused("applying", &source, error),
+    })?;
     let object = write::warned(cx, written).await;
     write::report(cx, args, kind, &object.to_value(), "serverside-applied", dry_run).await
 }

@@ -66,7 +66,8 @@ fn sort(objects: &mut Vec<Object>, path: &str) -> Result<(), String> {
 }
 
 async fn print(cx: &Ctx, args: &Args, format: &Format, found: &Found) -> Result<(), Failure> {
-    let managed = args.on("show-managed-fields");
+    // Only YAML and JSON are printed without.
+    let managed = args.on("show-managed-fields") || !matches!(format, Format::Yaml | Format::Json);
     let value = |object: &Object| printers::value(object, managed);
     match format {
         Format::Table | Format::Wide => {

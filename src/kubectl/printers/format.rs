@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     api::Object,
+    apiserver::managed::entries,
     kubectl::{
         Ctx, Failure,
         gotemplate::{self, GoTemplate},
@@ -207,13 +208,12 @@ pub fn escaped(json: &str) -> String {
     out
 }
 
-/// An object to show: without managedFields unless they are wanted.
+/// An object to show: with its complete managedFields if they are wanted, else without.
 pub fn value(object: &Object, managed: bool) -> Value {
     let mut value = object.to_value();
-    if let Some(meta) = value["metadata"].as_object_mut()
-        && !managed
-    {
-        meta.remove("managedFields");
+    let Some(meta) = value["metadata"].as_object_mut() else { return value };
+    if meta.remove("managedFields").is_some() && managed {
+        meta.insert("managedFields".into(), json!(entries(object)));
     }
     value
 }
