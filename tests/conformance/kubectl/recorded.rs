@@ -191,9 +191,11 @@ fn by_chance(word: &str) -> bool {
     let address = |prefix: &str| word.strip_prefix(prefix).is_some_and(|rest| rest.split('.').all(number));
     let time = word.len() == 8 && word.split(':').all(|part| part.len() == 2 && number(part));
     let (node, host) = word.split_once('/').unwrap_or((word, ""));
-    let node = node.strip_prefix("node-").is_some_and(number) && (host.is_empty() || host.starts_with("172.18.0."));
+    let node = node.strip_prefix("node").map(|rest| rest.trim_start_matches('-')).is_some_and(number)
+        && (host.is_empty() || host.starts_with("172.18.0."));
     node || time
         || address("10.244.")
+        || address("10.96.")
         || address("172.18.0.")
         || word.starts_with("containerd://")
         || word.contains("@sha256:")
