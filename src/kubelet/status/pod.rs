@@ -51,7 +51,9 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let mut regular = make(&spec.containers, old.container_statuses.as_deref().unwrap_or_default(), false);
     let mut init = make(init_containers(spec), old.init_container_statuses.as_deref().unwrap_or_default(), true);
     let ephemeral: Vec<_> = spec.ephemeral_containers.iter().flatten().map(crate::kubelet::start::ephemeral).collect();
-    let ephemeral = make(&ephemeral, old.ephemeral_container_statuses.as_deref().unwrap_or_default(), false);
+    let mut ephemeral = make(&ephemeral, old.ephemeral_container_statuses.as_deref().unwrap_or_default(), false);
+    // Nobody waits for these to start.
+    ephemeral.iter_mut().for_each(|status| status.started = None);
 
     let all = together(&init, &regular);
     let begun = runtime.any_active_regular(spec);
