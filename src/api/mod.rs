@@ -23,7 +23,7 @@ pub mod selector;
 pub mod taints;
 pub mod validate;
 pub mod warnings;
-mod wire;
+pub mod wire;
 
 pub use client::{ApiClient, Result};
 pub use error::Error;

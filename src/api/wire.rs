@@ -1,4 +1,5 @@
-//! What Kubernetes' JSON holds even where it is empty: fields of Go's types that are no pointers and lack `omitempty`.
+//! Kubernetes' JSON: what it holds even where it is empty (fields of Go's types that are no pointers and lack
+//! `omitempty`), and how Go writes it.
 
 use serde_json::{Value, json};
 
@@ -39,4 +40,20 @@ fn fill(value: &mut Value, fields: &[(&str, Value)]) {
     for (key, empty) in fields {
         map.entry(*key).or_insert_with(|| empty.clone());
     }
+}
+
+/// JSON on one line, as Go prints it.
+pub fn compact(value: &Value) -> String {
+    escaped(&value.to_string())
+}
+
+/// JSON with what Go's encoder escapes so that it can stand in HTML.
+pub fn escaped(json: &str) -> String {
+    let escape = |out: &mut String, c: char| match c {
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+        c => out.push(c),
+    };
+    let mut out = String::with_capacity(json.len());
+    json.chars().for_each(|c| escape(&mut out, c));
+    out
 }

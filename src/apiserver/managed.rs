@@ -13,12 +13,18 @@ use crate::api::{
     Error, Kind, Object,
     error::{Cause, Reason},
     schema::{self, Base, Field, Form, Shape, Struct},
+    wire::compact,
 };
 
 type Fields = Map<String, Value>;
 
 const APPLY: &str = "Apply";
 const UPDATE: &str = "Update";
+
+/// The manager of `kubectl apply --server-side`, which takes over from the client-side apply.
+const KUBECTL: &str = "kubectl";
+/// What the client-side apply applied last.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Metadata that has no manager.
 const UNMANAGED: [&str; 8] =
@@ -476,6 +482,16 @@ pub fn apply(
         conflicts.extend(paths.into_iter().map(|path| (shown.clone(), path)));
         subtract(set, &changes);
     }
+    let last = live.meta().annotations.as_ref().and_then(|all| all.get(LAST_APPLIED)).filter(|_| manager == KUBECTL);
+    if let Some(last) = last {
+        // What kubectl itself applied before, it may change; and the note of it is kept up to date.
+        let last: Value = serde_json::from_str(last).unwrap_or_default();
+        let mut own = Vec::new();
+        common(&applied(kind, &last), &changes, "", &mut own);
+        conflicts.retain(|(_, path)| !own.contains(path));
+        let text = compact(&managed_config(config)) + "\n";
+        merged["metadata"]["annotations"][LAST_APPLIED] = text.into();
+    }
     if !conflicts.is_empty() && !force {
         return Err(refused(conflicts));
     }
@@ -486,6 +502,18 @@ pub fn apply(
     }
     entries.retain_mut(|entry| set_of(entry).is_none_or(|set| !set.is_empty()));
     Ok(entries)
+}
+
+/// A configuration without what only the server knows.
+fn managed_config(config: &Value) -> Value {
+    let mut config = config.clone();
+    if let Some(meta) = config["metadata"].as_object_mut() {
+        meta.remove("managedFields");
+        if let Some(annotations) = meta.get_mut("annotations").and_then(Value::as_object_mut) {
+            annotations.remove(LAST_APPLIED);
+        }
+    }
+    config
 }
 
 /// A manager in a message.

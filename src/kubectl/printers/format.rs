@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::Object,
+    api::{Object, wire::escaped},
     apiserver::managed::entries,
     kubectl::{
         Ctx, Failure,
@@ -190,22 +190,6 @@ fn json(value: &Value) -> String {
     // Writing a `Value` to memory can't fail.
     let _ = value.serialize(&mut serializer);
     escaped(&String::from_utf8(bytes).unwrap_or_default()) + "\n"
-}
-
-/// JSON on one line, as Go prints it.
-pub fn compact(value: &Value) -> String {
-    escaped(&value.to_string())
-}
-
-/// JSON with what Go's encoder escapes so that it can stand in HTML.
-pub fn escaped(json: &str) -> String {
-    let escape = |out: &mut String, c: char| match c {
-        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-        c => out.push(c),
-    };
-    let mut out = String::with_capacity(json.len());
-    json.chars().for_each(|c| escape(&mut out, c));
-    out
 }
 
 /// An object to show: with its complete managedFields if they are wanted, else without.

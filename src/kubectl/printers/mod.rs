@@ -3,5 +3,7 @@
 mod format;
 mod table;
 
-pub use format::{Columns, Format, cells, columns, columns_of_file, compact, escaped, list, value};
+pub use format::{Columns, Format, cells, columns, columns_of_file, list, value};
+
+pub use crate::api::wire::{compact, escaped};
 pub use table::{Layout, TableOptions, rows};
