@@ -3,6 +3,8 @@
 //! The tree is built without recursion over the text; only the bounded expansion recurses. Aliases are
 //! expanded under go-yaml's rule against alias bombs.
 
+use std::borrow::Cow;
+
 use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser};
 use serde_json::{Map, Value};
 
@@ -11,6 +13,9 @@ use super::{
     scalar::{self, Scalar},
     spans::{Children, Span, Spans},
 };
+
+/// How many texts in double quotes with `\'` in them are read in a document.
+const MAX_QUOTES: usize = 256;
 
 const PREFIX: &str = "error converting YAML to JSON: ";
 
@@ -30,8 +35,7 @@ struct Node {
 pub fn document(text: &str, start: usize, end: usize) -> Result<Option<Document>, SyntaxError> {
     let chunk = &text[start..end];
     let whole = |span: Span| Span { start: start + span.start, end: start + span.end };
-    let composed = Composer::new(chunk).compose();
-    let nodes = match composed {
+    let nodes = match compose(chunk) {
         Ok(nodes) => nodes,
         Err((problem, span)) => {
             return Err(SyntaxError { message: format!("{PREFIX}{problem}"), span: whole(span) });
@@ -55,6 +59,51 @@ pub fn document(text: &str, start: usize, end: usize) -> Result<Option<Document>
     })?;
     let start_line = text[..start].bytes().filter(|b| *b == b'\n').count();
     Ok(Some(Document { value, spans, start_line, duplicates: expansion.duplicates }))
+}
+
+/// The nodes of `text`. go-yaml takes `\'` in a text in double quotes for `'` and the parser here doesn't: the parser is
+/// given a character as long as the two in their place, one that stands nowhere else.
+fn compose(text: &str) -> Result<Vec<Node>, (String, Span)> {
+    let (mut read, mut stand_in) = (Cow::Borrowed(text), None);
+    for _ in 0..MAX_QUOTES {
+        let (problem, span) = match Composer::new(&read).compose() {
+            Ok(nodes) if stand_in.is_none() => return Ok(nodes),
+            Ok(mut nodes) => {
+                for node in &mut nodes {
+                    if let (Shape::Scalar { text, .. }, Some(stand_in)) = (&mut node.shape, stand_in) {
+                        *text = text.replace(stand_in, "'");
+                    }
+                }
+                return Ok(nodes);
+            }
+            Err(fault) => fault,
+        };
+        stand_in = stand_in.or_else(|| ('\u{100}'..'\u{7ff}').find(|c| !text.contains(*c)));
+        let quote = problem.ends_with("found unknown escape character") && read[span.start..].starts_with("\\'");
+        let (true, Some(stand_in)) = (quote, stand_in) else { return Err((problem, span)) };
+        read = Cow::Owned(escaped_quotes_replaced(&read, span.start, stand_in));
+    }
+    Composer::new(&read).compose()
+}
+
+/// `text` with `stand_in` for each `\'` from `from` on, up to the double quote that ends the text there.
+fn escaped_quotes_replaced(text: &str, from: usize, stand_in: char) -> String {
+    let (mut new, mut rest) = (String::from(&text[..from]), &text[from..]);
+    while let Some(at) = rest.find(['\\', '"']) {
+        let (before, here) = rest.split_at(at);
+        new.push_str(before);
+        let Some(escaped) = here.strip_prefix('\\').and_then(|after| after.chars().next()) else {
+            rest = here;
+            break;
+        };
+        let (escape, after) = here.split_at(1 + escaped.len_utf8());
+        match escaped {
+            '\'' => new.push(stand_in),
+            _ => new.push_str(escape),
+        }
+        rest = after;
+    }
+    new + rest
 }
 
 struct Composer<'t> {

@@ -73,6 +73,17 @@ fn documents_as_kubectl_splits_them() {
 }
 
 #[test]
+fn escaped_single_quotes() {
+    let text = "a: [\"x\\'y\\\\'\", 'b\\', b\\'c, \"\\'\"]\nd: \"é\\'\"\ne: |\n  f\\'\n";
+    let documents = parse(text);
+    let document = documents.docs().next().expect("readable");
+    assert_eq!(document.value, json!({"a": ["x'y\\'", "b\\", "b\\'c", "'"], "d": "é'", "e": "f\\'\n"}));
+    let span = document.spans.mark("d");
+    assert_eq!(&text[span.start..span.end], "\"é\\'\"");
+    assert!(error("a: \"\\'\\q\"\n").ends_with("line 2: found unknown escape character"));
+}
+
+#[test]
 fn anchors_merges_duplicates() {
     let text =
         "base: &b {x: 1, w: 2}\nmore: &c {w: 3}\nz:\n  <<: [*b, *c]\n  x: 9\nsame: *b\nk: 1\nk: 2\n1: a\ntrue: b\n";
