@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {
     let before = old.and_then(|old| old.spec.as_ref());
     let Some(spec) = &mut pod.spec else { return };
-    if spec.scheduling_group.is_some() && !before.is_some_and(|old| old.scheduling_group.is_some()) {
+    if before.is_none_or(|old| old.scheduling_group.is_none()) {
         spec.scheduling_group = None;
     }
     let in_use = |of: fn(&k8s_openapi::api::core::v1::VolumeProjection) -> bool| {

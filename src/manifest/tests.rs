@@ -80,7 +80,7 @@ fn escaped_single_quotes() {
     assert_eq!(document.value, json!({"a": ["x'y\\'", "b\\", "b\\'c", "'"], "d": "é'", "e": "f\\'\n"}));
     let span = document.spans.mark("d");
     assert_eq!(&text[span.start..span.end], "\"é\\'\"");
-    assert!(error("a: \"\\'\\q\"\n").ends_with("line 2: found unknown escape character"));
+    assert!(error("b: 1\na: \"\\'\\q\"\n").ends_with("line 2: found unknown escape character"));
 }
 
 #[test]
