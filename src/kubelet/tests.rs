@@ -612,6 +612,46 @@ fn resizes_in_place() {
 }
 
 #[test]
+fn a_resize_waits_for_room() {
+    let cluster = Cluster::new(1);
+    let pod = |name: &str, script: &str, cpu: &str| {
+        let container = format!("name: c, image: 'busybox:1.36', command: [sh, -c, '{script}']");
+        cluster.apply(&one(
+            name,
+            &format!(
+                "{{restartPolicy: Never, containers: [{{{container}, resources: {{requests: {{cpu: '{cpu}'}}}}}}]}}"
+            ),
+        ));
+    };
+    pod("big", "sleep 60", "3");
+    pod("small", "sleep 90", "500m");
+    cluster.pass(5.0);
+    let client = cluster.client.clone();
+    let container = serde_json::json!({"name": "c", "resources": {"requests": {"cpu": "2"}}});
+    let patch = Patch::Strategic(serde_json::json!({"spec": {"containers": [container]}}));
+    cluster.wait(async move {
+        let written = client.patch(Kind::Pod, "default", "small", Subresource::Resize, patch, WriteOptions::default());
+        written.await.expect("it is accepted");
+    });
+    let resized = |cluster: &Cluster| -> Vec<String> {
+        let events = cluster.events("small");
+        events.iter().filter_map(|e| e.reason.clone()).filter(|r| r.starts_with("Resize")).collect()
+    };
+    cluster.pass(20.0);
+    assert_eq!(resized(&cluster), ["ResizeDeferred"]);
+    // The big one ends, and its room is free.
+    cluster.pass(50.0);
+    assert_eq!(resized(&cluster), ["ResizeDeferred", "ResizeStarted", "ResizeCompleted"]);
+    cluster.pass(60.0);
+    let client = cluster.client.clone();
+    cluster.wait(async move {
+        client.delete(Kind::Pod, "default", "small", DeleteOptions::default()).await.expect("it goes");
+    });
+    cluster.pass(5.0);
+    assert!(cluster.server.peek(Kind::Pod, "default", "small").is_none());
+}
+
+#[test]
 fn evicts_what_stores_too_much() {
     let write = "head -c 102400 /dev/zero > /data/x; sleep 1000";
     // (limit of the container, of the emptyDir, message)

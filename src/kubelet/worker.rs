@@ -194,8 +194,10 @@ impl Worker {
     pub(super) fn update(self: &Rc<Self>, pod: Rc<Pod>) {
         let granted = self.pod();
         let old = self.pod.replace(pod.clone());
-        if let Some(kubelet) = self.kubelet.upgrade().filter(|_| self.life.get() == Life::Syncing) {
-            self.resize(&kubelet, &granted, &pod);
+        match self.kubelet.upgrade().filter(|_| self.life.get() == Life::Syncing) {
+            Some(kubelet) => self.resize(&kubelet, &granted, &pod),
+            // What ends is granted nothing any more.
+            None => self.resize.borrow_mut().granted = None,
         }
         let (before, now) = (&old.metadata, &pod.metadata);
         let different = before.generation != now.generation
@@ -391,6 +393,7 @@ impl Worker {
         self.seen.synced(sim.now());
         self.freshen(kubelet).await;
         Box::pin(self.finish_up(kubelet)).await;
+        kubelet.retry_resizes();
     }
 
     async fn admit(self: &Rc<Self>, kubelet: &Rc<Inner>) {
