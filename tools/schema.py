@@ -17,9 +17,20 @@ PACKAGES = {  # short name: (Go directory, k8s-openapi module)
     "coordination": (f"{api}/coordination/v1", "api/coordination/v1"),
     "scheduling": (f"{api}/scheduling/v1", "api/scheduling/v1"),
     "meta": (f"{machinery}/pkg/apis/meta/v1", "apimachinery/pkg/apis/meta/v1"),
+    "autoscaling": (f"{api}/autoscaling/v2", "api/autoscaling/v2"),
+    "autoscalingv1": (f"{api}/autoscaling/v1", "api/autoscaling/v1"),
 }
+for group in ["admissionregistration", "apps", "batch", "discovery", "networking", "node", "policy", "rbac", "storage"]:
+    PACKAGES[group] = (f"{api}/{group}/v1", f"api/{group}/v1")
 KINDS = ["core.ConfigMap", "core.Event", "core.Namespace", "core.Node", "core.Pod", "core.Secret", "core.ServiceAccount",
-         "core.Service", "coordination.Lease", "scheduling.PriorityClass"]
+         "core.Service", "coordination.Lease", "scheduling.PriorityClass",
+         "core.Endpoints", "core.LimitRange", "core.PersistentVolume", "core.PersistentVolumeClaim", "core.PodTemplate",
+         "core.ReplicationController", "core.ResourceQuota", "admissionregistration.ValidatingAdmissionPolicy",
+         "admissionregistration.ValidatingAdmissionPolicyBinding", "apps.DaemonSet", "apps.Deployment", "apps.ReplicaSet",
+         "apps.StatefulSet", "autoscaling.HorizontalPodAutoscaler", "autoscalingv1.HorizontalPodAutoscaler", "batch.CronJob",
+         "batch.Job", "discovery.EndpointSlice", "networking.Ingress", "networking.IngressClass", "networking.NetworkPolicy",
+         "node.RuntimeClass", "policy.PodDisruptionBudget", "rbac.ClusterRole", "rbac.ClusterRoleBinding", "rbac.Role",
+         "rbac.RoleBinding", "storage.StorageClass"]
 SCALARS = {"string", "bool", "int32", "int64", "float64"}
 SPECIAL = {"metav1.Time": "time", "metav1.MicroTime": "microtime", "resource.Quantity": "quantity",
            "intstr.IntOrString": "intorstring", "metav1.Duration": "duration", "[]byte": "bytes", "byte": "bytes",

@@ -37,7 +37,8 @@ fn short(api_version: &str) -> &str {
 
 /// What Go's struct would hold, and the paths of unknown fields; the error is of the first wrong type.
 pub fn clean(kind: Kind, value: Value) -> std::result::Result<(Value, Vec<String>), String> {
-    let Some(root) = schema::of_kind(kind) else { return Ok((value, Vec::new())) };
+    let given = value.get("apiVersion").and_then(Value::as_str);
+    let Some(root) = schema::of_version(kind, given) else { return Ok((value, Vec::new())) };
     let mut walk = Walk::default();
     let value = match value {
         Value::Object(map) => Value::Object(walk.fields(root, map)),

@@ -46,6 +46,7 @@ pub fn apply(object: &mut Object) {
                 status.allocatable.clone_from(&status.capacity);
             }
         }
+        Object::Other(other) => super::other::defaults::apply(Rc::make_mut(other)),
         _ => {}
     }
 }
@@ -63,14 +64,29 @@ fn set_number(field: &mut Option<i32>, default: i32) {
     }
 }
 
-/// A Pod's defaults; a template's pod has the same.
-pub fn pod(pod: &mut Pod) {
-    let spec = pod.spec.get_or_insert_default();
-    // The old name of the field is still read and written.
+/// The defaults of a pod in a template: those of a Pod without what belongs to Pods alone.
+pub fn template(spec: &mut PodSpec) {
+    service_account(spec);
+    for container in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
+        let resources = container.resources.get_or_insert_default();
+        round_up(resources.limits.as_mut());
+        round_up(resources.requests.as_mut());
+    }
+    pod_spec(spec);
+}
+
+/// The old name of the field is still read and written.
+fn service_account(spec: &mut PodSpec) {
     if spec.service_account_name.as_deref().is_none_or(str::is_empty) {
         spec.service_account_name = spec.service_account.take().filter(|name| !name.is_empty());
     }
     spec.service_account.clone_from(&spec.service_account_name);
+}
+
+/// A Pod's defaults.
+pub fn pod(pod: &mut Pod) {
+    let spec = pod.spec.get_or_insert_default();
+    service_account(spec);
     for container in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
         requests_from_limits(container.resources.get_or_insert_default());
     }
@@ -319,7 +335,12 @@ fn pull_policy(image: &str) -> &'static str {
         Some(tag) => tag == "latest",
         None => !digest,
     };
-    if latest && valid(repository) { "Always" } else { "IfNotPresent" }
+    // The first of several parts may be a registry, with upper-case letters and a port.
+    let registry = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-'));
+    let above: Vec<&str> = name.split('/').collect();
+    let above = above.split_last().map_or(&[][..], |(_, above)| above);
+    let known = above.iter().enumerate().all(|(index, part)| valid(part) || (index == 0 && registry(part)));
+    if latest && known && valid(repository) { "Always" } else { "IfNotPresent" }
 }
 
 fn service(service: &mut Service) {
@@ -410,6 +431,8 @@ mod tests {
             ("localhost:5000/a:1", "IfNotPresent"),
             ("Nginx", "IfNotPresent"),
             ("", "IfNotPresent"),
+            ("gcr.io/<project>/job", "IfNotPresent"),
+            ("REGISTRY.example.com:5000/team/job", "Always"),
         ];
         for (image, expected) in cases {
             assert_eq!(pull_policy(image), expected, "{image}");

@@ -14,6 +14,7 @@ pub mod field;
 mod internal;
 pub mod names;
 pub mod object;
+pub mod other;
 pub mod patch;
 pub mod quantity;
 pub mod resources;

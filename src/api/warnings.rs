@@ -7,13 +7,17 @@ use std::{
 
 use k8s_openapi::api::core::v1::{Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Pod, PodSpec};
 
-use super::{field::quoted, names, resources::amounts};
+use super::{Kind, field::quoted, names, other::Other, resources::amounts};
 
 /// What a client is told about a new pod, in the order of the real code.
 pub fn pod(pod: &Pod) -> Vec<String> {
+    of_pod(pod, true)
+}
+
+fn of_pod(pod: &Pod, named: bool) -> Vec<String> {
     let mut warnings = Vec::new();
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    if !name.is_empty() {
+    if named && !name.is_empty() {
         let wrong = names::dns1123_label(name);
         if !wrong.is_empty() {
             let wrong = wrong.join(" ");
@@ -51,6 +55,75 @@ pub fn pod(pod: &Pod) -> Vec<String> {
     // The same is told once.
     let mut seen = BTreeSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
+    warnings
+}
+
+/// What a client is told when it creates an object that nothing here acts on, so that nobody waits for what won't come.
+/// The real apiserver says nothing of the kind.
+pub fn not_simulated(kind: Kind) -> Option<String> {
+    let (what, so) = match kind {
+        Kind::CronJob => ("the CronJob controller", "no Jobs will be made from it"),
+        Kind::DaemonSet
+        | Kind::Deployment
+        | Kind::Job
+        | Kind::ReplicaSet
+        | Kind::ReplicationController
+        | Kind::StatefulSet => {
+            return Some(format!("{NOT_SIMULATED} the {kind} controller yet: no Pods will be made from it"));
+        }
+        Kind::HorizontalPodAutoscaler => ("autoscaling", "nothing will be scaled by it"),
+        Kind::PodDisruptionBudget => ("disruption budgets", "evictions will not heed it"),
+        Kind::PersistentVolume | Kind::PersistentVolumeClaim => {
+            ("the PersistentVolume controller", "no claim will be bound to a volume")
+        }
+        Kind::StorageClass => ("storage provisioners", "no volumes will be made from it"),
+        Kind::LimitRange | Kind::ResourceQuota => ("its admission", "nothing will be limited by it"),
+        Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
+            ("admission policies", "nothing will be refused by it")
+        }
+        Kind::Ingress => ("ingress controllers", "no traffic will come through it"),
+        Kind::NetworkPolicy => ("network policies", "no traffic will be held back by it"),
+        Kind::Endpoints | Kind::EndpointSlice => ("service routing by it", "no traffic will follow it"),
+        Kind::ClusterRole | Kind::ClusterRoleBinding | Kind::Role | Kind::RoleBinding => {
+            ("authorization", "everybody may do everything")
+        }
+        Kind::RuntimeClass => ("container runtimes", "Pods will run all the same with it"),
+        _ => return None,
+    };
+    Some(format!("{NOT_SIMULATED} {what} yet: {so}"))
+}
+
+/// How those warnings begin.
+pub const NOT_SIMULATED: &str = "Podarium does not simulate";
+
+/// What a client is told about a new or changed object of the kinds kept as values.
+pub fn other(object: &Other) -> Vec<String> {
+    let mut warnings = Vec::new();
+    match object.kind {
+        Kind::Endpoints => {
+            warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into());
+        }
+        Kind::Ingress => {
+            const OLD: &str = "kubernetes.io/ingress.class";
+            if object.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(OLD)) {
+                warnings.push(format!(
+                    "annotation {} is deprecated, please use 'spec.ingressClassName' instead",
+                    quoted(OLD)
+                ));
+            }
+        }
+        _ => {}
+    }
+    if let (Some(path), Some(spec)) = (object.template_path(), object.pod_spec()) {
+        let metadata = object.at(path).get("metadata").cloned().unwrap_or_default();
+        let metadata = serde_json::from_value(metadata).unwrap_or_default();
+        let template = Pod { metadata, spec: Some(spec), status: None };
+        let path = path.replace('/', ".");
+        warnings.extend(of_pod(&template, false).into_iter().map(|warning| {
+            let field = warning.starts_with("spec.") || warning.starts_with("metadata.");
+            if field { format!("{path}.{warning}") } else { warning }
+        }));
+    }
     warnings
 }
 

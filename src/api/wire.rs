@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::object::Kind;
+use super::{
+    object::Kind,
+    schema::{self, Base, Form, Shape, Struct},
+};
 
 /// Adds the empty fields that the API's JSON shows.
 pub fn complete(kind: Kind, value: &mut Value) {
@@ -56,4 +59,49 @@ pub fn escaped(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     json.chars().for_each(|c| escape(&mut out, c));
     out
+}
+
+/// The same for any type of the schema.
+pub fn complete_all(of: &Struct, value: &mut Value) {
+    let Some(map) = value.as_object_mut() else { return };
+    for field in &of.fields {
+        let shown = !field.omit_empty || (is_struct(&field.shape) && !field.shape.pointer);
+        match map.get_mut(field.name) {
+            Some(value) => within(&field.shape, value),
+            None if shown => {
+                let mut empty = if field.shape.pointer { Value::Null } else { nothing(&field.shape.form) };
+                within(&field.shape, &mut empty);
+                map.insert(field.name.into(), empty);
+            }
+            None => {}
+        }
+    }
+}
+
+fn is_struct(shape: &Shape) -> bool {
+    matches!(shape.form, Form::Base(Base::Struct(_)))
+}
+
+fn within(shape: &Shape, value: &mut Value) {
+    match &shape.form {
+        Form::List(item) => value.as_array_mut().into_iter().flatten().for_each(|value| within(item, value)),
+        Form::Map(item) => {
+            value.as_object_mut().into_iter().flat_map(|map| map.values_mut()).for_each(|value| within(item, value));
+        }
+        Form::Base(Base::Struct(index)) => complete_all(schema::struct_at(*index), value),
+        Form::Base(_) => {}
+    }
+}
+
+/// Go's zero value as its JSON.
+fn nothing(form: &Form) -> Value {
+    match form {
+        Form::Base(Base::Struct(_)) => json!({}),
+        Form::Base(Base::String | Base::Bytes) => json!(""),
+        Form::Base(Base::Bool) => json!(false),
+        Form::Base(Base::Int32 | Base::Int64 | Base::Float64 | Base::IntOrString) => json!(0),
+        Form::Base(Base::Quantity) => json!("0"),
+        Form::Base(Base::Duration) => json!("0s"),
+        Form::List(_) | Form::Map(_) | Form::Base(Base::Time | Base::MicroTime | Base::Any) => Value::Null,
+    }
 }

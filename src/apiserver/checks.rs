@@ -1,6 +1,5 @@
 //! The checks of a write: decoding, defaults, validation, patches. The rules live in [`crate::api`].
 
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use crate::api::{
@@ -22,8 +21,12 @@ fn refuse(object: &Object, causes: Vec<Cause>) -> Result<()> {
     if causes.is_empty() { Ok(()) } else { Err(Error::invalid(object.kind(), object.name(), causes)) }
 }
 
-pub(super) fn warnings(pod: &Pod) -> Vec<String> {
-    crate::api::warnings::pod(pod)
+pub(super) fn warnings(object: &Object) -> Vec<String> {
+    match object {
+        Object::Pod(pod) => crate::api::warnings::pod(pod),
+        Object::Other(other) => crate::api::warnings::other(other),
+        _ => Vec::new(),
+    }
 }
 
 /// A refusal for an object without a name.

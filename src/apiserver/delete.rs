@@ -12,6 +12,7 @@ use crate::api::{
     Error, Kind, Object, Result,
     client::{DeleteOptions, Deleted},
     error::Cause,
+    other::registry,
 };
 
 impl ApiServer {
@@ -99,6 +100,9 @@ impl ApiServer {
     }
 
     fn delete_now(&self, mut object: Object, options: &DeleteOptions) -> Result<Deleted> {
+        if let Object::Other(other) = &mut object {
+            registry::unprotect(Rc::make_mut(other));
+        }
         let held = object.meta().finalizers.as_ref().is_some_and(|f| !f.is_empty());
         if options.dry_run {
             return Ok(Deleted { object, gone: !held });

@@ -8,12 +8,13 @@ use k8s_openapi::{
 };
 use serde_json::Value;
 
-use super::{ApiServer, admission, checks, managed};
+use super::{ApiServer, admission, checks, managed, select::Selection};
 use crate::api::{
     Error, Kind, Object, Result,
     client::{Body, FieldValidation, Patch, Subresource, WriteOptions, Written},
     disabled,
     error::Reason,
+    other::{hpa, registry},
 };
 
 /// How often a generated name is drawn again if it is taken.
@@ -58,6 +59,7 @@ impl ApiServer {
     ) -> Result<Written> {
         self.expire_events(kind);
         let (mut object, mut warnings) = decode(kind, body, options.field_validation)?;
+        let older = older_version(&object);
         place(kind, namespace, &mut object)?;
         let meta = object.meta();
         if meta.name.as_deref().unwrap_or_default().is_empty()
@@ -77,9 +79,12 @@ impl ApiServer {
         meta.deletion_grace_period_seconds = None;
         meta.resource_version = None;
         meta.self_link = None;
-        meta.generation = matches!(kind, Kind::Pod | Kind::PriorityClass).then_some(1);
-        prepare_create(&mut object, &self.now());
+        meta.generation = registry::counts_generations(kind).then_some(1);
         self.generate_name(kind, namespace, &mut object);
+        prepare_create(&mut object, &self.now());
+        if let Object::Other(other) = &mut object {
+            registry::prepare_create(Rc::make_mut(other), &self.now(), self.default_storage_class());
+        }
         checks::create(&object)?;
         if let Object::Service(service) = &mut object {
             self.allocate(Rc::make_mut(service), options.dry_run)?;
@@ -87,12 +92,29 @@ impl ApiServer {
         if self.store.borrow().get(kind, namespace, object.name()).is_some() {
             return Err(Error::already_exists(kind, object.name()));
         }
-        if let Object::Pod(pod) = &object {
-            warnings.extend(checks::warnings(pod));
+        if kind == Kind::Job {
+            // Defaults are filled in again when it is read back: a Job without labels has its template's.
+            crate::api::default::apply(&mut object);
+        }
+        warnings.extend(checks::warnings(&object));
+        if !options.dry_run {
+            warnings.extend(crate::api::warnings::not_simulated(kind));
         }
         manage(&mut object, &self.now());
         let object = if options.dry_run { object } else { self.put(object) };
-        Ok(Written { object, warnings })
+        Ok(Written { object: in_version(object, older), warnings })
+    }
+
+    /// The newest StorageClass that is marked as the default.
+    fn default_storage_class(&self) -> Option<String> {
+        const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
+        let classes = self.store.borrow().list(Kind::StorageClass, &Selection::of(""));
+        let is_default = |class: &&Object| {
+            class.meta().annotations.as_ref().is_some_and(|all| all.get(DEFAULT).is_some_and(|v| v == "true"))
+        };
+        let newest =
+            classes.iter().filter(is_default).max_by_key(|class| class.meta().creation_timestamp.as_ref().map(|t| t.0));
+        newest.map(|class| class.name().to_string())
     }
 
     fn generate_name(&self, kind: Kind, namespace: &str, object: &mut Object) {
@@ -148,6 +170,7 @@ impl ApiServer {
         options: &WriteOptions,
     ) -> Result<Written> {
         let (kind, name) = (old.kind(), old.name());
+        let older = older_version(&object);
         let given = object.meta();
         if given.uid.as_deref().is_some_and(|uid| !uid.is_empty() && uid != old.uid()) {
             let why = format!(
@@ -176,19 +199,19 @@ impl ApiServer {
             Managed::Changes => managed::updated(&old, &mut object, &options.field_manager, &self.now()),
             Managed::Entries(entries) => object.meta_mut().managed_fields = Some(entries),
         }
-        if let (true, Object::Pod(pod)) = (spec_changed, &object) {
-            warnings.extend(checks::warnings(pod));
+        if spec_changed {
+            warnings.extend(checks::warnings(&object));
         }
         // Writing what is already there changes nothing, not even the version.
         if same(&old, &object) {
-            return Ok(Written { object: old, warnings });
+            return Ok(Written { object: in_version(old, older), warnings });
         }
         if options.dry_run {
-            return Ok(Written { object, warnings });
+            return Ok(Written { object: in_version(object, older), warnings });
         }
         let object = self.put(object);
         let object = self.remove_if_finished(object);
-        Ok(Written { object, warnings })
+        Ok(Written { object: in_version(object, older), warnings })
     }
 
     pub(super) fn patch_object(
@@ -333,7 +356,8 @@ pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Re
         disabled::drop_fields(Rc::make_mut(pod), Some(old));
     }
     let spec_changed = merge(old, &mut object, subresource)?;
-    if spec_changed && old.kind() == Kind::Pod {
+    if spec_changed && (old.kind() == Kind::Pod || (old.kind().is_other() && registry::counts_generations(old.kind())))
+    {
         let generation = old.meta().generation.unwrap_or(0) + 1;
         object.meta_mut().generation = Some(generation);
     }
@@ -364,6 +388,22 @@ fn decode(kind: Kind, body: Body, validation: FieldValidation) -> Result<(Object
         Body::Object(object) if object.kind() == kind => Ok((object, Vec::new())),
         Body::Object(object) => Err(Error::bad_request(format!("a {} was sent as a {kind}", object.kind()))),
     }
+}
+
+/// The older version that an object was written in.
+fn older_version(object: &Object) -> Option<&'static str> {
+    match object {
+        Object::Other(other) => other.older,
+        _ => None,
+    }
+}
+
+/// The object in the version in which it was sent.
+fn in_version(mut object: Object, older: Option<&'static str>) -> Object {
+    if let (Some(_), Object::Other(other)) = (older, &mut object) {
+        hpa::downgrade(Rc::make_mut(other));
+    }
+    object
 }
 
 /// Puts the object into the request's namespace, or refuses if it names another one.
@@ -479,6 +519,14 @@ fn merge(old: &Object, object: &mut Object, subresource: Subresource) -> Result<
             }
             Ok(service.spec != old.spec)
         }
+        (Object::Other(old), Object::Other(other)) => {
+            let other = Rc::make_mut(other);
+            match subresource {
+                Subresource::None => Ok(registry::prepare_update(old, other)),
+                Subresource::Status if registry::prepare_status(old, other) => Ok(false),
+                _ => Err(no_such_resource()),
+            }
+        }
         _ if subresource == Subresource::None => Ok(true),
         _ => Err(no_such_resource()),
     }
@@ -508,6 +556,7 @@ fn same(old: &Object, new: &Object) -> bool {
         (Object::Service(a), Object::Service(b)) => a == b,
         (Object::Lease(a), Object::Lease(b)) => a == b,
         (Object::PriorityClass(a), Object::PriorityClass(b)) => a == b,
+        (Object::Other(a), Object::Other(b)) => a == b,
         _ => false,
     }
 }

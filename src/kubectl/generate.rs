@@ -61,22 +61,26 @@ pub const FLAGS: &[Flag] = &[
 /// The object of `create WORDS`, the name last; `None` for other words.
 pub async fn make(cx: &Ctx, args: &Args, words: &[&str]) -> Result<Option<(Made, usize)>, Failure> {
     let (command, resource, kind, taken) = match words {
-        ["deployment" | "deploy", ..] => ("deployment", "deployment.apps", None, 1),
-        ["job", ..] => ("job", "job.batch", None, 1),
-        ["cronjob" | "cj", ..] => ("cronjob", "cronjob.batch", None, 1),
+        ["deployment" | "deploy", ..] => ("deployment", "deployment.apps", Some(Kind::Deployment), 1),
+        ["job", ..] => ("job", "job.batch", Some(Kind::Job), 1),
+        ["cronjob" | "cj", ..] => ("cronjob", "cronjob.batch", Some(Kind::CronJob), 1),
         ["service" | "svc", "clusterip", ..] => ("service clusterip", "service", Some(Kind::Service), 2),
         ["service" | "svc", "nodeport", ..] => ("service nodeport", "service", Some(Kind::Service), 2),
         ["service" | "svc", "loadbalancer", ..] => ("service loadbalancer", "service", Some(Kind::Service), 2),
         ["service" | "svc", "externalname", ..] => ("service externalname", "service", Some(Kind::Service), 2),
         ["secret", "tls", ..] => ("secret tls", "secret", Some(Kind::Secret), 2),
         ["secret", "docker-registry", ..] => ("secret docker-registry", "secret", Some(Kind::Secret), 2),
-        ["quota" | "resourcequota", ..] => ("quota", "resourcequota", None, 1),
-        ["poddisruptionbudget" | "pdb", ..] => ("poddisruptionbudget", "poddisruptionbudget.policy", None, 1),
-        ["role", ..] => ("role", "role.rbac.authorization.k8s.io", None, 1),
-        ["clusterrole", ..] => ("clusterrole", "clusterrole.rbac.authorization.k8s.io", None, 1),
-        ["rolebinding", ..] => ("rolebinding", "rolebinding.rbac.authorization.k8s.io", None, 1),
-        ["clusterrolebinding", ..] => ("clusterrolebinding", "clusterrolebinding.rbac.authorization.k8s.io", None, 1),
-        ["ingress" | "ing", ..] => ("ingress", "ingress.networking.k8s.io", None, 1),
+        ["quota" | "resourcequota", ..] => ("quota", "resourcequota", Some(Kind::ResourceQuota), 1),
+        ["poddisruptionbudget" | "pdb", ..] => {
+            ("poddisruptionbudget", "poddisruptionbudget.policy", Some(Kind::PodDisruptionBudget), 1)
+        }
+        ["role", ..] => ("role", "role.rbac.authorization.k8s.io", Some(Kind::Role), 1),
+        ["clusterrole", ..] => ("clusterrole", "clusterrole.rbac.authorization.k8s.io", Some(Kind::ClusterRole), 1),
+        ["rolebinding", ..] => ("rolebinding", "rolebinding.rbac.authorization.k8s.io", Some(Kind::RoleBinding), 1),
+        ["clusterrolebinding", ..] => {
+            ("clusterrolebinding", "clusterrolebinding.rbac.authorization.k8s.io", Some(Kind::ClusterRoleBinding), 1)
+        }
+        ["ingress" | "ing", ..] => ("ingress", "ingress.networking.k8s.io", Some(Kind::Ingress), 1),
         _ => return Ok(None),
     };
     let required: &[&str] = match command {

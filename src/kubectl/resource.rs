@@ -9,7 +9,18 @@ const NOTHING_GIVEN: &str = "You must provide one or more resources by argument 
                              <name>'\n   '<resource>'";
 
 /// The kinds of `all`, in the order that they are printed.
-const ALL: &[Kind] = &[Kind::Pod, Kind::Service];
+const ALL: &[Kind] = &[
+    Kind::Pod,
+    Kind::ReplicationController,
+    Kind::Service,
+    Kind::DaemonSet,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::HorizontalPodAutoscaler,
+    Kind::CronJob,
+    Kind::Job,
+];
 
 /// Plural, singular, short name or kind; a version and group may follow: `leases.coordination.k8s.io`, `pods.v1.`.
 pub fn kind(word: &str) -> Result<Kind, Failure> {

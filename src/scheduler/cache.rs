@@ -2,7 +2,10 @@
 //!
 //! Invariant: sums are kept as pods come and go, so that a cycle never walks over pods.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, PodSpec, Service};
 
@@ -173,6 +176,8 @@ pub struct Cache {
     namespaces: BTreeMap<String, Labels>,
     /// What services select, by namespace and name.
     services: BTreeMap<(String, String), Labels>,
+    /// The claims of volumes that exist, by namespace and name.
+    claims: BTreeSet<(String, String)>,
 }
 
 impl Cache {
@@ -212,6 +217,18 @@ impl Cache {
 
     pub fn remove_service(&mut self, namespace: &str, name: &str) {
         self.services.remove(&(namespace.to_string(), name.to_string()));
+    }
+
+    pub fn set_claim(&mut self, namespace: &str, name: &str) {
+        self.claims.insert((namespace.to_string(), name.to_string()));
+    }
+
+    pub fn remove_claim(&mut self, namespace: &str, name: &str) {
+        self.claims.remove(&(namespace.to_string(), name.to_string()));
+    }
+
+    pub fn has_claim(&self, namespace: &str, name: &str) -> bool {
+        self.claims.contains(&(namespace.to_string(), name.to_string()))
     }
 
     /// The labels by which services choose a pod.

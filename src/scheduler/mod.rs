@@ -30,7 +30,7 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
-    plugins::scheduling_gates,
+    plugins::{scheduling_gates, volume_binding},
     preemption::{Candidate, Outcome},
     queue::{Entry, Queue},
 };
@@ -133,11 +133,13 @@ impl Scheduler {
             let pods = self.client.watch(Kind::Pod, "", ListOptions::default()).await;
             let namespaces = self.client.watch(Kind::Namespace, "", ListOptions::default()).await;
             let services = self.client.watch(Kind::Service, "", ListOptions::default()).await;
-            let (Ok(nodes), Ok(pods), Ok(namespaces), Ok(services)) = (nodes, pods, namespaces, services) else {
+            let claims = self.client.watch(Kind::PersistentVolumeClaim, "", ListOptions::default()).await;
+            let watches = (nodes, pods, namespaces, services, claims);
+            let (Ok(nodes), Ok(pods), Ok(namespaces), Ok(services), Ok(claims)) = watches else {
                 self.sim.sleep(Duration::from_secs(1)).await;
                 continue;
             };
-            self.watch_and_schedule([namespaces, services, nodes, pods]).await;
+            self.watch_and_schedule([namespaces, services, claims, nodes, pods]).await;
             // A watch ended: begin anew with what there is now.
             let mut state = self.state.borrow_mut();
             state.cache = Cache::with(std::mem::take(&mut state.cache.args));
@@ -146,7 +148,7 @@ impl Scheduler {
     }
 
     /// Nodes come before pods: a pod that comes with its node must find it.
-    async fn watch_and_schedule(self: &Rc<Self>, mut watches: [Watch; 4]) {
+    async fn watch_and_schedule(self: &Rc<Self>, mut watches: [Watch; 5]) {
         loop {
             for watch in &mut watches {
                 while let Some(event) = watch.try_recv() {
@@ -201,6 +203,16 @@ impl Scheduler {
                     cache.remove_service(service.namespace(), service.name());
                 } else {
                     cache.set_service(service);
+                }
+            }
+            Some(claim) if claim.kind() == Kind::PersistentVolumeClaim => {
+                let State { cache, queue, .. } = &mut *self.state.borrow_mut();
+                let (namespace, name) = (claim.namespace(), claim.name());
+                if gone {
+                    cache.remove_claim(namespace, name);
+                } else if !cache.has_claim(namespace, name) {
+                    cache.set_claim(namespace, name);
+                    queue.wake(self.sim.now(), |entry| volume_binding::uses(&entry.pod, namespace, name));
                 }
             }
             Some(_) => {}

@@ -26,6 +26,33 @@ const KINDS: &[(&str, Kind)] = &[
     ("secret", Kind::Secret),
     ("serviceAccount", Kind::ServiceAccount),
     ("pc", Kind::PriorityClass),
+    ("replicaSet", Kind::ReplicaSet),
+    ("deployment", Kind::Deployment),
+    ("daemonSet", Kind::DaemonSet),
+    ("ds", Kind::DaemonSet),
+    ("statefulSet", Kind::StatefulSet),
+    ("rc", Kind::ReplicationController),
+    ("job", Kind::Job),
+    ("cronjob", Kind::CronJob),
+    ("cronJob", Kind::CronJob),
+    ("hpa", Kind::HorizontalPodAutoscaler),
+    ("pvc", Kind::PersistentVolumeClaim),
+    ("pv", Kind::PersistentVolume),
+    ("sc", Kind::StorageClass),
+    ("resourceQuota", Kind::ResourceQuota),
+    ("endpoint", Kind::Endpoints),
+    ("endpointSlice", Kind::EndpointSlice),
+    ("pdb", Kind::PodDisruptionBudget),
+    ("ingress", Kind::Ingress),
+    ("ingressClass", Kind::IngressClass),
+    ("networkPolicy", Kind::NetworkPolicy),
+    ("policy", Kind::NetworkPolicy),
+    ("role", Kind::Role),
+    ("clusterRole", Kind::ClusterRole),
+    ("roleBinding", Kind::RoleBinding),
+    ("clusterRoleBinding", Kind::ClusterRoleBinding),
+    ("podTemplate", Kind::PodTemplate),
+    ("lease", Kind::Lease),
 ];
 
 fn rows(case: Case) -> Outcome {
@@ -38,11 +65,23 @@ fn rows(case: Case) -> Outcome {
     // Some kinds are written with Go's names.
     let value = &case.input[key];
     if value["ObjectMeta"].is_object() {
-        let mut value = lowered(value);
+        let mut value = plain(lowered(value));
         value["metadata"] = value["objectMeta"].take();
         return one(case, *kind, &value, 0);
     }
     one(case, *kind, value, 0)
+}
+
+/// Go's struct of a number or text, as JSON has it.
+fn plain(value: Value) -> Value {
+    match value {
+        Value::Object(map) if map.contains_key("intVal") && map.contains_key("strVal") => {
+            map[if map["type"] == 0 { "intVal" } else { "strVal" }].clone()
+        }
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, plain(value))).collect(),
+        Value::Array(items) => items.into_iter().map(plain).collect(),
+        other => other,
+    }
 }
 
 fn one(case: Case, kind: Kind, value: &Value, at: usize) -> Outcome {

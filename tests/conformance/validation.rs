@@ -213,6 +213,10 @@ fn valid(errors: Errors, expected: &Value) -> Outcome {
 /// Go's field names to those of JSON.
 pub fn lowered(value: &Value) -> Value {
     let lower = |key: &str| {
+        // `IP`, `TLS`
+        if key.chars().all(|letter| letter.is_ascii_uppercase()) {
+            return key.to_ascii_lowercase();
+        }
         let mut letters = key.chars();
         letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>()).unwrap_or_default()
     };

@@ -74,6 +74,7 @@ fn run_all(files: BTreeMap<String, Vec<u8>>, commands: &[String]) -> Vec<Answer>
 /// An object without what no two runs have in common.
 fn lasting(value: &Value) -> Value {
     let mut value = value.clone();
+    let uid = text(&value["metadata"]["uid"]).to_string();
     if let Some(meta) = value["metadata"].as_object_mut() {
         for key in ["uid", "creationTimestamp", "managedFields", "resourceVersion"] {
             meta.remove(key);
@@ -85,20 +86,22 @@ fn lasting(value: &Value) -> Value {
             *name = format!("{base}?????").into();
         }
     }
-    without_suffixes(&mut value);
+    without_chance(&mut value, &uid);
     value
 }
 
-/// `kube-api-access-x7k2p` has its end by chance.
-fn without_suffixes(value: &mut Value) {
+/// `kube-api-access-x7k2p` has its end by chance, and some fields repeat the object's uid.
+fn without_chance(value: &mut Value, uid: &str) {
     match value {
+        Value::String(text) if text == uid && !uid.is_empty() => *text = "UID".into(),
         Value::String(text) if text.len() == 21 && text.starts_with("kube-api-access-") => {
             text.replace_range(16.., "?????");
         }
-        Value::Array(items) => items.iter_mut().for_each(without_suffixes),
+        Value::Array(items) => items.iter_mut().for_each(|value| without_chance(value, uid)),
         Value::Object(map) => {
             map.remove("lastTransitionTime");
-            map.values_mut().for_each(without_suffixes);
+            map.remove("lastPhaseTransitionTime");
+            map.values_mut().for_each(|value| without_chance(value, uid));
         }
         _ => {}
     }

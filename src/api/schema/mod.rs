@@ -295,6 +295,14 @@ pub fn of_kind(kind: Kind) -> Option<&'static Struct> {
     type_named(&format!("{}.{kind}", if package.is_empty() { "core" } else { package }))
 }
 
+/// The type of a kind's objects in its version, or in the older one if that is given.
+pub fn of_version(kind: Kind, api_version: Option<&str>) -> Option<&'static Struct> {
+    match (kind.older_version(), api_version) {
+        (Some(older), Some(given)) if older == given => type_named(&format!("{}.{kind}", older.replace('/', ""))),
+        _ => of_kind(kind),
+    }
+}
+
 /// What `kubectl explain KIND.path` tells about a field.
 #[derive(Clone, Debug)]
 pub struct Explained {

@@ -16,6 +16,8 @@ pub enum Name {
     Subdomain,
     Label,
     Dns1035Label,
+    /// What may stand in a path (`api/validation/path`).
+    Path,
 }
 
 impl Name {
@@ -24,6 +26,13 @@ impl Name {
             Name::Subdomain => names::dns1123_subdomain(name),
             Name::Label => names::dns1123_label(name),
             Name::Dns1035Label => names::dns1035_label(name),
+            Name::Path => match name {
+                "." | ".." => vec![format!("may not be '{name}'")],
+                _ => {
+                    let found = ["/", "%"].into_iter().filter(|part| name.contains(part));
+                    found.map(|part| format!("may not contain '{part}'")).collect()
+                }
+            },
         }
     }
 }

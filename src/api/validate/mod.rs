@@ -9,6 +9,7 @@ pub mod env;
 pub mod handler;
 mod meta;
 mod options;
+mod others;
 pub mod pod;
 pub mod resources;
 pub mod scheduling;
@@ -19,6 +20,7 @@ mod tests;
 pub mod update;
 pub mod volume;
 mod volume_kinds;
+mod workloads;
 
 use super::{
     client::Subresource,
@@ -43,6 +45,7 @@ pub fn create(object: &Object) -> Vec<Cause> {
         Object::Service(service) => service::service(&mut errors, service),
         Object::PriorityClass(class) => cluster::priority_class(&mut errors, class),
         Object::Lease(lease) => cluster::lease(&mut errors, lease),
+        Object::Other(other) => others::create(&mut errors, other),
         other => {
             meta::object_meta(&mut errors, other.meta(), other.kind().namespaced(), meta::Name::Subdomain, &METADATA)
         }
@@ -78,6 +81,7 @@ pub fn update(new: &Object, old: &Object, subresource: Subresource) -> Vec<Cause
                     }
                     (Object::Service(new), Object::Service(old)) => service::update(&mut errors, new, old),
                     (Object::Lease(new), _) => cluster::lease(&mut errors, new),
+                    (Object::Other(new), Object::Other(old)) => others::update(&mut errors, new, old),
                     _ => {}
                 }
             }

@@ -1,6 +1,7 @@
 //! Rows for `kubectl get`: the columns and cells that the server prints for each kind
 //! (`pkg/printers/internalversion`). Pure functions of an object and the present time.
 
+mod other;
 mod pod;
 
 use k8s_openapi::{
@@ -103,8 +104,9 @@ pub fn columns(kind: Kind) -> &'static [Column] {
         Kind::ServiceAccount => const { &[NAME, AGE] },
         Kind::Lease => const { &[NAME, column("HOLDER"), AGE] },
         Kind::PriorityClass => {
-            const { &[NAME, column("VALUE"), column("GLOBAL-DEFAULT"), AGE, column("PREEMPTIONPOLICY")] }
+            const { &[NAME, column("VALUE"), column("GLOBAL-DEFAULT"), AGE, wide("PREEMPTIONPOLICY")] }
         }
+        kind => other::columns(kind),
     }
 }
 
@@ -126,6 +128,7 @@ pub fn row(object: &Object, now: Timestamp) -> Vec<String> {
         Object::Lease(o) => {
             vec![name, o.spec.as_ref().and_then(|s| s.holder_identity.clone()).unwrap_or_default(), age]
         }
+        Object::Other(o) => other::row(o, now),
         Object::PriorityClass(o) => vec![
             name,
             o.value.unwrap_or(0).to_string(),

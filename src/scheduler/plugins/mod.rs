@@ -15,7 +15,7 @@ mod node_unschedulable;
 pub mod pod_topology_spread;
 pub mod scheduling_gates;
 mod taint_toleration;
-mod volume_binding;
+pub mod volume_binding;
 
 use std::{borrow::Cow, collections::BTreeSet};
 

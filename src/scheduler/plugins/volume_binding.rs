@@ -1,8 +1,11 @@
-//! Claims of volumes must exist before a pod that uses them can be placed. No claims are kept here,
-//! so a pod that names one waits for it.
+//! Claims of volumes must be bound before a pod that uses them can be placed. Nothing binds them here, so a pod that
+//! names one waits: until it exists, and then for its volume.
 
 use super::{Filter, Plugin};
-use crate::scheduler::cache::{Cache, PodInfo};
+use crate::{
+    api::Resource,
+    scheduler::cache::{Cache, PodInfo},
+};
 
 pub struct VolumeBinding;
 
@@ -11,11 +14,22 @@ impl Plugin for VolumeBinding {
         "VolumeBinding"
     }
 
-    fn filter<'a>(&self, pod: &'a PodInfo, _: &'a Cache) -> Filter<'a> {
-        let claim = pod.spec().volumes.iter().flatten().find_map(|v| v.persistent_volume_claim.as_ref());
-        match claim {
-            None => Filter::Skip,
-            Some(claim) => Filter::Reject(format!("persistentvolumeclaim \"{}\" not found", claim.claim_name).into()),
+    fn filter<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Filter<'a> {
+        let claims = pod.spec().volumes.iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+        let mut found = None;
+        let namespace = pod.pod.namespace();
+        for claim in claims {
+            if !cache.has_claim(namespace, &claim.claim_name) {
+                return Filter::Reject(format!("persistentvolumeclaim \"{}\" not found", claim.claim_name).into());
+            }
+            found = Some(Filter::Reject("pod has unbound immediate PersistentVolumeClaims".into()));
         }
+        found.unwrap_or(Filter::Skip)
     }
+}
+
+/// Whether a pod uses this claim.
+pub fn uses(pod: &PodInfo, namespace: &str, name: &str) -> bool {
+    let mut claims = pod.spec().volumes.iter().flatten().filter_map(|volume| volume.persistent_volume_claim.as_ref());
+    pod.pod.namespace() == namespace && claims.any(|claim| claim.claim_name == name)
 }

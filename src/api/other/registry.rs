@@ -1,0 +1,140 @@
+//! What the apiserver itself sets on new and changed objects of the kinds kept as values
+//! (`pkg/registry/GROUP/KIND/strategy.go`, and the admission of storage).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use serde_json::{Map, Value, json};
+
+use super::{Other, entry};
+use crate::api::object::Kind;
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+/// Holds a claim while pods use it, a volume while a claim does.
+const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
+
+/// Whether `metadata.generation` counts the changes of what is wanted.
+pub fn counts_generations(kind: Kind) -> bool {
+    match kind {
+        Kind::Pod | Kind::PriorityClass => true,
+        Kind::Endpoints
+        | Kind::LimitRange
+        | Kind::PersistentVolume
+        | Kind::PersistentVolumeClaim
+        | Kind::ResourceQuota
+        | Kind::HorizontalPodAutoscaler
+        | Kind::RuntimeClass
+        | Kind::ClusterRole
+        | Kind::ClusterRoleBinding
+        | Kind::Role
+        | Kind::RoleBinding
+        | Kind::StorageClass => false,
+        other => other.is_other(),
+    }
+}
+
+/// A new object, named and with its uid. `default_class` is the cluster's default StorageClass.
+pub fn prepare_create(object: &mut Other, now: &Time, default_class: Option<String>) {
+    object.content.remove("status");
+    let finalizers = object.metadata.finalizers.get_or_insert_default();
+    let mut protect = |name: &str| {
+        if !finalizers.iter().any(|finalizer| finalizer == name) {
+            finalizers.push(name.into());
+        }
+    };
+    match object.kind {
+        Kind::Job => select_own_pods(object),
+        Kind::DaemonSet => {
+            let annotations = object.metadata.annotations.get_or_insert_default();
+            annotations.insert(TEMPLATE_GENERATION.into(), "1".into());
+        }
+        Kind::PersistentVolumeClaim => {
+            protect(CLAIM_PROTECTION);
+            let spec = entry(&mut object.content, "spec");
+            if let (None, Some(class)) = (spec.get("storageClassName"), default_class) {
+                spec.insert("storageClassName".into(), class.into());
+            }
+            object.content.insert("status".into(), json!({"phase": "Pending"}));
+        }
+        Kind::PersistentVolume => {
+            protect(VOLUME_PROTECTION);
+            object.content.insert("status".into(), json!({"phase": "Pending", "lastPhaseTransitionTime": now}));
+        }
+        _ => {}
+    }
+    if object.metadata.finalizers.as_ref().is_some_and(Vec::is_empty) {
+        object.metadata.finalizers = None;
+    }
+}
+
+/// A Job's pods have labels that no other's have, unless it says that it chooses for itself.
+fn select_own_pods(object: &mut Other) {
+    let spec = entry(&mut object.content, "spec");
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) {
+        return;
+    }
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let uid = object.metadata.uid.clone().unwrap_or_default();
+    let labels = entry(entry(entry(spec, "template"), "metadata"), "labels");
+    let given = object.metadata.labels.get_or_insert_default();
+    // Labels taken over from the template stay the same as the template's.
+    let own = labels.is_empty()
+        || given.len() != labels.len()
+        || given.iter().any(|(key, value)| labels.get(key) != Some(&json!(value)));
+    let pairs = [
+        ("job-name", &name),
+        ("batch.kubernetes.io/job-name", &name),
+        ("controller-uid", &uid),
+        ("batch.kubernetes.io/controller-uid", &uid),
+    ];
+    for (key, value) in pairs {
+        labels.entry(key).or_insert_with(|| value.as_str().into());
+        if !own {
+            given.entry(key.into()).or_insert_with(|| value.clone());
+        }
+    }
+    if given.is_empty() {
+        object.metadata.labels = None;
+    }
+    let chosen = entry(entry(spec, "selector"), "matchLabels");
+    chosen.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| uid.into());
+}
+
+/// Gives a changed object the fields that are the server's; tells whether what is wanted differs.
+pub fn prepare_update(old: &Other, object: &mut Other) -> bool {
+    keep(&old.content, &mut object.content, "status");
+    if object.kind == Kind::DaemonSet {
+        let was = old.metadata.annotations.as_ref().and_then(|all| all.get(TEMPLATE_GENERATION));
+        let was: i64 = was.and_then(|text| text.parse().ok()).unwrap_or(1);
+        let is = was + i64::from(old.at("spec/template") != object.at("spec/template"));
+        object.metadata.annotations.get_or_insert_default().insert(TEMPLATE_GENERATION.into(), is.to_string());
+    }
+    !old.desired().eq(object.desired())
+}
+
+/// A write to the status alone; false if the kind has none.
+pub fn prepare_status(old: &Other, object: &mut Other) -> bool {
+    let status = object.content.remove("status");
+    object.content = old.content.clone();
+    let known = crate::api::schema::of_kind(object.kind).is_some_and(|of| of.field("status").is_some());
+    if let Some(status) = status {
+        object.content.insert("status".into(), status);
+    }
+    known
+}
+
+fn keep(old: &Map<String, Value>, new: &mut Map<String, Value>, key: &str) {
+    match old.get(key) {
+        Some(value) => drop(new.insert(key.into(), value.clone())),
+        None => drop(new.remove(key)),
+    }
+}
+
+/// Lets an object go that is only protected from its users: no controller tells when they are gone.
+pub fn unprotect(object: &mut Other) {
+    if let Some(finalizers) = &mut object.metadata.finalizers {
+        finalizers.retain(|finalizer| ![CLAIM_PROTECTION, VOLUME_PROTECTION].contains(&finalizer.as_str()));
+        if finalizers.is_empty() {
+            object.metadata.finalizers = None;
+        }
+    }
+}

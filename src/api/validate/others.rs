@@ -1,0 +1,557 @@
+//! The kinds that are kept as values: storage, networking, quotas, autoscaling, policies, roles.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector as ApiSelector};
+use serde_json::Value;
+
+use super::{
+    METADATA,
+    meta::{self, NOT_NEGATIVE, Name},
+    resources, workloads,
+};
+use crate::api::{
+    field::{Errors, Path},
+    names,
+    object::Kind,
+    other::Other,
+};
+
+const SPEC: Path<'static> = Path::root("spec");
+
+pub fn create(errors: &mut Errors, object: &Other) {
+    let rule = match object.kind {
+        // Roles may have any name that can stand in a path.
+        Kind::ClusterRole | Kind::ClusterRoleBinding | Kind::Role | Kind::RoleBinding => Name::Path,
+        _ => Name::Subdomain,
+    };
+    meta::object_meta(errors, &object.metadata, object.kind.namespaced(), rule, &METADATA);
+    if object.kind == Kind::CronJob {
+        workloads::cron_name(errors, &object.metadata);
+    }
+    spec(errors, object);
+}
+
+pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
+    spec(errors, new);
+    workloads::update(errors, new, old);
+    let changed = |path: &str| new.at(path) != old.at(path);
+    match new.kind {
+        Kind::PersistentVolumeClaim => {
+            let free = ["resources", "volumeAttributesClassName"];
+            let fixed = |object: &Other| {
+                let mut spec = object.at("spec").as_object().cloned().unwrap_or_default();
+                spec.retain(|key, _| !free.contains(&key.as_str()));
+                if old.text("spec/volumeName").is_empty() {
+                    spec.remove("volumeName");
+                }
+                spec
+            };
+            if fixed(new) != fixed(old) || (changed("spec/resources") && old.text("status/phase") != "Bound") {
+                let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+                errors.forbidden(&SPEC, why);
+            }
+        }
+        Kind::StorageClass => {
+            for key in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
+                if changed(key) {
+                    let why = format!("updates to {key} are forbidden.");
+                    errors.forbidden(&Path::root(key), &why);
+                }
+            }
+        }
+        Kind::ClusterRoleBinding | Kind::RoleBinding if changed("roleRef") => {
+            errors.invalid(&Path::root("roleRef"), new.at("roleRef"), "cannot change roleRef");
+        }
+        Kind::RuntimeClass if changed("handler") => {
+            errors.invalid(&Path::root("handler"), new.at("handler"), "field is immutable");
+        }
+        _ => {}
+    }
+}
+
+fn spec(errors: &mut Errors, object: &Other) {
+    let spec = object.at("spec");
+    match object.kind {
+        Kind::PersistentVolumeClaim => claim(errors, spec, &SPEC),
+        Kind::PersistentVolume => volume(errors, spec),
+        Kind::HorizontalPodAutoscaler => autoscaler(errors, spec),
+        Kind::PodDisruptionBudget => budget(errors, spec),
+        Kind::Ingress => ingress(errors, spec),
+        Kind::IngressClass => {
+            let controller = text(&spec["controller"]);
+            let path = SPEC.child("controller");
+            if controller.is_empty() {
+                errors.required(&path, "");
+            } else {
+                errors.invalid_each(&path, controller, names::domain_prefixed_key(controller));
+            }
+        }
+        Kind::NetworkPolicy => network_policy(errors, spec),
+        Kind::ResourceQuota => quota(errors, spec),
+        Kind::LimitRange => limit_range(errors, spec),
+        Kind::StorageClass => {
+            required_text(errors, object.at("provisioner"), &Path::root("provisioner"));
+            let root = Value::Object(object.content.clone());
+            one_of(errors, &root, "reclaimPolicy", &["Delete", "Retain"], &Path::NONE);
+            one_of(errors, &root, "volumeBindingMode", &["Immediate", "WaitForFirstConsumer"], &Path::NONE);
+        }
+        Kind::RuntimeClass => {
+            let handler = object.text("handler");
+            errors.invalid_each(&Path::root("handler"), handler, names::dns1123_label(handler));
+        }
+        Kind::Role | Kind::ClusterRole => roles(errors, object),
+        Kind::RoleBinding | Kind::ClusterRoleBinding => binding(errors, object),
+        Kind::EndpointSlice => {
+            let root = Value::Object(object.content.clone());
+            one_of(errors, &root, "addressType", &["FQDN", "IPv4", "IPv6"], &Path::NONE);
+        }
+        Kind::ValidatingAdmissionPolicyBinding => {
+            required_text(errors, &spec["policyName"], &SPEC.child("policyName"));
+            if list(&spec["validationActions"]).is_empty() {
+                errors.required(&SPEC.child("validationActions"), "");
+            }
+        }
+        Kind::ValidatingAdmissionPolicy => {
+            if list(&spec["validations"]).is_empty() && list(&spec["auditAnnotations"]).is_empty() {
+                let why = "validations or auditAnnotations must contain at least one item";
+                errors.required(&SPEC.child("validations"), why);
+            }
+            if spec["matchConstraints"].is_null() {
+                errors.required(&SPEC.child("matchConstraints"), "");
+            }
+        }
+        _ if object.template_path().is_some() => workloads::spec(errors, object),
+        _ => {}
+    }
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+pub(super) fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+pub(super) fn required_text(errors: &mut Errors, value: &Value, path: &Path) {
+    if text(value).is_empty() {
+        errors.required(path, "");
+    }
+}
+
+/// Numbers of `of`, where they are given.
+pub(super) fn not_negative(errors: &mut Errors, of: &Value, keys: &[&str], path: &Path) {
+    for key in keys {
+        if let Some(number) = of[*key].as_i64().filter(|number| *number < 0) {
+            errors.invalid(&path.child(key), &number, NOT_NEGATIVE);
+        }
+    }
+}
+
+pub(super) fn one_of(errors: &mut Errors, of: &Value, key: &str, supported: &[&str], path: &Path) {
+    let value = text(&of[key]);
+    if value.is_empty() {
+        errors.required(&path.child(key), "");
+    } else if !supported.contains(&value) {
+        errors.not_supported(&path.child(key), value, supported);
+    }
+}
+
+const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
+
+fn access_modes(errors: &mut Errors, spec: &Value, path: &Path) {
+    let modes = list(&spec["accessModes"]);
+    let path = path.child("accessModes");
+    if modes.is_empty() {
+        errors.required(&path, "at least 1 access mode is required");
+    }
+    for mode in modes.iter().map(text).filter(|mode| !ACCESS_MODES.contains(mode)) {
+        errors.not_supported(&path, mode, ACCESS_MODES);
+    }
+    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
+        errors.forbidden(&path, "may not use ReadWriteOncePod with other access modes");
+    }
+}
+
+fn amounts(value: &Value) -> BTreeMap<String, Quantity> {
+    serde_json::from_value(value.clone()).unwrap_or_default()
+}
+
+pub(super) fn claim(errors: &mut Errors, spec: &Value, path: &Path) {
+    let selector: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
+    meta::label_selector(errors, selector.as_ref(), &path.child("selector"));
+    access_modes(errors, spec, path);
+    let path_ = path.child("resources");
+    match amounts(&spec["resources"]["requests"]).get("storage") {
+        None => errors.required(&path_.child("requests[storage]"), ""),
+        Some(quantity) => positive(errors, quantity, &path_.child("requests").key("storage")),
+    }
+    if let Some(class) = spec["storageClassName"].as_str().filter(|class| !class.is_empty()) {
+        errors.invalid_each(&path.child("storageClassName"), class, names::dns1123_subdomain(class));
+    }
+    let mode = text(&spec["volumeMode"]);
+    if !["", "Block", "Filesystem"].contains(&mode) {
+        errors.not_supported(&path.child("volumeMode"), mode, &["Block", "Filesystem"]);
+    }
+}
+
+fn positive(errors: &mut Errors, quantity: &Quantity, path: &Path) {
+    if quantity.0.parse::<crate::api::quantity::Quantity>().is_ok_and(|amount| amount.sign() <= 0) {
+        errors.invalid(path, quantity.0.as_str(), "must be greater than zero");
+    }
+}
+
+fn volume(errors: &mut Errors, spec: &Value) {
+    access_modes(errors, spec, &SPEC);
+    let capacity = amounts(&spec["capacity"]);
+    let path = SPEC.child("capacity");
+    if capacity.is_empty() {
+        errors.required(&path, "");
+    } else if capacity.len() > 1 || !capacity.contains_key("storage") {
+        let shown: Vec<&str> = capacity.keys().map(String::as_str).collect();
+        errors.not_supported(&path, &shown.join(","), &["storage"]);
+    }
+    for (name, quantity) in &capacity {
+        positive(errors, quantity, &path.key(name));
+    }
+    let known = |key: &str| !["capacity", "accessModes", "claimRef", "nodeAffinity"].contains(&key);
+    let sources: Vec<&String> = spec
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| value.is_object() && known(key))
+        .map(|(key, _)| key)
+        .collect();
+    match sources.as_slice() {
+        [] => errors.required(&SPEC, "must specify a volume type"),
+        [_] => {}
+        [_, more @ ..] => {
+            for source in more {
+                errors.forbidden(&SPEC.child(source), "may not specify more than 1 volume type");
+            }
+        }
+    }
+    if let Value::Object(source) = &spec["hostPath"] {
+        let path = SPEC.child("hostPath.path");
+        let target = source.get("path").map(text).unwrap_or_default();
+        if target.is_empty() {
+            errors.required(&path, "");
+        } else if target.split('/').any(|part| part == "..") {
+            errors.invalid(&path, target, "must not contain '..'");
+        }
+    }
+    let policy = text(&spec["persistentVolumeReclaimPolicy"]);
+    if !["Delete", "Recycle", "Retain"].contains(&policy) {
+        errors.not_supported(&SPEC.child("persistentVolumeReclaimPolicy"), policy, &["Delete", "Recycle", "Retain"]);
+    }
+    let mode = text(&spec["volumeMode"]);
+    if !["", "Block", "Filesystem"].contains(&mode) {
+        errors.not_supported(&SPEC.child("volumeMode"), mode, &["Block", "Filesystem"]);
+    }
+}
+
+fn autoscaler(errors: &mut Errors, spec: &Value) {
+    let (least, most) = (spec["minReplicas"].as_i64().unwrap_or(1), spec["maxReplicas"].as_i64().unwrap_or(0));
+    if least < 1 {
+        errors.invalid(&SPEC.child("minReplicas"), &least, "must be greater than or equal to 1");
+    }
+    if most < 1 {
+        errors.invalid(&SPEC.child("maxReplicas"), &most, "must be greater than 0");
+    }
+    if most < least {
+        errors.invalid(&SPEC.child("maxReplicas"), &most, "must be greater than or equal to `minReplicas`");
+    }
+    let target = SPEC.child("scaleTargetRef");
+    for key in ["kind", "name"] {
+        required_text(errors, &spec["scaleTargetRef"][key], &target.child(key));
+    }
+}
+
+fn budget(errors: &mut Errors, spec: &Value) {
+    if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
+        errors.invalid(&SPEC, spec, "minAvailable and maxUnavailable cannot be both set");
+    }
+    for key in ["minAvailable", "maxUnavailable"] {
+        let path = SPEC.child(key);
+        match &spec[key] {
+            Value::String(share) => errors.invalid_each(&path, share.as_str(), names::percent(share)),
+            value if value.as_i64().is_some_and(|number| number < 0) => errors.invalid(&path, value, NOT_NEGATIVE),
+            _ => {}
+        }
+    }
+    let selector: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
+    meta::label_selector(errors, selector.as_ref(), &SPEC.child("selector"));
+    let policy = text(&spec["unhealthyPodEvictionPolicy"]);
+    if !["", "AlwaysAllow", "IfHealthyBudget"].contains(&policy) {
+        errors.not_supported(&SPEC.child("unhealthyPodEvictionPolicy"), policy, &["AlwaysAllow", "IfHealthyBudget"]);
+    }
+}
+
+fn ingress(errors: &mut Errors, spec: &Value) {
+    let rules = list(&spec["rules"]);
+    if rules.is_empty() && spec["defaultBackend"].is_null() {
+        errors.invalid(&SPEC, &spec["rules"], "either `defaultBackend` or `rules` must be specified");
+    }
+    for (index, tls) in list(&spec["tls"]).iter().enumerate() {
+        let hosts = SPEC.child("tls");
+        let path = hosts.index(index);
+        for (index, host) in list(&tls["hosts"]).iter().map(text).enumerate() {
+            let wrong = match host.strip_prefix("*.") {
+                Some(_) => wildcard(host),
+                None => names::dns1123_subdomain(host),
+            };
+            errors.invalid_each(&path.child("hosts").index(index), host, wrong);
+        }
+    }
+    if spec["defaultBackend"].is_object() {
+        backend(errors, &spec["defaultBackend"], &SPEC.child("defaultBackend"));
+    }
+    let all = SPEC.child("rules");
+    for (index, rule) in rules.iter().enumerate() {
+        let path = all.index(index);
+        let host = text(&rule["host"]);
+        let at = path.child("host");
+        if host.parse::<std::net::IpAddr>().is_ok() {
+            errors.invalid(&at, host, "must be a DNS name, not an IP address");
+        } else if host.contains('*') {
+            errors.invalid_each(&at, host, wildcard(host));
+        } else if !host.is_empty() {
+            errors.invalid_each(&at, host, names::dns1123_subdomain(host));
+        }
+        if !rule["http"].is_object() {
+            continue;
+        }
+        let paths = path.child("http.paths");
+        if list(&rule["http"]["paths"]).is_empty() {
+            errors.required(&paths, "");
+        }
+        for (index, one) in list(&rule["http"]["paths"]).iter().enumerate() {
+            let path = paths.index(index);
+            let target = text(&one["path"]);
+            match one["pathType"].as_str() {
+                None => errors.required(&path.child("pathType"), "pathType must be specified"),
+                Some("Exact" | "Prefix") => {
+                    if !target.starts_with('/') {
+                        errors.invalid(&path.child("path"), target, "must be an absolute path");
+                    }
+                    for part in ["//", "/./", "/../", "%2f", "%2F"].into_iter().filter(|part| target.contains(part)) {
+                        errors.invalid(&path.child("path"), target, &format!("must not contain '{part}'"));
+                    }
+                    for end in ["/..", "/."].into_iter().filter(|end| target.ends_with(end)) {
+                        errors.invalid(&path.child("path"), target, &format!("cannot end with '{end}'"));
+                    }
+                }
+                Some("ImplementationSpecific") => {
+                    if !target.is_empty() && !target.starts_with('/') {
+                        errors.invalid(&path.child("path"), target, "must be an absolute path");
+                    }
+                }
+                Some(other) => {
+                    let known = ["Exact", "ImplementationSpecific", "Prefix"];
+                    errors.not_supported(&path.child("pathType"), other, &known);
+                }
+            }
+            backend(errors, &one["backend"], &path.child("backend"));
+        }
+    }
+    if let Some(class) = spec["ingressClassName"].as_str() {
+        errors.invalid_each(&SPEC.child("ingressClassName"), class, names::dns1123_subdomain(class));
+    }
+}
+
+fn wildcard(host: &str) -> Vec<String> {
+    let fits = host.strip_prefix("*.").is_some_and(|rest| names::dns1123_subdomain(rest).is_empty());
+    if fits {
+        return Vec::new();
+    }
+    vec![
+        "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of \
+         lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', \
+         regex used for validation is '\\*\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+            .into(),
+    ]
+}
+
+fn backend(errors: &mut Errors, backend: &Value, path: &Path) {
+    let (service, resource) = (&backend["service"], &backend["resource"]);
+    match (service.is_object(), resource.is_object()) {
+        (true, true) => errors.invalid(path, "", "cannot set both resource and service backends"),
+        (false, false) => errors.required(path, "port name or number is required"),
+        (false, true) => {}
+        (true, false) => {
+            let path = path.child("service");
+            let name = text(&service["name"]);
+            if name.is_empty() {
+                errors.required(&path.child("name"), "");
+            } else {
+                errors.invalid_each(&path.child("name"), name, names::dns1035_label(name));
+            }
+            let (number, named) = (service["port"]["number"].as_i64().unwrap_or(0), text(&service["port"]["name"]));
+            let path = path.child("port");
+            match (number, named) {
+                (0, "") => errors.required(&path, "port name or number is required"),
+                (0, name) => errors.invalid_each(&path.child("name"), name, names::port_name(name)),
+                (_, "") => errors.invalid_each(&path.child("number"), &number, names::port_number(number)),
+                _ => errors.invalid(&path, "", "cannot set both port name & port number"),
+            }
+        }
+    }
+}
+
+fn network_policy(errors: &mut Errors, spec: &Value) {
+    let selector: Option<ApiSelector> = serde_json::from_value(spec["podSelector"].clone()).ok();
+    meta::label_selector(errors, selector.as_ref(), &SPEC.child("podSelector"));
+    for (list_name, peers) in [("ingress", "from"), ("egress", "to")] {
+        let path = SPEC.child(list_name);
+        for (index, rule) in list(&spec[list_name]).iter().enumerate() {
+            let path = path.index(index);
+            let ports = path.child("ports");
+            for (index, port) in list(&rule["ports"]).iter().enumerate() {
+                let path = ports.index(index);
+                let protocol = text(&port["protocol"]);
+                if !["TCP", "UDP", "SCTP"].contains(&protocol) {
+                    errors.not_supported(&path.child("protocol"), protocol, &["SCTP", "TCP", "UDP"]);
+                }
+                match &port["port"] {
+                    Value::String(name) => {
+                        errors.invalid_each(&path.child("port"), name.as_str(), names::port_name(name));
+                    }
+                    value => {
+                        if let Some(number) = value.as_i64() {
+                            errors.invalid_each(&path.child("port"), &number, names::port_number(number));
+                        }
+                    }
+                }
+            }
+            let all = path.child(peers);
+            for (index, peer) in list(&rule[peers]).iter().enumerate() {
+                let path = all.index(index);
+                let block = peer["ipBlock"].is_object();
+                if block && (peer["podSelector"].is_object() || peer["namespaceSelector"].is_object()) {
+                    errors.forbidden(&path, "may not specify both ipBlock and another peer");
+                } else if !block && !peer["podSelector"].is_object() && !peer["namespaceSelector"].is_object() {
+                    errors.required(&path, "must specify a peer");
+                }
+            }
+        }
+    }
+    let types = list(&spec["policyTypes"]);
+    let path = SPEC.child("policyTypes");
+    for (index, kind) in types.iter().map(text).enumerate().filter(|(_, kind)| !["Ingress", "Egress"].contains(kind)) {
+        errors.not_supported(&path.index(index), kind, &["Egress", "Ingress"]);
+    }
+}
+
+fn quota(errors: &mut Errors, spec: &Value) {
+    let path = SPEC.child("hard");
+    for (name, quantity) in &amounts(&spec["hard"]) {
+        let path = path.key(name);
+        resources::resource_name(errors, name, &path);
+        if quantity.0.parse::<crate::api::quantity::Quantity>().is_ok_and(|amount| amount.sign() < 0) {
+            errors.invalid(&path, quantity.0.as_str(), NOT_NEGATIVE);
+        }
+    }
+}
+
+fn limit_range(errors: &mut Errors, spec: &Value) {
+    let all = SPEC.child("limits");
+    for (index, item) in list(&spec["limits"]).iter().enumerate() {
+        let path = all.index(index);
+        if item["type"] == "Pod" {
+            for key in ["default", "defaultRequest"] {
+                if item[key].as_object().is_some_and(|map| !map.is_empty()) {
+                    errors.forbidden(&path.child(key), "may not be specified when `type` is 'Pod'");
+                }
+            }
+        }
+        let lists = ["min", "default", "defaultRequest", "max"].map(|key| (key, amounts(&item[key])));
+        let amount = |list: &BTreeMap<String, Quantity>, name: &str| {
+            list.get(name).and_then(|quantity| quantity.0.parse::<crate::api::quantity::Quantity>().ok())
+        };
+        let mut names: Vec<&String> = lists.iter().flat_map(|(_, list)| list.keys()).collect();
+        names.sort();
+        names.dedup();
+        let [(_, min), (_, limit), (_, request), (_, max)] = &lists;
+        for name in names {
+            let pairs = [
+                ("min", min, "max", max, "min"),
+                ("defaultRequest", request, "max", max, "defaultRequest"),
+                ("default", limit, "max", max, "default"),
+                ("defaultRequest", request, "default", limit, "defaultRequest"),
+            ];
+            for (low_name, low, high_name, high, at) in pairs {
+                if let (Some(low), Some(high)) = (amount(low, name), amount(high, name))
+                    && high.sub(&low).sign() < 0
+                {
+                    let (shown, which) = (
+                        low.to_string(),
+                        match low_name {
+                            "defaultRequest" => "default request",
+                            other => other,
+                        },
+                    );
+                    let why = format!("{which} value {low} is greater than {high_name} value {high}");
+                    errors.invalid(&path.child(at).key(name), shown.as_str(), &why);
+                }
+            }
+        }
+    }
+}
+
+fn roles(errors: &mut Errors, object: &Other) {
+    let all = Path::root("rules");
+    for (index, rule) in list(object.at("rules")).iter().enumerate() {
+        let path = all.index(index);
+        if list(&rule["verbs"]).is_empty() {
+            errors.required(&path.child("verbs"), "verbs must contain at least one value");
+        }
+        let (urls, resources) = (list(&rule["nonResourceURLs"]), list(&rule["resources"]));
+        if !urls.is_empty() {
+            if object.kind == Kind::Role {
+                let why = "namespaced rules cannot apply to non-resource URLs";
+                errors.invalid(&path.child("nonResourceURLs"), &rule["nonResourceURLs"], why);
+            }
+            if !resources.is_empty() {
+                let why = "rules cannot apply to both regular resources and non-resource URLs";
+                errors.invalid(&path.child("nonResourceURLs"), &rule["nonResourceURLs"], why);
+            }
+            continue;
+        }
+        if list(&rule["apiGroups"]).is_empty() {
+            errors.required(&path.child("apiGroups"), "resource rules must supply at least one api group");
+        }
+        if resources.is_empty() {
+            errors.required(&path.child("resources"), "resource rules must supply at least one resource");
+        }
+    }
+}
+
+fn binding(errors: &mut Errors, object: &Other) {
+    let role = Path::root("roleRef");
+    let known: &[&str] =
+        if object.kind == Kind::ClusterRoleBinding { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+    let kind = object.text("roleRef/kind");
+    if !known.contains(&kind) {
+        errors.not_supported(&role.child("kind"), kind, known);
+    }
+    required_text(errors, object.at("roleRef/name"), &role.child("name"));
+    let all = Path::root("subjects");
+    for (index, subject) in list(object.at("subjects")).iter().enumerate() {
+        let path = all.index(index);
+        required_text(errors, &subject["name"], &path.child("name"));
+        match text(&subject["kind"]) {
+            "ServiceAccount" => {
+                let name = text(&subject["name"]);
+                if !name.is_empty() {
+                    errors.invalid_each(&path.child("name"), name, names::dns1123_subdomain(name));
+                }
+                if object.kind == Kind::ClusterRoleBinding {
+                    required_text(errors, &subject["namespace"], &path.child("namespace"));
+                }
+            }
+            "User" | "Group" => {}
+            other => errors.not_supported(&path.child("kind"), other, &["Group", "ServiceAccount", "User"]),
+        }
+    }
+}

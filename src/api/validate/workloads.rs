@@ -1,0 +1,399 @@
+//! What makes pods after a template: Deployments, ReplicaSets, DaemonSets, StatefulSets, Jobs, CronJobs,
+//! ReplicationControllers, PodTemplates (`pkg/apis/apps/validation`, `pkg/apis/batch/validation`).
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as ApiSelector, ObjectMeta};
+use serde_json::{Value, json};
+
+use super::{
+    meta::{self, NOT_NEGATIVE},
+    others::{not_negative, one_of, text},
+    pod,
+};
+use crate::api::{
+    field::{Errors, Path},
+    names,
+    object::Kind,
+    other::Other,
+    selector::LabelSelector,
+};
+
+const SPEC: Path<'static> = Path::root("spec");
+const IMMUTABLE: &str = "field is immutable";
+
+pub fn spec(errors: &mut Errors, object: &Other) {
+    let spec = object.at("spec");
+    match object.kind {
+        Kind::Deployment => deployment(errors, spec),
+        Kind::ReplicaSet => {
+            not_negative(errors, spec, &["replicas", "minReadySeconds"], &SPEC);
+            let selector = selector(errors, &spec["selector"], "deployment");
+            template(errors, &spec["template"], selector.as_ref(), "ReplicaSet", &SPEC.child("template"));
+        }
+        Kind::DaemonSet => {
+            let selector = selector(errors, &spec["selector"], "daemonset");
+            template(errors, &spec["template"], selector.as_ref(), "DaemonSet", &SPEC.child("template"));
+            not_negative(errors, spec, &["minReadySeconds"], &SPEC);
+            let strategy = SPEC.child("updateStrategy");
+            one_of(errors, &spec["updateStrategy"], "type", &["OnDelete", "RollingUpdate"], &strategy);
+            not_negative(errors, spec, &["revisionHistoryLimit"], &SPEC);
+        }
+        Kind::StatefulSet => stateful_set(errors, spec),
+        Kind::ReplicationController => {
+            not_negative(errors, spec, &["minReadySeconds"], &SPEC);
+            let chosen = spec["selector"].as_object();
+            if chosen.is_none_or(|chosen| chosen.is_empty()) {
+                errors.required(&SPEC.child("selector"), "");
+            }
+            not_negative(errors, spec, &["replicas"], &SPEC);
+            if spec["template"].is_null() {
+                errors.required(&SPEC.child("template"), "");
+                return;
+            }
+            let api = ApiSelector {
+                match_labels: serde_json::from_value(spec["selector"].clone()).ok(),
+                match_expressions: None,
+            };
+            let selector = LabelSelector::from_api(Some(&api)).ok();
+            template(errors, &spec["template"], selector.as_ref(), "ReplicationController", &SPEC.child("template"));
+        }
+        Kind::Job => job(errors, spec, &SPEC),
+        Kind::CronJob => cron_job(errors, spec),
+        _ => pod_template(errors, object.at("template"), &Path::root("template")),
+    }
+}
+
+fn deployment(errors: &mut Errors, spec: &Value) {
+    not_negative(errors, spec, &["replicas"], &SPEC);
+    let selector = selector(errors, &spec["selector"], "deployment");
+    template(errors, &spec["template"], selector.as_ref(), "ReplicaSet", &SPEC.child("template"));
+    let (path, strategy) = (SPEC.child("strategy"), &spec["strategy"]);
+    let update = &strategy["rollingUpdate"];
+    match text(&strategy["type"]) {
+        "Recreate" if update.is_object() => {
+            let why = "may not be specified when strategy `type` is 'Recreate'";
+            errors.forbidden(&path.child("rollingUpdate"), why);
+        }
+        "Recreate" => {}
+        "RollingUpdate" => {
+            let path = path.child("rollingUpdate");
+            for key in ["maxUnavailable", "maxSurge"] {
+                amount_or_percent(errors, &update[key], &path.child(key));
+            }
+            if is_nothing(&update["maxUnavailable"]) && is_nothing(&update["maxSurge"]) {
+                errors.invalid(
+                    &path.child("maxUnavailable"),
+                    &update["maxUnavailable"],
+                    "may not be 0 when `maxSurge` is 0",
+                );
+            }
+            at_most_all(errors, &update["maxUnavailable"], &path.child("maxUnavailable"));
+        }
+        other => errors.not_supported(&path.child("type"), other, &["Recreate", "RollingUpdate"]),
+    }
+    not_negative(errors, spec, &["minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"], &SPEC);
+    if let (Some(deadline), ready) =
+        (spec["progressDeadlineSeconds"].as_i64(), spec["minReadySeconds"].as_i64().unwrap_or(0))
+        && deadline <= ready
+    {
+        errors.invalid(&SPEC.child("progressDeadlineSeconds"), &deadline, "must be greater than minReadySeconds");
+    }
+}
+
+fn stateful_set(errors: &mut Errors, spec: &Value) {
+    match text(&spec["podManagementPolicy"]) {
+        "" => errors.required(&SPEC.child("podManagementPolicy"), ""),
+        "OrderedReady" | "Parallel" => {}
+        other => errors.invalid(&SPEC.child("podManagementPolicy"), other, "must be 'OrderedReady' or 'Parallel'"),
+    }
+    let path = SPEC.child("updateStrategy");
+    match text(&spec["updateStrategy"]["type"]) {
+        "" => errors.required(&path, ""),
+        "OnDelete" if spec["updateStrategy"]["rollingUpdate"].is_object() => {
+            let why = "only allowed for updateStrategy 'RollingUpdate'";
+            errors.invalid(&path.child("rollingUpdate"), &spec["updateStrategy"]["rollingUpdate"], why);
+        }
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            let path = path.child("rollingUpdate");
+            not_negative(errors, &spec["updateStrategy"]["rollingUpdate"], &["partition"], &path);
+        }
+        _ => {
+            let why = "must be 'RollingUpdate' or 'OnDelete'";
+            errors.invalid(&path, &spec["updateStrategy"], why);
+        }
+    }
+    let retention = SPEC.child("persistentVolumeClaimRetentionPolicy");
+    for key in ["whenDeleted", "whenScaled"] {
+        one_of(errors, &spec["persistentVolumeClaimRetentionPolicy"], key, &["Retain", "Delete"], &retention);
+    }
+    not_negative(errors, spec, &["replicas", "minReadySeconds"], &SPEC);
+    let selector = selector(errors, &spec["selector"], "statefulset");
+    template(errors, &spec["template"], selector.as_ref(), "StatefulSet", &SPEC.child("template"));
+}
+
+fn cron_job(errors: &mut Errors, spec: &Value) {
+    let schedule = text(&spec["schedule"]);
+    let path = SPEC.child("schedule");
+    if schedule.is_empty() {
+        errors.required(&path, "");
+    } else if schedule.contains("TZ") {
+        errors.invalid(&path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+    } else if let Some(why) = cron_fault(schedule) {
+        errors.invalid(&path, schedule, &why);
+    }
+    not_negative(errors, spec, &["startingDeadlineSeconds"], &SPEC);
+    one_of(errors, spec, "concurrencyPolicy", &["Allow", "Forbid", "Replace"], &SPEC);
+    not_negative(errors, spec, &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"], &SPEC);
+    let template = SPEC.child("jobTemplate");
+    let labels = serde_json::from_value(spec["jobTemplate"]["metadata"]["labels"].clone()).ok();
+    meta::labels(errors, labels.as_ref(), &template.child("metadata.labels"));
+    let path = template.child("spec");
+    if spec["jobTemplate"]["spec"]["manualSelector"] == true {
+        errors.not_supported(&path.child("manualSelector"), "true", &["nil", "false"]);
+    }
+    job(errors, &spec["jobTemplate"]["spec"], &path);
+}
+
+/// Why a schedule can't be read: five fields, or a name with @.
+fn cron_fault(schedule: &str) -> Option<String> {
+    if let Some(name) = schedule.strip_prefix('@') {
+        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
+        let every = name.strip_prefix("every ").is_some();
+        return (!known.contains(&name) && !every).then(|| format!("unrecognized descriptor: {schedule}"));
+    }
+    let fields: Vec<&str> = schedule.split_whitespace().collect();
+    if fields.len() != 5 {
+        return Some(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
+    }
+    const BOUNDS: [(u32, u32, &str); 5] = [
+        (0, 59, ""),
+        (0, 23, ""),
+        (1, 31, ""),
+        (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
+        (0, 6, "sun mon tue wed thu fri sat"),
+    ];
+    fields.iter().zip(BOUNDS).find_map(|(field, bounds)| field.split(',').find_map(|part| cron_part(part, bounds)))
+}
+
+fn cron_part(part: &str, (low, high, names): (u32, u32, &str)) -> Option<String> {
+    let number = |text: &str| -> Result<u32, String> {
+        if let Some(index) = names.split(' ').position(|name| !name.is_empty() && name.eq_ignore_ascii_case(text)) {
+            return Ok(low + u32::try_from(index).unwrap_or(0));
+        }
+        let why = |kind: &str| format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: {kind}");
+        text.parse().map_err(|_| why("invalid syntax"))
+    };
+    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
+    let check = || -> Result<(), String> {
+        let (from, to) = match range {
+            "*" | "?" => (low, high),
+            _ => match range.split_once('-') {
+                Some((from, to)) => (number(from)?, number(to)?),
+                None => number(range).map(|from| (from, if step.is_some() { high } else { from }))?,
+            },
+        };
+        if step.map(number).transpose()? == Some(0) {
+            return Err(format!("step of range should be a positive number: {part}"));
+        }
+        if from < low {
+            return Err(format!("beginning of range ({from}) below minimum ({low}): {part}"));
+        }
+        if to > high {
+            return Err(format!("end of range ({to}) above maximum ({high}): {part}"));
+        }
+        if from > to {
+            return Err(format!("beginning of range ({from}) beyond end of range ({to}): {part}"));
+        }
+        Ok(())
+    };
+    check().err()
+}
+
+fn job(errors: &mut Errors, spec: &Value, path: &Path) {
+    let counts = [
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
+    ];
+    not_negative(errors, spec, &counts, path);
+    let indexed = spec["completionMode"] == "Indexed";
+    match text(&spec["completionMode"]) {
+        "" | "NonIndexed" | "Indexed" => {}
+        other => errors.not_supported(&path.child("completionMode"), other, &["Indexed", "NonIndexed"]),
+    }
+    if indexed && spec["completions"].is_null() {
+        errors.required(&path.child("completions"), "when completion mode is Indexed");
+    }
+    if !indexed && spec["backoffLimitPerIndex"].is_i64() {
+        errors.invalid(
+            &path.child("backoffLimitPerIndex"),
+            &spec["backoffLimitPerIndex"],
+            "requires indexed completion mode",
+        );
+    }
+    let chosen: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
+    meta::label_selector(errors, chosen.as_ref(), &path.child("selector"));
+    let template = path.child("template");
+    let parsed = chosen.as_ref().and_then(|chosen| LabelSelector::from_api(Some(chosen)).ok());
+    if let Some(parsed) = parsed.filter(|parsed| !parsed.is_empty())
+        && !parsed.matches(labels_of(&spec["template"]).as_ref())
+    {
+        let shown = &spec["template"]["metadata"]["labels"];
+        errors.invalid(&template.child("metadata.labels"), shown, "`selector` does not match template `labels`");
+    }
+    pod_template(errors, &spec["template"], &template);
+    let policy = &spec["template"]["spec"]["restartPolicy"];
+    let at = template.child("spec.restartPolicy");
+    match text(policy) {
+        "" | "Always" => errors.required(&at, "valid values: \"OnFailure\", \"Never\""),
+        "OnFailure" if spec["podFailurePolicy"].is_object() => {
+            errors.invalid(&at, "OnFailure", "only \"Never\" is supported when podFailurePolicy is specified");
+        }
+        "OnFailure" | "Never" => {}
+        other => errors.not_supported(&at, other, &["OnFailure", "Never"]),
+    }
+}
+
+/// A selector that must choose something.
+fn selector(errors: &mut Errors, value: &Value, what: &str) -> Option<LabelSelector> {
+    let path = SPEC.child("selector");
+    if value.is_null() {
+        errors.required(&path, "");
+        return None;
+    }
+    let api: ApiSelector = serde_json::from_value(value.clone()).unwrap_or_default();
+    meta::label_selector(errors, Some(&api), &path);
+    let parsed = LabelSelector::from_api(Some(&api));
+    match &parsed {
+        Ok(parsed) if parsed.is_empty() => {
+            errors.invalid(&path, value, &format!("empty selector is invalid for {what}"));
+        }
+        Ok(_) => {}
+        Err(_) => errors.invalid(&path, value, "invalid label selector"),
+    }
+    parsed.ok()
+}
+
+/// The template of what runs forever: its labels are chosen, its pods always start again.
+fn template(errors: &mut Errors, template: &Value, selector: Option<&LabelSelector>, what: &str, path: &Path) {
+    if let Some(selector) = selector.filter(|selector| !selector.is_empty())
+        && !selector.matches(labels_of(template).as_ref())
+    {
+        let labels = &template["metadata"]["labels"];
+        errors.invalid(&path.child("metadata.labels"), labels, "`selector` does not match template `labels`");
+    }
+    if what == "StatefulSet" {
+        // Its pods' volumes are not all in the template, so the real code doesn't look at their spec.
+        labels_and_annotations(errors, template, path);
+    } else {
+        pod_template(errors, template, path);
+    }
+    let policy = text(&template["spec"]["restartPolicy"]);
+    if policy != "Always" {
+        errors.not_supported(&path.child("spec.restartPolicy"), policy, &["Always"]);
+    }
+    if !template["spec"]["activeDeadlineSeconds"].is_null() {
+        let why = format!("activeDeadlineSeconds in {what} is not Supported");
+        errors.forbidden(&path.child("spec.activeDeadlineSeconds"), &why);
+    }
+}
+
+fn labels_of(template: &Value) -> Option<std::collections::BTreeMap<String, String>> {
+    serde_json::from_value(template["metadata"]["labels"].clone()).ok()
+}
+
+fn labels_and_annotations(errors: &mut Errors, template: &Value, path: &Path) {
+    let metadata: ObjectMeta = serde_json::from_value(template["metadata"].clone()).unwrap_or_default();
+    meta::labels(errors, metadata.labels.as_ref(), &path.child("labels"));
+    meta::annotations(errors, metadata.annotations.as_ref(), &path.child("annotations"));
+}
+
+fn pod_template(errors: &mut Errors, template: &Value, path: &Path) {
+    labels_and_annotations(errors, template, path);
+    let Ok(spec) = serde_json::from_value(template["spec"].clone()) else { return };
+    pod::pod_spec(errors, &spec, "", &path.child("spec"));
+    if spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()) {
+        errors.forbidden(&path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
+    }
+}
+
+/// What may not change.
+pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
+    let same = |path: &str| new.at(path) == old.at(path);
+    match new.kind {
+        Kind::Deployment | Kind::ReplicaSet | Kind::DaemonSet if !same("spec/selector") => {
+            errors.invalid(&SPEC.child("selector"), new.at("spec/selector"), IMMUTABLE);
+        }
+        Kind::Job => {
+            for key in ["completions", "selector", "template", "completionMode"] {
+                let path = format!("spec/{key}");
+                let suspended = old.at("spec/suspend") == true && key == "template";
+                if !same(&path) && !suspended {
+                    errors.invalid(&SPEC.child(key), new.at(&path), IMMUTABLE);
+                }
+            }
+        }
+        Kind::StatefulSet => {
+            const FREE: [&str; 7] = [
+                "replicas",
+                "ordinals",
+                "template",
+                "updateStrategy",
+                "revisionHistoryLimit",
+                "persistentVolumeClaimRetentionPolicy",
+                "minReadySeconds",
+            ];
+            let fixed = |object: &Other| -> Vec<(String, Value)> {
+                let fields = object.at("spec").as_object().into_iter().flatten();
+                let fixed = fields.filter(|(key, _)| !FREE.contains(&key.as_str()));
+                fixed.map(|(key, value)| (key.clone(), value.clone())).collect()
+            };
+            if fixed(new) != fixed(old) {
+                let names: Vec<String> = FREE.iter().map(|name| format!("'{name}'")).collect();
+                let (last, others) = names.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+                let why = format!(
+                    "updates to statefulset spec for fields other than {} and {last} are forbidden",
+                    others.join(", ")
+                );
+                errors.forbidden(&SPEC, &why);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// An amount, or a share as `25%`.
+fn amount_or_percent(errors: &mut Errors, value: &Value, path: &Path) {
+    match value {
+        Value::String(text) => errors.invalid_each(path, text.as_str(), names::percent(text)),
+        Value::Number(number) if number.as_i64().is_some_and(|number| number < 0) => {
+            errors.invalid(path, value, NOT_NEGATIVE);
+        }
+        _ => {}
+    }
+}
+
+fn at_most_all(errors: &mut Errors, value: &Value, path: &Path) {
+    let share = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
+    if share.is_some_and(|share| share > 100) {
+        errors.invalid(path, value, "must not be greater than 100%");
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    *value == json!(0) || *value == json!("0%") || value.is_null()
+}
+
+/// A CronJob's name leaves room for what its Jobs' names end with.
+pub fn cron_name(errors: &mut Errors, metadata: &ObjectMeta) {
+    const MOST: usize = 52;
+    let name = metadata.name.as_deref().unwrap_or_default();
+    if name.len() > MOST {
+        let why = "must be no more than 52 characters";
+        errors.invalid(&Path::root("metadata").child("name"), name, why);
+    }
+}
