@@ -1,5 +1,7 @@
 //! Defaults of the kinds that are kept as values (`pkg/apis/GROUP/VERSION/defaults.go`).
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::{Map, Value, json};
 
@@ -52,14 +54,9 @@ pub fn apply(object: &mut Other) {
         Kind::Job => {
             let spec = entry(content, "spec");
             job(spec);
-            let labels = spec["template"]["metadata"].get("labels").and_then(Value::as_object).cloned();
-            let own = object.metadata.labels.get_or_insert_default();
-            if own.is_empty() {
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-                own.extend(labels.iter().flatten().map(|(key, value)| (key.clone(), text(value))));
-            }
-            if own.is_empty() {
-                object.metadata.labels = None;
+            // A Job without labels has those of its template, which a new one gets after this.
+            if object.metadata.uid.is_some() && object.metadata.labels.as_ref().is_none_or(BTreeMap::is_empty) {
+                object.metadata.labels = serde_json::from_value(spec["template"]["metadata"]["labels"].clone()).ok();
             }
         }
         Kind::CronJob => {

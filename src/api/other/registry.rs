@@ -75,11 +75,6 @@ fn select_own_pods(object: &mut Other) {
     let name = object.metadata.name.clone().unwrap_or_default();
     let uid = object.metadata.uid.clone().unwrap_or_default();
     let labels = entry(entry(entry(spec, "template"), "metadata"), "labels");
-    let given = object.metadata.labels.get_or_insert_default();
-    // Labels taken over from the template stay the same as the template's.
-    let own = labels.is_empty()
-        || given.len() != labels.len()
-        || given.iter().any(|(key, value)| labels.get(key) != Some(&json!(value)));
     let pairs = [
         ("job-name", &name),
         ("batch.kubernetes.io/job-name", &name),
@@ -88,12 +83,6 @@ fn select_own_pods(object: &mut Other) {
     ];
     for (key, value) in pairs {
         labels.entry(key).or_insert_with(|| value.as_str().into());
-        if !own {
-            given.entry(key.into()).or_insert_with(|| value.clone());
-        }
-    }
-    if given.is_empty() {
-        object.metadata.labels = None;
     }
     let chosen = entry(entry(spec, "selector"), "matchLabels");
     chosen.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| uid.into());

@@ -104,7 +104,7 @@ pub fn columns(kind: Kind) -> &'static [Column] {
         Kind::ServiceAccount => const { &[NAME, AGE] },
         Kind::Lease => const { &[NAME, column("HOLDER"), AGE] },
         Kind::PriorityClass => {
-            const { &[NAME, column("VALUE"), column("GLOBAL-DEFAULT"), AGE, wide("PREEMPTIONPOLICY")] }
+            const { &[NAME, column("VALUE"), column("GLOBAL-DEFAULT"), AGE, column("PREEMPTIONPOLICY")] }
         }
         kind => other::columns(kind),
     }
