@@ -60,6 +60,9 @@ fn container(chance: &mut Chance, name: &str) -> String {
         ]);
         let _ = writeln!(text, "    {probe}: {{{how}, periodSeconds: 2, failureThreshold: 2}}");
     }
+    if chance.in_ten(1) {
+        text += "    env: [{name: X, valueFrom: {configMapKeyRef: {name: none, key: k}}}]\n";
+    }
     text
 }
 
@@ -113,13 +116,14 @@ fn input(chance: &mut Chance) -> Vec<Input> {
     }
 }
 
-/// All that the API server tells about pods and nodes, in its order.
-fn watch(lab: &Lab) -> Rc<RefCell<Vec<WatchEvent>>> {
+/// All that the API server tells about a kind after a version, in its order.
+fn watch(lab: &Lab, kinds: &[Kind], resource_version: u64) -> Rc<RefCell<Vec<WatchEvent>>> {
     let told = Rc::<RefCell<Vec<WatchEvent>>>::default();
-    for kind in [Kind::Node, Kind::Pod] {
+    for &kind in kinds {
         let (client, told) = (lab.cluster().client(), told.clone());
         lab.sim().spawn(async move {
-            let mut watch = client.watch(kind, "", ListOptions::default()).await.expect("a watch");
+            let options = ListOptions { resource_version, ..ListOptions::default() };
+            let mut watch = client.watch(kind, "", options).await.expect("a watch");
             while let Some(event) = watch.recv().await {
                 told.borrow_mut().push(event);
             }
@@ -228,8 +232,10 @@ fn every_change_is_legal_and_a_replay_repeats_it() {
         let mut chance = Chance(fastrand::Rng::with_seed(seed));
         let config = Config { seed, ..Config::default() };
         let mut lab = Lab::new(&config);
-        let told = watch(&lab);
+        let told = watch(&lab, &[Kind::Node, Kind::Pod], 0);
         let mut known = Known::default();
+        // By the version that the last of their events brought.
+        let mut moments = Vec::new();
         let mut screen = Vec::new();
         for _ in 0..INPUTS {
             for input in input(&mut chance) {
@@ -239,9 +245,21 @@ fn every_change_is_legal_and_a_replay_repeats_it() {
             screen.extend(advance(&mut lab, pause));
             for event in told.take() {
                 known.take(&event);
+                let version = event.object().map(Object::resource_version).unwrap_or_default();
+                moments.push((version, known.pods.clone()));
             }
         }
         assert!(!known.nodes.is_empty(), "nodes were told");
+
+        // Whoever knew the pods at some version, and is told what came after it, knows them as they are.
+        for _ in 0..5 {
+            let (version, pods) = moments[chance.0.usize(..moments.len())].clone();
+            let since = watch(&lab, &[Kind::Pod], version);
+            advance(&mut lab, Duration::ZERO);
+            let mut rebuilt = Known { pods, ..Known::default() };
+            since.take().iter().for_each(|event| rebuilt.take(event));
+            assert_eq!(rebuilt.pods, known.pods, "seed {seed}: from version {version}");
+        }
 
         let inputs: Vec<(SimTime, Input)> = lab.inputs().to_vec();
         let mut again = Lab::replay(&config, &inputs, lab.now());
