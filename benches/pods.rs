@@ -1,11 +1,45 @@
-//! How long it takes to bring pods up, and to let time pass over them: CPU time of one core.
+//! What pods cost: CPU time of one core, and memory. `cargo bench --bench pods -- NAME…` runs some of the benches,
+//! without names all; each in a process of its own, so that none disturbs another.
 
-use std::fmt::Write as _;
+use std::{env, fmt::Write as _, process::Command};
 
 use podarium::lab::{
     Config,
     headless::{self, Script},
 };
+
+/// What a bench brings up and how long it lets time pass over it.
+struct Bench {
+    name: &'static str,
+    workers: usize,
+    pods: usize,
+    /// The rest of the pods' spec after the container's name.
+    container: &'static str,
+    /// Virtual seconds.
+    seconds: u64,
+    /// How often it runs: the clock ticks in steps of 10 ms.
+    rounds: u32,
+    target: &'static str,
+}
+
+const SLEEP: &str = "image: 'busybox:1.36', command: [sleep, infinity]";
+const CRASH: &str = "image: 'busybox:1.36', command: [sh, -c, 'exit 1']";
+const PROBES: &str = "image: 'nginx:1.29', readinessProbe: {httpGet: {path: /, port: 80}, periodSeconds: 5}, \
+                      livenessProbe: {tcpSocket: {port: 80}, periodSeconds: 5}";
+
+#[rustfmt::skip]
+const BENCHES: [Bench; 10] = [
+    Bench { name: "3x100", workers: 3, pods: 100, container: SLEEP, seconds: 120, rounds: 20, target: "20 ms" },
+    Bench { name: "10x1000", workers: 10, pods: 1000, container: SLEEP, seconds: 120, rounds: 3, target: "200 ms, 20 KB a pod" },
+    Bench { name: "50x5000", workers: 50, pods: 5000, container: SLEEP, seconds: 120, rounds: 1, target: "2 s" },
+    Bench { name: "5000x10000", workers: 5000, pods: 10_000, container: SLEEP, seconds: 120, rounds: 1, target: "20 s" },
+    Bench { name: "crash-loop", workers: 1, pods: 1, container: CRASH, seconds: 3600, rounds: 20, target: "10 ms" },
+    Bench { name: "probes", workers: 10, pods: 1000, container: PROBES, seconds: 600, rounds: 1, target: "2 s" },
+    Bench { name: "linear-100", workers: 100, pods: 100, container: SLEEP, seconds: 120, rounds: 5, target: "as the others of the series" },
+    Bench { name: "linear-1000", workers: 100, pods: 1000, container: SLEEP, seconds: 120, rounds: 1, target: "as the others of the series" },
+    Bench { name: "linear-5000", workers: 100, pods: 5000, container: SLEEP, seconds: 120, rounds: 1, target: "as the others of the series" },
+    Bench { name: "linear-10000", workers: 100, pods: 10_000, container: SLEEP, seconds: 120, rounds: 1, target: "as the others of the series" },
+];
 
 /// CPU time of this process so far, in seconds.
 fn cpu() -> f64 {
@@ -16,30 +50,71 @@ fn cpu() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-fn pods(count: usize) -> String {
+/// Resident memory in KB.
+fn memory() -> f64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4.0
+}
+
+fn manifest(bench: &Bench) -> String {
     let mut text = String::new();
-    for n in 0..count {
+    for n in 0..bench.pods {
         let _ = write!(
             text,
-            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\nspec: {{containers: [{{name: a, image: 'busybox:1.36', \
-             command: [sleep, infinity]}}]}}\n---\n"
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: p{n}}}\nspec: {{containers: [{{name: a, {}}}]}}\n---\n",
+            bench.container
         );
     }
     text
 }
 
+/// What it prints at its end, and the memory when it does.
+fn round(bench: &Bench, script: &str) -> (String, f64) {
+    let files = [("pods.yaml".to_string(), manifest(bench).into_bytes())].into();
+    let config = Config { workers: bench.workers, files, ..Config::default() };
+    let (mut printed, mut used) = (String::new(), 0.0);
+    headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
+        printed += &String::from_utf8_lossy(bytes);
+        used = memory();
+        true
+    });
+    (printed, used)
+}
+
+fn run(bench: &Bench) {
+    let Bench { name, workers, pods, seconds, rounds, target, .. } = bench;
+    let (_, empty) = round(&Bench { pods: 0, ..*bench }, "echo up");
+    let script = format!(
+        "kubectl apply -f pods.yaml >/dev/null; sleep {seconds}; kubectl get pods --no-headers | grep -c Running"
+    );
+    let before = cpu();
+    let (mut printed, mut full) = round(bench, &script);
+    for _ in 1..*rounds {
+        (printed, full) = round(bench, &script);
+    }
+    let spent = (cpu() - before) * 1000.0 / f64::from(*rounds);
+    let each = |total: f64| total / *pods as f64;
+    println!(
+        "{name}: {workers} nodes, {pods} pods, {seconds} s: {spent:.1} ms CPU ({:.3} a pod), {:.1} KB a pod; {} running; target {target}",
+        each(spent),
+        each(full - empty),
+        printed.trim(),
+    );
+}
+
 fn main() {
-    for (workers, count) in [(3, 100), (10, 1000)] {
-        let files = [("pods.yaml".to_string(), pods(count).into_bytes())].into();
-        let config = Config { workers, files, ..Config::default() };
-        let script =
-            "kubectl apply -f pods.yaml >/dev/null; sleep 120; kubectl get pods --no-headers | grep -c Running";
-        let before = cpu();
-        let mut running = String::new();
-        headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
-            running += &String::from_utf8_lossy(bytes);
-            true
-        });
-        println!("{workers} nodes, {count} pods, two minutes: {:.2} s CPU, {} running", cpu() - before, running.trim());
+    let names: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    match names.as_slice() {
+        [name] => match BENCHES.iter().find(|bench| bench.name == name) {
+            Some(bench) => run(bench),
+            None => eprintln!("no bench {name}: {}", BENCHES.map(|bench| bench.name).join(" ")),
+        },
+        names => {
+            let all: Vec<String> = BENCHES.iter().map(|bench| bench.name.to_string()).collect();
+            for name in if names.is_empty() { &all } else { names } {
+                let this = env::current_exe().expect("a path to this program");
+                Command::new(this).arg(name).status().expect("this program runs again");
+            }
+        }
     }
 }

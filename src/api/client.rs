@@ -223,9 +223,9 @@ pub async fn create<R: Resource>(client: &dyn ApiClient, resource: R) -> Result<
     typed(client.create(R::KIND, &namespace, body, WriteOptions::default()).await?.object)
 }
 
-pub async fn update_status<R: Resource>(client: &dyn ApiClient, resource: R) -> Result<Rc<R>> {
+pub async fn update_status<R: Resource>(client: &dyn ApiClient, resource: Rc<R>) -> Result<Rc<R>> {
     let (namespace, name) = (resource.namespace().to_string(), resource.name().to_string());
-    let body = Body::Object(resource.into());
+    let body = Body::Object(resource.into_object());
     let written = client.update(R::KIND, &namespace, &name, Subresource::Status, body, WriteOptions::default());
     typed(written.await?.object)
 }

@@ -49,7 +49,7 @@ async fn change_status(
         if current.uid() != pod.uid() || !change(&mut changed) {
             return Ok(None);
         }
-        match client::update_status(client, changed).await {
+        match client::update_status(client, Rc::new(changed)).await {
             // Someone else wrote in between: change what that one wrote.
             Err(error) if error.is_conflict() => {}
             Err(error) if error.is_not_found() => return Ok(None),

@@ -159,7 +159,7 @@ async fn write_conditions(
         };
         set(conditions, condition);
     }
-    client::update_status(client, namespace).await.map(drop)
+    client::update_status(client, Rc::new(namespace)).await.map(drop)
 }
 
 fn set(conditions: &mut Vec<NamespaceCondition>, mut condition: NamespaceCondition) {

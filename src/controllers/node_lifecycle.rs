@@ -265,7 +265,7 @@ impl Controller {
             }
         }
         // On a conflict the node has just reported, and is looked at again next time.
-        if let Ok(node) = client::update_status(&*self.client, node).await {
+        if let Ok(node) = client::update_status(&*self.client, Rc::new(node)).await {
             known.node = node;
         }
     }

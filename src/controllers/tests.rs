@@ -1,6 +1,6 @@
 //! Node loss, taints, orphans and namespaces, on a whole apiserver with stand-in heartbeats.
 
-use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+use std::{cell::RefCell, collections::BTreeSet, rc::Rc, time::Duration};
 
 use k8s_openapi::{
     api::{
@@ -188,7 +188,7 @@ async fn heartbeat(sim: &Sim, client: &dyn ApiClient, node: &str) -> crate::api:
         }
     }
     if *current != node {
-        client::update_status(client, node).await?;
+        client::update_status(client, Rc::new(node)).await?;
     }
     Ok(())
 }

@@ -61,7 +61,8 @@ async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
         if dry_run != DryRun::Client {
             let options = write::options(args, dry_run, "kubectl-client-side-apply");
             let created = write::create(cx, kind, &namespace, value, options).await;
-            value = created.map_err(|error| write::refused("creating", &source, error))?.to_value();
+            let created = created.map_err(|error| write::refused("creating", &source, error))?;
+            return write::report_object(cx, args, &created, "created", dry_run).await;
         }
         return write::report(cx, args, kind, &value, "created", dry_run).await;
     };
@@ -95,7 +96,7 @@ async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
     }
     match changed {
         Some(value) => write::report(cx, args, kind, &value, "configured", dry_run).await,
-        None => write::report(cx, args, kind, &live.to_value(), "unchanged", dry_run).await,
+        None => write::report_object(cx, args, &live, "unchanged", dry_run).await,
     }
 }
 
@@ -178,5 +179,5 @@ async fn server_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
         _ => write::refused("applying", &source, error),
     })?;
     let object = write::warned(cx, written).await;
-    write::report(cx, args, kind, &object.to_value(), "serverside-applied", dry_run).await
+    write::report_object(cx, args, &object, "serverside-applied", dry_run).await
 }

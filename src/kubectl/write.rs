@@ -99,6 +99,13 @@ pub async fn report(
     report_as(cx, args, &reference(kind, name), value, verb, dry_run).await
 }
 
+/// [`report`] of an object that the server answered with.
+pub async fn report_object(cx: &Ctx, args: &Args, object: &Object, verb: &str, dry_run: DryRun) -> Result<(), Failure> {
+    // Mostly its name is all that is shown.
+    let value = if args.get("output").is_some() { object.to_value() } else { Value::Null };
+    report_as(cx, args, &reference(object.kind(), object.name()), &value, verb, dry_run).await
+}
+
 /// [`report`] of an object that is named `pod/web`.
 pub async fn report_as(
     cx: &Ctx,
@@ -108,12 +115,6 @@ pub async fn report_as(
     verb: &str,
     dry_run: DryRun,
 ) -> Result<(), Failure> {
-    let mut value = value.clone();
-    if let Some(meta) = value["metadata"].as_object_mut()
-        && !args.on("show-managed-fields")
-    {
-        meta.remove("managedFields");
-    }
     match args.get("output") {
         None | Some("") => cx.out(format!("{reference} {verb}{}\n", dry_run.suffix())).await,
         Some("name") => cx.out(format!("{reference}\n")).await,
@@ -128,6 +129,12 @@ pub async fn report_as(
                 )));
             }
             format => {
+                let mut value = value.clone();
+                if let Some(meta) = value["metadata"].as_object_mut()
+                    && !args.on("show-managed-fields")
+                {
+                    meta.remove("managedFields");
+                }
                 let yaml = matches!(format, Format::Yaml);
                 let begun = yaml && cx.yaml_begun.replace(true);
                 let text = format.whole(&value)?;

@@ -21,7 +21,8 @@ pub fn admit(pod: &Pod, node: &Node, allocatable: &BTreeMap<String, i64>, active
         let message = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
         return Err(("NodeAffinity".into(), message.into()));
     }
-    if active.iter().any(|other| other.spec.as_ref().is_some_and(|other| ports_clash(spec, other))) {
+    let ours = host_ports(spec);
+    if !ours.is_empty() && active.iter().any(|other| other.spec.as_ref().is_some_and(|other| clash(&ours, other))) {
         let message = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
         return Err(("NodePorts".into(), message.into()));
     }
@@ -125,13 +126,9 @@ fn host_ports(spec: &PodSpec) -> Vec<(String, String, i32)> {
         .collect()
 }
 
-fn ports_clash(a: &PodSpec, b: &PodSpec) -> bool {
-    let ours = host_ports(a);
-    if ours.is_empty() {
-        return false;
-    }
+fn clash(ours: &[(String, String, i32)], other: &PodSpec) -> bool {
     let any = |ip: &str| ip == "0.0.0.0";
-    host_ports(b).iter().any(|(protocol, ip, port)| {
+    host_ports(other).iter().any(|(protocol, ip, port)| {
         ours.iter().any(|(p, i, n)| p == protocol && n == port && (i == ip || any(i) || any(ip)))
     })
 }

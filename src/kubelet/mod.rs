@@ -347,7 +347,9 @@ impl Inner {
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                         if let Some(pod) = Pod::from_object(&object) {
-                            listed.push(pod.uid().to_string());
+                            if !known.is_empty() {
+                                listed.push(pod.uid().to_string());
+                            }
                             self.changed(pod.clone());
                         }
                     }

@@ -89,7 +89,7 @@ impl Worker {
             self.refreshed.set(kubelet.sim.now());
             for volume in volumes {
                 // What was mounted stays as it is if its source has gone.
-                let _stale = self.set_up(kubelet, pod, volume).await;
+                let _stale = Box::pin(self.set_up(kubelet, pod, volume)).await;
             }
             return true;
         }
@@ -133,7 +133,7 @@ impl Worker {
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
         let mut all = true;
         for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
-            if let Err(error) = self.set_up(kubelet, &pod, volume).await {
+            if let Err(error) = Box::pin(self.set_up(kubelet, &pod, volume)).await {
                 let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
                 kubelet.event(&pod, None, EventType::Warning, "FailedMount", text);
                 all = false;

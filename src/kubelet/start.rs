@@ -215,7 +215,7 @@ impl Worker {
             warn("Failed", format!("Error: {}", failed.message));
             failed
         };
-        let created = self.create(kubelet, pod, runtime, container, image).await.map_err(failed)?;
+        let created = Box::pin(self.create(kubelet, pod, runtime, container, image)).await.map_err(failed)?;
         kubelet.event(pod, Some(path), EventType::Normal, "Created", "Container created");
         self.add(created.clone());
         let me = Rc::downgrade(self);
@@ -230,11 +230,11 @@ impl Worker {
         kubelet.event(pod, Some(path), EventType::Normal, "Started", "Container started");
         let hook = container.lifecycle.as_ref().and_then(|l| l.post_start.as_ref());
         if let Some(hook) = hook
-            && let Err(message) = hooks::run(kubelet, self, pod, container, &created, hook).await
+            && let Err(message) = Box::pin(hooks::run(kubelet, self, pod, container, &created, hook)).await
         {
             warn("FailedPostStartHook", "PostStartHook failed".into());
             let grace = kill::grace_period(pod, &container.name, super::actions::KillReason::Other);
-            self.kill_container(kubelet, pod, &created.id, "FailedPostStartHook", grace, None).await;
+            Box::pin(self.kill_container(kubelet, pod, &created.id, "FailedPostStartHook", grace, None)).await;
             return Err(Failed::new("PostStartHookError", message));
         }
         Ok(())

@@ -32,10 +32,6 @@ impl Worker {
         self.told().status.clone().unwrap_or_default()
     }
 
-    pub(super) fn phase(&self) -> Option<String> {
-        self.told().status.as_ref().and_then(|status| status.phase.clone())
-    }
-
     /// When activeDeadlineSeconds will be over.
     pub(super) fn deadline(&self) -> Option<SimTime> {
         let pod = self.pod();
@@ -106,7 +102,7 @@ impl Worker {
                 keep_foreign(&mut status, server);
             }
             let next = Pod { metadata: current.metadata.clone(), spec: current.spec.clone(), status: Some(status) };
-            match client::update_status(&*kubelet.client, next).await {
+            match client::update_status(&*kubelet.client, Rc::new(next)).await {
                 Ok(written) => {
                     *self.written.borrow_mut() = Some(written);
                     return;

@@ -267,7 +267,7 @@ async fn add_projection(
         add_downward(source, api.items.as_deref().unwrap_or_default(), mode, files)?;
     }
     if let Some(token) = &part.service_account_token {
-        files.insert(token.path.clone(), (service_account_token(source, token).into_bytes(), mode));
+        files.insert(token.path.clone(), (service_account_token(source, token), mode));
     }
     Ok(())
 }
@@ -366,43 +366,43 @@ fn add_downward(
 }
 
 /// A token in the form of a JWT. It says what a real one says; nobody signs or checks it.
-fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProjection) -> String {
+fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProjection) -> Vec<u8> {
     let pod = source.context.pod;
     let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     // Made when the pod was, so that a refresh changes nothing.
     let issued = pod.metadata.creation_timestamp.as_ref().map_or(0, |at| at.0.as_second());
     let audience = token.audience.as_deref().unwrap_or("https://kubernetes.default.svc.cluster.local");
-    let claims = serde_json::json!({
-        "aud": [audience],
-        "exp": issued + token.expiration_seconds.unwrap_or(3600),
-        "iat": issued,
-        "iss": "https://kubernetes.default.svc.cluster.local",
-        "kubernetes.io": {
-            "namespace": namespace,
-            "node": {"name": source.context.node},
-            "pod": {"name": pod.metadata.name, "uid": pod.metadata.uid},
-            "serviceaccount": {"name": account},
-        },
-        "nbf": issued,
-        "sub": format!("system:serviceaccount:{namespace}:{account}"),
-    });
-    let header = base64_url(br#"{"alg":"RS256","kid":"podarium"}"#);
-    let claims = base64_url(claims.to_string().as_bytes());
-    let signature = base64_url(pod.metadata.uid.as_deref().unwrap_or_default().as_bytes());
-    format!("{header}.{claims}.{signature}")
+    // Names need no escapes in JSON; only the audience is free text.
+    let claims = format!(
+        "{{\"aud\":[{}],\"exp\":{},\"iat\":{issued},\"iss\":\"https://kubernetes.default.svc.cluster.local\",\
+         \"kubernetes.io\":{{\"namespace\":\"{namespace}\",\"node\":{{\"name\":\"{}\"}},\
+         \"pod\":{{\"name\":\"{}\",\"uid\":\"{}\"}},\"serviceaccount\":{{\"name\":\"{account}\"}}}},\
+         \"nbf\":{issued},\"sub\":\"system:serviceaccount:{namespace}:{account}\"}}",
+        serde_json::Value::from(audience),
+        issued + token.expiration_seconds.unwrap_or(3600),
+        source.context.node,
+        pod.name(),
+        pod.uid(),
+    );
+    let mut text = Vec::with_capacity(2 * claims.len());
+    base64_url(br#"{"alg":"RS256","kid":"podarium"}"#, &mut text);
+    text.push(b'.');
+    base64_url(claims.as_bytes(), &mut text);
+    text.push(b'.');
+    base64_url(pod.uid().as_bytes(), &mut text);
+    text
 }
 
-fn base64_url(bytes: &[u8]) -> String {
+fn base64_url(bytes: &[u8], text: &mut Vec<u8>) {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
+    let digit = |group: u32, i: usize| ALPHABET[(group >> (18 - 6 * i)) as usize & 63];
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0u32, |n, b| (n << 8) | u32::from(*b)) << (8 * (3 - chunk.len()));
-        for i in 0..=chunk.len() {
-            text.push(char::from(ALPHABET[(group >> (18 - 6 * i)) as usize & 63]));
-        }
+        let byte = |i: usize| chunk.get(i).map_or(0, |byte| u32::from(*byte));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digits = [0, 1, 2, 3].map(|i| digit(group, i));
+        text.extend_from_slice(&digits[..=chunk.len()]);
     }
-    text
 }
 
 #[cfg(test)]
@@ -413,7 +413,9 @@ mod tests {
     fn base64() {
         let table = [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg"), ("\u{3ff}", "z78")];
         for (text, expected) in table {
-            assert_eq!(base64_url(text.as_bytes()), expected);
+            let mut got = Vec::new();
+            base64_url(text.as_bytes(), &mut got);
+            assert_eq!(got, expected.as_bytes());
         }
     }
 

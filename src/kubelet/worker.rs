@@ -187,7 +187,8 @@ impl Worker {
 
     /// Whether it counts against the node's resources.
     pub(super) fn holds_resources(&self) -> bool {
-        self.life.get() != Life::Terminated && !is_terminal(self.phase().as_deref())
+        self.life.get() != Life::Terminated
+            && !self.told().status.as_ref().is_some_and(|status| is_terminal(status.phase.as_deref()))
     }
 
     /// The pod has changed at the server.
@@ -440,7 +441,8 @@ impl Worker {
         let ended = is_terminal(status.phase.as_deref());
         let restarting = |c: &PodCondition| c.type_ == ALL_RESTARTING && c.status == "True";
         let restarts_all = status.conditions.iter().flatten().any(restarting);
-        self.tell(kubelet, status, true).await;
+        // What is short or rare is boxed here and below: a sync that waits for a volume or an image is small.
+        Box::pin(self.tell(kubelet, status, true)).await;
         if ended {
             return Outcome::Ended;
         }
@@ -471,7 +473,7 @@ impl Worker {
         let starts = [&actions.start_ephemeral, &actions.start_init, &actions.start];
         let mut acted = actions.kill_pod || !actions.kill.is_empty() || starts.iter().any(|list| !list.is_empty());
         if restarts_all {
-            self.restart_all(kubelet, pod).await;
+            Box::pin(self.restart_all(kubelet, pod)).await;
             return Ok(true);
         }
         if actions.kill_pod {
@@ -479,7 +481,7 @@ impl Worker {
                 let text = "Pod sandbox changed, it will be killed and re-created.";
                 kubelet.event(pod, None, EventType::Normal, "SandboxChanged", text);
             }
-            self.kill_pod(kubelet, pod, None).await;
+            Box::pin(self.kill_pod(kubelet, pod, None)).await;
             if actions.create_sandbox {
                 // Init containers run again.
                 let inits = init_containers(spec);
@@ -488,7 +490,7 @@ impl Worker {
         } else {
             for kill in &actions.kill {
                 let grace = super::kill::grace_period(pod, &kill.name, kill.reason);
-                self.kill_container(kubelet, pod, &kill.id, &kill.message, grace, None).await;
+                Box::pin(self.kill_container(kubelet, pod, &kill.id, &kill.message, grace, None)).await;
             }
         }
         if actions.create_sandbox {
@@ -503,7 +505,7 @@ impl Worker {
                     None => list.insert(0, ready),
                 }
             }
-            self.write(kubelet, status, true).await;
+            Box::pin(self.write(kubelet, status, true)).await;
         }
 
         let mut failure: Option<Option<Duration>> = None;

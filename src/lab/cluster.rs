@@ -99,14 +99,15 @@ impl Cluster {
             catalogue: Rc::new(Catalogue::load()),
             nodes: BTreeMap::new(),
         };
+        let programs = Rc::new(Programs::default());
         let count = if config.nodes.is_empty() { config.workers + 1 } else { config.nodes.len() };
         for index in 0..count {
-            cluster.add_node(index, count, config);
+            cluster.add_node(index, count, config, &programs);
         }
         Rc::new(cluster)
     }
 
-    fn add_node(&mut self, index: usize, count: usize, config: &Config) {
+    fn add_node(&mut self, index: usize, count: usize, config: &Config, programs: &Rc<Programs>) {
         let shape = config.nodes.get(index).cloned().unwrap_or_else(|| kind_node(index, config.node));
         let control_plane = config.nodes.is_empty() && index == 0;
         let NodeShape { name, size, labels, taints, pod_cidr } = shape;
@@ -117,8 +118,7 @@ impl Cluster {
         let net = self.network.namespace(&name);
         self.attach(&net, &internal_ip.to_string());
         let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
-        let programs = Rc::new(Programs::default());
-        let machine = Machine::new(&self.sim, &self.network, programs, &name, net, root);
+        let machine = Machine::new(&self.sim, &self.network, programs.clone(), &name, net, root);
         let mut node =
             NodeConfig::new(&name, &pod_cidr.unwrap_or_else(|| format!("{pod_network}/24")), &internal_ip.to_string());
         node.cpu = match size.cpu_millis {

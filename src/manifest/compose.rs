@@ -31,8 +31,8 @@ struct Node {
     span: Span,
 }
 
-/// The document in `text[start..end]`; `None` if there is nothing in it.
-pub fn document(text: &str, start: usize, end: usize) -> Result<Option<Document>, SyntaxError> {
+/// The document in `text[start..end]`, of which `start` is on line `start_line`; `None` if there is nothing in it.
+pub fn document(text: &str, start: usize, end: usize, start_line: usize) -> Result<Option<Document>, SyntaxError> {
     let chunk = &text[start..end];
     let whole = |span: Span| Span { start: start + span.start, end: start + span.end };
     let nodes = match compose(chunk) {
@@ -57,8 +57,8 @@ pub fn document(text: &str, start: usize, end: usize) -> Result<Option<Document>
         let span = nodes.get(fault.node).map_or(Span::default(), |node| node.span);
         SyntaxError { message: format!("{PREFIX}{}", fault.problem), span: whole(span) }
     })?;
-    let start_line = text[..start].bytes().filter(|b| *b == b'\n').count();
-    Ok(Some(Document { value, spans, start_line, duplicates: expansion.duplicates }))
+    let content = !value.is_null();
+    Ok(content.then_some(Document { value, spans, start_line, duplicates: expansion.duplicates }))
 }
 
 /// The nodes of `text`. go-yaml takes `\'` in a text in double quotes for `'` and the parser here doesn't: the parser is

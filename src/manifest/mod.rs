@@ -140,31 +140,27 @@ fn after_blank(text: &str, offset: usize) -> usize {
 fn yaml_stream(text: &str, from: usize, items: &mut Vec<Result<Document, SyntaxError>>) {
     let mut start = from;
     let mut end = from;
+    // Lines before `start` and before `end`.
+    let mut start_line = text[..from].matches('\n').count();
+    let mut lines = start_line;
     for line in text[from..].split_inclusive('\n') {
         let at = end;
         end += line.len();
+        lines += 1;
         let Some(after) = line.strip_prefix("---") else { continue };
         let after = after.trim();
         if !after.is_empty() && !after.starts_with('#') {
             let message = format!("invalid Yaml document separator: {after}");
             items.push(Err(SyntaxError { message, span: Span { start: at, end: at + line.trim_end().len() } }));
-            start = end;
         } else if at > start {
-            chunk(text, start, at, items);
-            start = end;
+            items.extend(compose::document(text, start, at, start_line).transpose());
+        } else {
+            // A separator with nothing before it belongs to the document that it opens.
+            continue;
         }
-        // A separator with nothing before it belongs to the document that it opens.
+        (start, start_line) = (end, lines);
     }
     if end > start {
-        chunk(text, start, end, items);
-    }
-}
-
-fn chunk(text: &str, start: usize, end: usize, items: &mut Vec<Result<Document, SyntaxError>>) {
-    match compose::document(text, start, end) {
-        Ok(Some(document)) if document.value.is_null() => {}
-        Ok(Some(document)) => items.push(Ok(document)),
-        Ok(None) => {}
-        Err(error) => items.push(Err(error)),
+        items.extend(compose::document(text, start, end, start_line).transpose());
     }
 }

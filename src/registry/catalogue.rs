@@ -81,9 +81,9 @@ impl Catalogue {
     /// it that there is none.
     pub fn load() -> Catalogue {
         let catalogue = Catalogue::empty();
-        for (file, text) in IMAGES {
-            // Each is checked by the test below, so there is no error to report here.
-            let _ = catalogue.add(file, text);
+        // Each is checked by a test, so there is no error to report here.
+        for (parsed, repositories) in IMAGES.iter().filter_map(|(_, text)| parse(text).ok()) {
+            catalogue.insert(parsed, repositories);
         }
         catalogue
     }
@@ -103,23 +103,21 @@ impl Catalogue {
     /// Adds an image from a file of the catalogue's format; it replaces one of the same name.
     pub fn add(&self, file: &str, text: &str) -> Result<(), CatalogueError> {
         let error = |message: String| CatalogueError { file: file.into(), message };
-        let parsed: ImageFile = serde_yaml::from_str(text).map_err(|e| error(e.to_string()))?;
-        let parsed = Rc::new(parsed);
-        let mut repositories = Vec::new();
-        for name in std::iter::once(&parsed.name).chain(&parsed.aliases) {
-            let name = ImageRef::parse(name).map_err(|e| error(format!("name {name}: {e}")))?;
-            repositories.push(name.repository());
-        }
+        let (parsed, repositories) = parse(text).map_err(&error)?;
         for tag in &parsed.tags {
             tag.pull_time().map_err(&error)?;
             assemble(&self.bases, &parsed, tag).map_err(&error)?;
         }
+        self.insert(parsed, repositories);
+        Ok(())
+    }
+
+    fn insert(&self, parsed: Rc<ImageFile>, repositories: Vec<String>) {
         self.resolved.borrow_mut().clear();
         let mut map = self.repositories.borrow_mut();
         for repository in repositories {
             map.insert(repository, parsed.clone());
         }
-        Ok(())
     }
 
     /// Every name that can be pulled: `docker.io/library/nginx:1.27`, sorted by repository.
@@ -163,6 +161,15 @@ impl Catalogue {
         let files = Box::new(move || assemble(&bases, &file, &file.tags[index]).unwrap_or_default().0);
         Image { reference, repository, digest, size, pull_time, config, files, fs: OnceCell::new() }
     }
+}
+
+/// A file of the catalogue and the repositories that it is for.
+fn parse(text: &str) -> Result<(Rc<ImageFile>, Vec<String>), String> {
+    let parsed: ImageFile = serde_yaml::from_str(text).map_err(|e| e.to_string())?;
+    let names = std::iter::once(&parsed.name).chain(&parsed.aliases);
+    let repository = |name: &String| Ok(ImageRef::parse(name).map_err(|e| format!("name {name}: {e}"))?.repository());
+    let repositories = names.map(repository).collect::<Result<_, String>>()?;
+    Ok((Rc::new(parsed), repositories))
 }
 
 fn assemble(bases: &Bases, file: &ImageFile, entry: &TagEntry) -> Result<(Files, ImageConfig), String> {

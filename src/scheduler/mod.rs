@@ -418,7 +418,7 @@ impl Scheduler {
                 ..PodCondition::default()
             };
             set_condition(changed.status.get_or_insert_default().conditions.get_or_insert_default(), condition);
-            client::update_status(&*self.client, changed).await.map(drop)
+            client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
         };
         while let Err(error) = mark().await {
             if !error.is_conflict() {
@@ -470,7 +470,7 @@ impl Scheduler {
             Nominate::On(candidate) => status.nominated_node_name = Some(candidate.node.to_string()),
         }
         set_condition(status.conditions.get_or_insert_default(), condition);
-        client::update_status(&*self.client, changed).await.map(drop)
+        client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
     }
 }
 

@@ -31,14 +31,11 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
         None => (image_user, None),
     };
     let user = wanted.uid.map_or_else(|| user.to_string(), |uid| uid.to_string());
-    let fields = |line: &'_ str| line.split(':').map(str::to_string).collect::<Vec<_>>();
-    let entry = passwd.lines().map(fields).find(|f| {
-        let key = if user.is_empty() { "0" } else { &user };
-        f.len() >= 6 && (f[0] == key || f[2] == key)
-    });
+    let key = if user.is_empty() { "0" } else { &user };
+    let entry = passwd.lines().map(fields).find(|f| f.len() >= 6 && (f[0] == key || f[2] == key));
     let number = |field: &str| field.parse::<u32>().ok();
     let uid = match (&entry, user.as_str()) {
-        (Some(f), _) => number(&f[2]).unwrap_or(0),
+        (Some(f), _) => number(f[2]).unwrap_or(0),
         (None, "") => 0,
         (None, name) => match number(name) {
             Some(uid) => uid,
@@ -51,12 +48,12 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
     };
     let gid_of = |name: &str| {
         number(name)
-            .or_else(|| group.lines().map(fields).find(|f| f.len() >= 3 && f[0] == name).and_then(|f| number(&f[2])))
+            .or_else(|| group.lines().map(fields).find(|f| f.len() >= 3 && f[0] == name).and_then(|f| number(f[2])))
     };
     let gid = match (wanted.gid, main_group) {
         (Some(gid), _) => gid,
         (None, Some(name)) if wanted.uid.is_none() => gid_of(name).unwrap_or(0),
-        _ => entry.as_ref().and_then(|f| number(&f[3])).unwrap_or(0),
+        _ => entry.as_ref().and_then(|f| number(f[3])).unwrap_or(0),
     };
     let mut groups = vec![gid];
     let mut add = |gid: u32| {
@@ -69,15 +66,19 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
     {
         for line in group.lines().map(fields).filter(|f| f.len() >= 4) {
             if line[3].split(',').any(|member| member == entry[0])
-                && let Some(gid) = number(&line[2])
+                && let Some(gid) = number(line[2])
             {
                 add(gid);
             }
         }
     }
     wanted.groups.iter().copied().for_each(&mut add);
-    let home = entry.map_or_else(|| "/".to_string(), |f| f[5].clone());
+    let home = entry.map_or("/", |f| f[5]).to_string();
     Ok(User { uid, gid, groups, home })
+}
+
+fn fields(line: &str) -> Vec<&str> {
+    line.split(':').collect()
 }
 
 #[cfg(test)]

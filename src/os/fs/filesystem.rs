@@ -1,6 +1,7 @@
 //! One file system: inodes and names. Permissions, paths and mounts are the walk's business.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     rc::Rc,
@@ -10,7 +11,7 @@ use super::{
     Cred, Device, FileType, FsImage, Ino, ROOT, Stat, Step,
     data::{self, Data},
     image::{ImageBody, ImageNode},
-    mount::MountNs,
+    mount::{MAX_NAME, MAX_PATH, MountNs},
 };
 use crate::{
     os::{Errno, Tty, pipe::Pipe, tty::WeakTty},
@@ -157,7 +158,7 @@ impl Filesystem {
 
     /// EFBIG beyond 256 MiB.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, Errno> {
-        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        let ino = self.at(path)?;
         match self.file_type(ino) {
             FileType::Directory => Err(Errno::EISDIR),
             _ if self.stat_ino(ino).size > data::MAX_BYTES => Err(Errno::EFBIG),
@@ -205,12 +206,14 @@ impl Filesystem {
     }
 
     pub fn symlink(&self, target: &str, path: &str) -> Result<(), Errno> {
+        let body = Body::Symlink(target.into());
+        if let Some((dir, name, None)) = self.plain(path) {
+            return self.create(dir, name, body, 0o777, 0, 0).map(drop);
+        }
         let found = self.walk(path, false)?;
         match (found.parent, found.node) {
             (_, Some(_)) => Err(Errno::EEXIST),
-            (Step::Fs { ino, .. }, None) => {
-                self.create(ino, &found.name, Body::Symlink(target.into()), 0o777, 0, 0).map(drop)
-            }
+            (Step::Fs { ino, .. }, None) => self.create(ino, &found.name, body, 0o777, 0, 0).map(drop),
             _ => Err(Errno::ENOENT),
         }
     }
@@ -221,23 +224,23 @@ impl Filesystem {
     }
 
     pub fn chmod(&self, path: &str, mode: u32) -> Result<(), Errno> {
-        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        let ino = self.at(path)?;
         self.set_mode(ino, mode);
         Ok(())
     }
 
     pub fn chown(&self, path: &str, uid: Option<u32>, gid: Option<u32>) -> Result<(), Errno> {
-        let ino = self.find(path)?.2.ok_or(Errno::ENOENT)?;
+        let ino = self.at(path)?;
         self.set_owner(ino, uid, gid);
         Ok(())
     }
 
     pub fn stat(&self, path: &str) -> Result<Stat, Errno> {
-        Ok(self.stat_ino(self.find(path)?.2.ok_or(Errno::ENOENT)?))
+        Ok(self.stat_ino(self.at(path)?))
     }
 
     pub fn exists(&self, path: &str) -> bool {
-        matches!(self.find(path), Ok((_, _, Some(_))))
+        self.at(path).is_ok()
     }
 
     /// Every regular file, sorted: (absolute path, size).
@@ -258,19 +261,47 @@ impl Filesystem {
         found
     }
 
+    /// (directory, name, what is there), where no link and no `..` is on the way; `None`: it takes a real walk.
+    fn plain<'p>(&self, path: &'p str) -> Option<(Ino, &'p str, Option<Ino>)> {
+        if path.len() >= MAX_PATH || (path.len() > 1 && path.ends_with(['/', '.'])) {
+            return None;
+        }
+        let (mut dir, mut name, mut node) = (ROOT, "", Some(ROOT));
+        for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
+            (dir, name) = (node?, part);
+            if part == ".." || part.len() > MAX_NAME || self.file_type(dir) != FileType::Directory {
+                return None;
+            }
+            node = self.child(dir, part);
+            if node.is_some_and(|ino| self.file_type(ino) == FileType::Symlink) {
+                return None;
+            }
+        }
+        Some((dir, name, node))
+    }
+
     fn walk(&self, path: &str, follow: bool) -> Result<super::Resolved, Errno> {
         let absolute = format!("/{path}");
         MountNs::alone(self).walk(&Cred::root(), None, &absolute, follow)
     }
 
     /// (directory, name, what is there), following symlinks.
-    fn find(&self, path: &str) -> Result<(Ino, Rc<str>, Option<Ino>), Errno> {
+    fn find<'p>(&self, path: &'p str) -> Result<(Ino, Cow<'p, str>, Option<Ino>), Errno> {
+        if let Some((dir, name, node)) = self.plain(path) {
+            return Ok((dir, name.into(), node));
+        }
         let found = self.walk(path, true)?;
+        let name = found.name.to_string().into();
         match (found.parent, found.node) {
-            (Step::Fs { ino: dir, .. }, None) => Ok((dir, found.name, None)),
-            (Step::Fs { ino: dir, .. }, Some(Step::Fs { ino, .. })) => Ok((dir, found.name, Some(ino))),
+            (Step::Fs { ino: dir, .. }, None) => Ok((dir, name, None)),
+            (Step::Fs { ino: dir, .. }, Some(Step::Fs { ino, .. })) => Ok((dir, name, Some(ino))),
             _ => Err(Errno::ENOENT),
         }
+    }
+
+    /// The inode at a path of this file system.
+    pub(super) fn at(&self, path: &str) -> Result<Ino, Errno> {
+        self.find(path)?.2.ok_or(Errno::ENOENT)
     }
 
     // By inode.

@@ -129,8 +129,8 @@ thread_local! {
 }
 
 const MAX_LINKS: u32 = 40;
-const MAX_NAME: usize = 255;
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_NAME: usize = 255;
+pub(super) const MAX_PATH: usize = 4096;
 
 impl MountNs {
     pub fn new(root: Filesystem, root_read_only: bool) -> MountNs {
@@ -185,7 +185,7 @@ impl MountNs {
     /// Mounts over `target`, making the directories above it if needed. ENOENT if the source isn't
     /// there; ENOTDIR if one of source and target is a directory and the other isn't.
     pub fn mount(&self, mount: Mount) -> Result<(), Errno> {
-        let source = mount.fs.walk_to(&mount.source)?;
+        let source = mount.fs.at(&mount.source)?;
         let found = self.make_mount_point(&mount.target)?;
         let Step::Fs { mount: parent, ino: dir } = found.parent else { return Err(Errno::ENOENT) };
         if found.path == "/" {
@@ -231,15 +231,23 @@ impl MountNs {
     fn make_mount_point(&self, target: &str) -> Result<Resolved, Errno> {
         let root = Cred::root();
         let target = clean_path(target);
-        let mut end = 0;
-        while let Some(next) = target[end + 1..].find('/') {
-            end += 1 + next;
-            let found = self.walk(&root, None, &target[..end], true)?;
-            if let (Step::Fs { mount, ino }, None) = (&found.parent, &found.node) {
-                self.fs(*mount).create(*ino, &found.name, Body::Directory(RefCell::default()), 0o755, 0, 0)?;
+        // The longest part of the path of which at most the last name is missing.
+        let mut end = target.len();
+        let mut found = loop {
+            match (self.walk(&root, None, &target[..end], true), target[..end].rfind('/')) {
+                (Err(Errno::ENOENT), Some(slash)) if slash > 0 => end = slash,
+                (walked, _) => break walked?,
             }
+        };
+        for name in target[end..].split('/').skip(1) {
+            let (Step::Fs { mount, ino }, None) = (found.parent, found.node) else { return Err(Errno::ENOENT) };
+            let body = Body::Directory(RefCell::default());
+            let ino = self.fs(mount).create(ino, &found.name, body, 0o755, 0, 0)?;
+            let path = format!("{}/{name}", found.path);
+            let parent = Step::Fs { mount, ino };
+            found = Resolved { parent, name: name.into(), node: None, path, must_be_dir: false };
         }
-        self.walk(&root, None, &target, true)
+        Ok(found)
     }
 
     pub fn mounts(&self) -> Vec<Mount> {
@@ -649,17 +657,6 @@ fn link_target(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, last: bool)
                 return Ok(None);
             }
             Ok(procfs::link(proc, at)?.map(Rc::from))
-        }
-    }
-}
-
-impl Filesystem {
-    /// The inode at a path of this file system.
-    fn walk_to(&self, path: &str) -> Result<Ino, Errno> {
-        let path = format!("/{path}");
-        match MountNs::alone(self).walk(&Cred::root(), None, &path, true)?.node {
-            Some(Step::Fs { ino, .. }) => Ok(ino),
-            _ => Err(Errno::ENOENT),
         }
     }
 }
