@@ -74,6 +74,26 @@ impl Node {
             self.used.set((self.used.get() + len).saturating_sub(before));
         }
     }
+
+    fn stat(&self) -> Stat {
+        let (file_type, size) = match &self.body {
+            Body::File(data) => (FileType::Regular, data.borrow().len()),
+            Body::Directory(_) => (FileType::Directory, 4096),
+            Body::Symlink(target) => (FileType::Symlink, target.len() as u64),
+            Body::Device(_) | Body::Terminal(_) => (FileType::CharDevice, 0),
+            Body::Fifo(_) => (FileType::Fifo, 0),
+        };
+        Stat {
+            ino: self.ino,
+            file_type,
+            mode: self.mode.get(),
+            uid: self.uid.get(),
+            gid: self.gid.get(),
+            size,
+            nlink: self.nlink.get(),
+            mtime: self.mtime.get(),
+        }
+    }
 }
 
 impl Drop for Node {
@@ -477,8 +497,17 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn stat_ino(&self, ino: Ino) -> Stat {
+        let stat = self.inode(ino);
+        match stat.file_type {
+            FileType::Directory => Stat { nlink: self.directory_links(ino), ..stat },
+            _ => stat,
+        }
+    }
+
+    /// [`Filesystem::stat_ino`] without the number of a directory's links, which is a count.
+    pub(in crate::os) fn inode(&self, ino: Ino) -> Stat {
         if let Some(node) = self.upper(ino) {
-            return self.stat_node(&node);
+            return node.stat();
         }
         let file_type = self.file_type(ino);
         let (mode, uid) = self.lower(ino).map_or((0, 0), |n| (n.mode, n.uid));
@@ -489,29 +518,7 @@ impl Filesystem {
             Some(ImageBody::Directory(_)) => 4096,
             _ => 0,
         };
-        let nlink = if file_type == FileType::Directory { self.directory_links(ino) } else { 1 };
-        Stat { ino, file_type, mode: mode & 0o7777, uid, gid: uid, size, nlink, mtime: SimTime::ZERO }
-    }
-
-    fn stat_node(&self, node: &Node) -> Stat {
-        let (file_type, size) = match &node.body {
-            Body::File(data) => (FileType::Regular, data.borrow().len()),
-            Body::Directory(_) => (FileType::Directory, 4096),
-            Body::Symlink(target) => (FileType::Symlink, target.len() as u64),
-            Body::Device(_) | Body::Terminal(_) => (FileType::CharDevice, 0),
-            Body::Fifo(_) => (FileType::Fifo, 0),
-        };
-        let nlink = if file_type == FileType::Directory { self.directory_links(node.ino) } else { node.nlink.get() };
-        Stat {
-            ino: node.ino,
-            file_type,
-            mode: node.mode.get(),
-            uid: node.uid.get(),
-            gid: node.gid.get(),
-            size,
-            nlink,
-            mtime: node.mtime.get(),
-        }
+        Stat { ino, file_type, mode: mode & 0o7777, uid, gid: uid, size, nlink: 1, mtime: SimTime::ZERO }
     }
 
     /// Itself, its name, and `..` of each directory in it.
@@ -667,7 +674,7 @@ impl OpenNode {
 
     pub(in crate::os) fn stat(&self) -> Stat {
         match self.upper() {
-            Some(node) => self.fs.stat_node(&node),
+            Some(node) => node.stat(),
             None => self.fs.stat_ino(self.ino),
         }
     }

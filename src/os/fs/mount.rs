@@ -358,7 +358,7 @@ impl MountNs {
             if let Step::Fs { mount, ino } = here
                 && cred.uid != 0
             {
-                cred.may(&mounts[*mount].fs.stat_ino(*ino), 1)?;
+                cred.may(&mounts[*mount].fs.inode(*ino), 1)?;
             }
             if part == ".." {
                 if let Some((_, length)) = stack.pop_if(|(_, length)| *length > 0) {
@@ -436,7 +436,7 @@ impl MountNs {
         if fs.file_type(dir) != FileType::Directory {
             return Err(Errno::ENOTDIR);
         }
-        cred.may(&fs.stat_ino(dir), 4)?;
+        cred.may(&fs.inode(dir), 4)?;
         let mut entries: BTreeMap<Rc<str>, (FileType, Ino)> =
             fs.entries(dir).into_iter().map(|(name, ino)| (name, (fs.file_type(ino), ino))).collect();
         for m in self.0.mounts.borrow().iter().skip(1).filter(|m| m.parent == mount && m.dir == dir) {
@@ -464,7 +464,7 @@ impl MountNs {
                     return Err(Errno::EROFS);
                 }
                 let fs = self.fs(mount);
-                cred.may(&fs.stat_ino(ino), 3)?;
+                cred.may(&fs.inode(ino), 3)?;
                 Ok((fs, mount, ino))
             }
             Step::Proc(_) => Err(Errno::EPERM),
