@@ -18,8 +18,8 @@ use crate::{
     sim::{self, Sender},
 };
 
-/// Changes kept for watches that start from an older version, for each kind (the least that a watch cache keeps).
-const HISTORY: usize = 100;
+/// Changes kept for watches that start from an older version, for each kind.
+const HISTORY: usize = 1024;
 
 /// Where the counter starts: a cluster that came up a moment ago has some hundred writes behind it.
 const FIRST_VERSION: u64 = 412;

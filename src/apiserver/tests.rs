@@ -426,17 +426,17 @@ fn too_old_a_version() {
     let cluster = Cluster::new();
     cluster.pod("web");
     let since = cluster.server.resource_version();
-    for i in 0..200 {
+    for i in 0..1100 {
         let patch = Patch::Merge(json!({"metadata": {"labels": {"i": i.to_string()}}}));
         cluster.patch(Kind::Pod, "web", Subresource::None, patch).unwrap();
     }
     let from = |version| ListOptions { resource_version: version, ..ListOptions::default() };
-    let oldest = cluster.server.resource_version() - 100;
+    let oldest = cluster.server.resource_version() - 1024;
     assert_eq!(
         heard(&mut cluster.watch(Kind::Pod, from(since))),
         [format!("ERROR Expired too old resource version: {since} ({oldest})")]
     );
-    assert_eq!(heard(&mut cluster.watch(Kind::Pod, from(oldest))).len(), 100);
+    assert_eq!(heard(&mut cluster.watch(Kind::Pod, from(oldest))).len(), 1024);
     let server = cluster.server.clone();
     let future = cluster.server.resource_version() + 1;
     let ahead = cluster.run(async move { server.watch(Kind::Pod, "", from(future)).await.map(drop) });
