@@ -1,7 +1,18 @@
 //! Commands with little to do here: edit, top, auth, options, completion, scale, port-forward.
 
-use super::{Args, Ctx, Failure, Outcome, commands, fail, printers::Layout, program::finish, resource};
-use crate::api::Kind;
+use serde_json::json;
+
+use super::{
+    Args, Ctx, Failure, Outcome, commands, fail,
+    printers::Layout,
+    program::finish,
+    resource,
+    write::{self, DryRun},
+};
+use crate::api::{
+    Kind, Object,
+    client::{Patch, Subresource},
+};
 
 /// `kubectl edit`: the page has an editor of its own.
 pub async fn edit(cx: &Ctx, args: &Args) -> Outcome {
@@ -97,21 +108,55 @@ pub async fn debug(cx: &Ctx, args: &Args) -> Outcome {
 
 pub async fn scale(cx: &Ctx, args: &Args) -> Outcome {
     let Some(replicas) = args.get("replicas") else { return fail("required flag(s) \"replicas\" not set") };
-    match replicas.parse::<i64>() {
-        Ok(0..) => {}
+    let replicas = match replicas.parse::<i32>() {
+        Ok(count) if count >= 0 => count,
         Ok(_) => return fail("The --replicas=COUNT flag is required, and COUNT must be greater than or equal to 0"),
         Err(_) => {
             return fail(format!(
                 "invalid argument \"{replicas}\" for \"--replicas\" flag: strconv.ParseInt: parsing \"{replicas}\": invalid syntax"
             ));
         }
-    }
-    // None of the kinds here has the scale subresource.
+    };
+    let dry_run = DryRun::of(args)?;
+    let wanted: Option<i64> =
+        args.get("current-replicas").and_then(|text| text.parse().ok()).filter(|count| *count >= 0);
     let found = resource::fetch_chosen(cx, args, &args.args).await?;
-    if !found.failures.is_empty() {
-        return finish(cx, found.failures).await;
+    let mut failures = found.failures;
+    for object in &found.objects {
+        failures.extend(scale_one(cx, args, object, replicas, wanted, dry_run).await.err());
     }
-    Err(Failure::Plain("Error from server (NotFound): the server could not find the requested resource".into()))
+    finish(cx, failures).await
+}
+
+async fn scale_one(
+    cx: &Ctx,
+    args: &Args,
+    object: &Object,
+    replicas: i32,
+    wanted: Option<i64>,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let kind = object.kind();
+    let scales = [Kind::Deployment, Kind::ReplicaSet, Kind::ReplicationController, Kind::StatefulSet];
+    if !scales.contains(&kind) {
+        let why = "Error from server (NotFound): the server could not find the requested resource";
+        return Err(Failure::Plain(why.into()));
+    }
+    let mut value = object.to_value();
+    let now = value["spec"]["replicas"].as_i64().unwrap_or(1);
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != now) {
+        return Err(Failure::Message(format!("Expected replicas to be {wanted}, was {now}")));
+    }
+    if dry_run == DryRun::Client {
+        value["spec"]["replicas"] = replicas.into();
+    } else {
+        let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+        let options = write::options(args, dry_run, "kubectl");
+        let (namespace, name) = (object.namespace(), object.name());
+        let written = cx.client.patch(kind, namespace, name, Subresource::None, patch, options).await?;
+        value = write::warned(cx, written).await.to_value();
+    }
+    write::report(cx, args, kind, &value, "scaled", dry_run).await
 }
 
 /// `kubectl port-forward`: nothing here listens on the workstation's behalf.
