@@ -189,11 +189,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
                 cx.out(resource::reference(object.kind(), object.name()) + "\n").await;
             }
         } else {
-            late.push(format!(
-                "timed out waiting for the condition on {}/{}",
-                object.kind().qualified(),
-                object.name()
-            ));
+            late.push(format!("timed out waiting for the condition on {}/{}", object.kind().plural(), object.name()));
         }
     }
     match late.as_slice() {
