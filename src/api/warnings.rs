@@ -77,13 +77,14 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
             ("the PersistentVolume controller", "no claim will be bound to a volume")
         }
         Kind::StorageClass => ("storage provisioners", "no volumes will be made from it"),
-        Kind::LimitRange | Kind::ResourceQuota => ("its admission", "nothing will be limited by it"),
+        Kind::LimitRange => ("LimitRange admission", "nothing will be limited by it"),
+        Kind::ResourceQuota => ("ResourceQuota admission", "nothing will be limited by it"),
         Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
             ("admission policies", "nothing will be refused by it")
         }
         Kind::Ingress => ("ingress controllers", "no traffic will come through it"),
         Kind::NetworkPolicy => ("network policies", "no traffic will be held back by it"),
-        Kind::Endpoints | Kind::EndpointSlice => ("service routing by it", "no traffic will follow it"),
+        Kind::Endpoints | Kind::EndpointSlice => ("endpoints made by hand", "no traffic will go there"),
         Kind::ClusterRole | Kind::ClusterRoleBinding | Kind::Role | Kind::RoleBinding => {
             ("authorization", "everybody may do everything")
         }

@@ -127,3 +127,43 @@ pub fn unprotect(object: &mut Other) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn other(kind: Kind, value: Value) -> Other {
+        Other::read(kind, value).expect("an object")
+    }
+
+    #[test]
+    fn what_is_wanted_counts_as_a_change_the_status_does_not() {
+        let old = other(Kind::Deployment, json!({"spec": {"replicas": 1}, "status": {"replicas": 1}}));
+        let mut same = other(Kind::Deployment, json!({"spec": {"replicas": 1}, "status": {"replicas": 9}}));
+        assert!(!prepare_update(&old, &mut same));
+        assert_eq!(same, old);
+        let mut more = other(Kind::Deployment, json!({"spec": {"replicas": 2}}));
+        assert!(prepare_update(&old, &mut more));
+        assert_eq!(more.at("status/replicas"), &json!(1));
+    }
+
+    #[test]
+    fn a_status_is_written_alone_and_only_where_there_is_one() {
+        let old = other(Kind::Job, json!({"spec": {"parallelism": 1}}));
+        let mut new = other(Kind::Job, json!({"spec": {"parallelism": 5}, "status": {"active": 1}}));
+        assert!(prepare_status(&old, &mut new));
+        assert_eq!(Value::Object(new.content), json!({"spec": {"parallelism": 1}, "status": {"active": 1}}));
+        let role = other(Kind::Role, json!({"rules": []}));
+        assert!(!prepare_status(&role, &mut role.clone()));
+    }
+
+    #[test]
+    fn claims_are_protected_and_let_go() {
+        let mut claim = other(Kind::PersistentVolumeClaim, json!({"spec": {}}));
+        prepare_create(&mut claim, &Time(Default::default()), Some("fast".into()));
+        assert_eq!(claim.metadata.finalizers, Some(vec![CLAIM_PROTECTION.to_string()]));
+        assert_eq!((claim.text("spec/storageClassName"), claim.text("status/phase")), ("fast", "Pending"));
+        unprotect(&mut claim);
+        assert_eq!(claim.metadata.finalizers, None);
+    }
+}
