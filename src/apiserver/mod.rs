@@ -13,6 +13,8 @@ mod connect;
 mod delete;
 pub mod events;
 pub mod managed;
+mod pod_security;
+mod pod_security_checks;
 pub mod proxy;
 mod select;
 mod services;

@@ -86,6 +86,7 @@ impl ApiServer {
             registry::prepare_create(Rc::make_mut(other), &self.now(), self.default_storage_class());
         }
         checks::create(&object)?;
+        let admission_warnings = self.pod_security_create(&object)?;
         if let Object::Service(service) = &mut object {
             self.allocate(Rc::make_mut(service), options.dry_run)?;
         }
@@ -97,6 +98,7 @@ impl ApiServer {
             crate::api::default::apply(&mut object);
         }
         warnings.extend(checks::warnings(&object));
+        warnings.extend(admission_warnings);
         if !options.dry_run {
             warnings.extend(crate::api::warnings::not_simulated(kind));
         }
@@ -202,6 +204,7 @@ impl ApiServer {
         if spec_changed {
             warnings.extend(checks::warnings(&object));
         }
+        warnings.extend(self.pod_security_update(&old, &object, subresource)?);
         // Writing what is already there changes nothing, not even the version.
         if same(&old, &object) {
             return Ok(Written { object: in_version(old, older), warnings });
