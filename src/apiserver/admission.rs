@@ -25,6 +25,7 @@ impl ApiServer {
         match object {
             Object::Pod(pod) => {
                 let pod = Rc::make_mut(pod);
+                self.limit_ranger_defaults(pod);
                 self.service_account(pod)?;
                 self.priority(pod)?;
                 default_toleration_seconds(pod.spec.get_or_insert_default());

@@ -81,6 +81,11 @@ impl Store {
         self.table(kind).objects.get(namespace)?.get(name)
     }
 
+    /// Whether a namespace has any object of `kind`.
+    pub fn any(&self, kind: Kind, namespace: &str) -> bool {
+        self.table(kind).objects.contains_key(namespace)
+    }
+
     /// Objects of `kind` that `selection` covers, by namespace and name.
     pub fn list(&self, kind: Kind, selection: &Selection) -> Vec<Object> {
         let matching = |o: &&Object| selection.matches(o);

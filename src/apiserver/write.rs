@@ -86,6 +86,7 @@ impl ApiServer {
             registry::prepare_create(Rc::make_mut(other), &self.now(), self.default_storage_class());
         }
         checks::create(&object)?;
+        self.limit_ranger(&object)?;
         let admission_warnings = self.pod_security_create(&object)?;
         if let Object::Service(service) = &mut object {
             self.allocate(Rc::make_mut(service), options.dry_run)?;
@@ -203,6 +204,9 @@ impl ApiServer {
         }
         if spec_changed {
             warnings.extend(checks::warnings(&object));
+        }
+        if kind == Kind::PersistentVolumeClaim && subresource == Subresource::None {
+            self.limit_ranger(&object)?;
         }
         warnings.extend(self.pod_security_update(&old, &object, subresource)?);
         // Writing what is already there changes nothing, not even the version.
