@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, exec,
+    Args, Ctx, Failure, Outcome, exec, failure_text,
     resource::reference,
     write::{self, DryRun},
 };
@@ -208,15 +208,8 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
         }
     };
     if ended(&pod) {
-        // It was over before anyone could attach: what it said is in its log.
-        let options = client::LogOptions { container: Some(name.into()), ..client::LogOptions::default() };
-        let mut log = cx.client.logs(&cx.namespace, name, options).await?;
-        let out = cx.proc.stdout();
-        while let Some(data) = log.recv().await {
-            if cx.proc.write(&out, &data).await.is_err() {
-                break;
-            }
-        }
+        // It was over before anyone could attach.
+        print_log(cx, name).await?;
     } else {
         let to = exec::AttachTo {
             container: Some(name),
@@ -224,7 +217,16 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
             tty: args.on("tty"),
             quiet: args.on("quiet"),
         };
-        exec::attach_to(cx, &pod, to).await?;
+        match exec::attach_to(cx, &pod, to).await {
+            Ok(_) => {}
+            Err(Failure::Exit(code)) => return Ok(code),
+            Err(failure) => {
+                let why = failure_text(&failure);
+                let why = why.strip_prefix("error: ").unwrap_or(&why);
+                cx.err(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {why}")).await;
+                print_log(cx, name).await?;
+            }
+        }
     }
     let always = pod.spec.as_ref().and_then(|s| s.restart_policy.as_deref()) == Some("Always");
     if always {
@@ -237,6 +239,19 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
         cx.err(format!("pod {}/{name} terminated (Error)\n", cx.namespace)).await;
     }
     Ok(code)
+}
+
+/// What the container has said.
+async fn print_log(cx: &Ctx, name: &str) -> Result<(), Failure> {
+    let options = client::LogOptions { container: Some(name.into()), ..client::LogOptions::default() };
+    let mut log = cx.client.logs(&cx.namespace, name, options).await?;
+    let out = cx.proc.stdout();
+    while let Some(data) = log.recv().await {
+        if cx.proc.write(&out, &data).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 fn ended(pod: &Pod) -> bool {

@@ -764,7 +764,7 @@ impl Shell {
                     }
                 },
             };
-            let known = pid.filter(|pid| self.jobs.0.iter().any(|job| job.pid == *pid));
+            let known = pid.filter(|pid| self.jobs.knows(*pid));
             status = match (known, pid) {
                 (Some(pid), _) => match self.wait_or_signal(pid).await? {
                     Ok(code) => code,

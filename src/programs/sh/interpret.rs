@@ -747,6 +747,7 @@ impl Shell {
             }
             self.report_death(pid, signal).await;
         }
+        self.forget_ended_jobs().await;
         Ok(code)
     }
 

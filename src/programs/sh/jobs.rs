@@ -23,7 +23,10 @@ pub struct Spawned {
 }
 
 #[derive(Clone, Debug, Default)]
-pub struct Jobs(pub Vec<Job>);
+pub struct Jobs(pub Vec<Job>, Past);
+
+/// How jobs ended that are no longer listed: `wait PID` may still ask.
+type Past = std::collections::VecDeque<(Pid, ExitStatus)>;
 
 impl Jobs {
     /// Ended jobs that nobody asked about; more are forgotten.
@@ -46,8 +49,24 @@ impl Jobs {
         self.0.clear();
     }
 
+    /// Whether it is or was a job.
+    pub fn knows(&self, pid: Pid) -> bool {
+        self.0.iter().map(|job| job.pid).chain(self.1.iter().map(|(past, _)| *past)).any(|known| known == pid)
+    }
+
     pub fn remove(&mut self, pid: Pid) {
         self.0.retain(|job| job.pid != pid);
+    }
+
+    /// No longer lists the jobs that have ended; gives those.
+    fn retire(&mut self) -> Vec<Job> {
+        let (ended, running) = std::mem::take(&mut self.0).into_iter().partition(|job: &Job| job.ended.is_some());
+        self.0 = running;
+        let ended: Vec<Job> = ended;
+        self.1.extend(ended.iter().filter_map(|job| Some((job.pid, job.ended?))));
+        let surplus = self.1.len().saturating_sub(Jobs::REMEMBERED);
+        self.1.drain(..surplus);
+        ended
     }
 
     /// The job that `%1`, `%+`, `%%`, `%-`, `%name` or `%?text` names.
@@ -155,12 +174,35 @@ impl Shell {
         }
     }
 
+    /// After a command in the foreground bash forgets, without a terminal, which jobs have ended, and names only
+    /// those that were killed.
+    pub async fn forget_ended_jobs(&mut self) {
+        if self.interactive || !self.dialect.is_bash() || self.jobs.0.is_empty() {
+            return;
+        }
+        self.poll_jobs();
+        for job in self.jobs.retire() {
+            if let Some(ExitStatus::Signaled(signal)) = job.ended
+                && !matches!(signal, Signal::INT | Signal::TERM | Signal::PIPE)
+            {
+                let (arg0, line, state) = (&self.arg0, self.line, signal_text(signal));
+                let text = format!("{arg0}: line {line}: {:5} {state:<24}{}\n", job.pid, job.text);
+                util::ignore(self.proc.eprint(&text).await);
+            }
+        }
+    }
+
     /// Waits for a job or another child. 127 if it is none of ours.
     pub async fn wait_job(&mut self, pid: Pid) -> Result<i32, Errno> {
         if let Some(job) = self.jobs.0.iter().find(|job| job.pid == pid)
             && let Some(status) = job.ended
         {
             self.jobs.remove(pid);
+            return Ok(status.code());
+        }
+        if let Some(at) = self.jobs.1.iter().position(|(past, _)| *past == pid)
+            && let Some((_, status)) = self.jobs.1.remove(at)
+        {
             return Ok(status.code());
         }
         let status = self.proc.wait(pid).await?;

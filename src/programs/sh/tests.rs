@@ -55,6 +55,20 @@ fn quoting_and_expansion() {
 }
 
 #[test]
+fn a_script_forgets_ended_jobs() {
+    check(&[
+        (
+            "bash",
+            "sleep 9 & kill %1; sleep 1; jobs; sleep 8 & sleep 1; jobs; kill %1",
+            "[1]+  Running                 sleep 8 &\n",
+            "",
+            0,
+        ),
+        ("bash", "(exit 3) & p=$!; sleep 1; wait $p; echo $?", "3\n", "", 0),
+    ]);
+}
+
+#[test]
 fn bash_goes_on_with_the_next_line_after_a_failed_expansion() {
     let bash = "bash: line 1: 1/0: division by 0 (error token is \"0\")\n";
     check(&[
