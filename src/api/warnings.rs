@@ -77,7 +77,6 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
             ("the PersistentVolume controller", "no claim will be bound to a volume")
         }
         Kind::StorageClass => ("storage provisioners", "no volumes will be made from it"),
-        Kind::ResourceQuota => ("ResourceQuota admission", "nothing will be limited by it"),
         Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
             ("admission policies", "nothing will be refused by it")
         }

@@ -17,6 +17,7 @@ pub mod managed;
 mod pod_security;
 mod pod_security_checks;
 pub mod proxy;
+pub mod quota;
 mod select;
 mod services;
 mod store;

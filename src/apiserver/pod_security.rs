@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    ops::Bound,
 };
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec};
@@ -122,7 +123,10 @@ fn policies(labels: Option<&BTreeMap<String, String>>) -> (Policies, Vec<Cause>)
 }
 
 fn labelled(labels: &BTreeMap<String, String>) -> bool {
-    labels.range(PREFIX.to_string()..).next().is_some_and(|(key, _)| key.starts_with(PREFIX))
+    labels
+        .range::<str, _>((Bound::Included(PREFIX), Bound::Unbounded))
+        .next()
+        .is_some_and(|(key, _)| key.starts_with(PREFIX))
 }
 
 fn reasons(violations: &[Violation]) -> String {
@@ -303,7 +307,9 @@ mod tests {
 
     #[test]
     fn labels_say_the_policy() {
-        let cases: &[(&[(&str, &str)], &str, &str, &[&str])] = &[
+        // labels, what is enforced, what is warned of, what is wrong
+        type Case = (&'static [(&'static str, &'static str)], &'static str, &'static str, &'static [&'static str]);
+        let cases: &[Case] = &[
             (&[], "privileged:latest", "privileged:latest", &[]),
             (&[("enforce", "baseline")], "baseline:latest", "baseline:latest", &[]),
             (&[("enforce", "restricted"), ("enforce-version", "v1.24")], "restricted:v1.24", "restricted:v1.24", &[]),

@@ -88,6 +88,7 @@ impl ApiServer {
         checks::create(&object)?;
         self.limit_ranger(&object)?;
         let admission_warnings = self.pod_security_create(&object)?;
+        let charged = self.quota_create(&object)?;
         if let Object::Service(service) = &mut object {
             self.allocate(Rc::make_mut(service), options.dry_run)?;
         }
@@ -104,7 +105,13 @@ impl ApiServer {
             warnings.extend(crate::api::warnings::not_simulated(kind));
         }
         manage(&mut object, &self.now());
-        let object = if options.dry_run { object } else { self.put(object) };
+        if options.dry_run {
+            return Ok(Written { object: in_version(object, older), warnings });
+        }
+        for quota in charged {
+            self.put(quota);
+        }
+        let object = self.put(object);
         Ok(Written { object: in_version(object, older), warnings })
     }
 

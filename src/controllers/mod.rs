@@ -9,6 +9,7 @@
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_gc;
+pub mod resource_quota;
 pub mod service_account;
 pub mod taint_eviction;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     node_lifecycle::start(sim, client.clone());
     taint_eviction::start(sim, client.clone());
     pod_gc::start(sim, client.clone());
+    resource_quota::start(sim, client.clone());
 }
 
 /// Changes a pod's status by `change` on its newest version. `Ok(None)` if it has gone or `change`
