@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use podarium::{
-    lab::{Config, Input, Lab, Notice, ORIGIN},
+    lab::{
+        Config, Input, Lab, Notice, ORIGIN,
+        headless::{self, Script},
+    },
     sim::Reached,
 };
 
@@ -139,4 +142,18 @@ fn replaying_the_inputs_repeats_the_run() {
     let early = Lab::replay(&Config::introduction(), terminal.lab.inputs(), ORIGIN + Duration::from_millis(1));
     let phase = |pod: &k8s_openapi::api::core::v1::Pod| pod.status.as_ref().and_then(|s| s.phase.clone());
     assert_eq!(early.view().pods().map(|pod| phase(pod)).collect::<Vec<_>>(), [Some("Pending".to_string())]);
+}
+
+#[test]
+fn many_pods_are_waited_for() {
+    // More changes than a watch can go back: each pod is looked at anew before it is watched.
+    let script = "for n in $(seq 300); do kubectl run p$n --image=busybox:1.36 -- sleep 1000; done >/dev/null
+        kubectl wait --for=condition=Ready pod --all --timeout=5m | grep -c met";
+    let mut printed = String::new();
+    let config = Config { workers: 4, ..Config::default() };
+    let code = headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
+        printed += &String::from_utf8_lossy(bytes);
+        true
+    });
+    assert_eq!((printed.as_str(), code), ("300\n", 0));
 }

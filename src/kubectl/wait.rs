@@ -45,15 +45,10 @@ pub async fn until_gone(
 ) -> Result<Gone, Failure> {
     let waiting = async {
         loop {
-            let object = match cx.client.get(kind, namespace, name).await {
-                Err(error) if error.is_not_found() => return Ok(Gone::Gone),
-                Err(error) => return Err(Failure::from(error)),
-                Ok(object) => object,
-            };
-            if uid.is_some_and(|uid| uid != object.uid()) {
+            let (object, mut events) = follow(cx, kind, namespace, name).await?;
+            if object.is_none_or(|object| uid.is_some_and(|uid| uid != object.uid())) {
                 return Ok(Gone::Gone);
             }
-            let mut events = follow(cx, &object).await?;
             loop {
                 match events.recv().await {
                     Some(WatchEvent::Deleted(_)) => return Ok(Gone::Gone),
@@ -74,14 +69,12 @@ pub async fn until_gone(
     }
 }
 
-/// The changes of one object from its present version on.
-async fn follow(cx: &Ctx, object: &Object) -> Result<Watch, Failure> {
-    let options = ListOptions {
-        field_selector: format!("metadata.name={}", object.name()),
-        resource_version: object.resource_version(),
-        ..ListOptions::default()
-    };
-    Ok(cx.client.watch(object.kind(), object.namespace(), options).await?)
+/// An object as it is, if it is, and what becomes of it. Watched from the list's version: its own may be long past.
+async fn follow(cx: &Ctx, kind: Kind, namespace: &str, name: &str) -> Result<(Option<Object>, Watch), Failure> {
+    let options = ListOptions { field_selector: format!("metadata.name={name}"), ..ListOptions::default() };
+    let mut list = cx.client.list(kind, namespace, options.clone()).await?;
+    let options = ListOptions { resource_version: list.resource_version, ..options };
+    Ok((list.items.pop(), cx.client.watch(kind, namespace, options).await?))
 }
 
 /// What `--for` says.
@@ -203,15 +196,17 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
 /// Whether the goal was reached before the deadline.
 async fn wait_for(cx: &Ctx, goal: &Goal, object: &Object, deadline: SimTime) -> Result<bool, Failure> {
     let left = deadline.since(cx.proc.sim().now());
+    let (kind, namespace, name) = (object.kind(), object.namespace(), object.name());
     if let Goal::Delete = goal {
-        let (kind, namespace, name) = (object.kind(), object.namespace(), object.name());
         return Ok(until_gone(cx, kind, namespace, name, Some(object.uid()), Some(left)).await? == Gone::Gone);
     }
-    if goal.met(object)? {
-        return Ok(true);
-    }
     let watching = async {
-        let mut events = follow(cx, object).await?;
+        let (object, mut events) = follow(cx, kind, namespace, name).await?;
+        if let Some(object) = object
+            && goal.met(&object)?
+        {
+            return Ok(true);
+        }
         while let Some(event) = events.recv().await {
             match event {
                 WatchEvent::Error(error) => return Err(error.into()),
