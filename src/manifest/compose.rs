@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser};
+use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 use serde_json::{Map, Value};
 
 use super::{
@@ -64,6 +64,59 @@ pub fn document(text: &str, start: usize, end: usize, start_line: usize) -> Resu
 /// The nodes of `text`. go-yaml takes `\'` in a text in double quotes for `'` and the parser here doesn't: the parser is
 /// given a character as long as the two in their place, one that stands nowhere else.
 fn compose(text: &str) -> Result<Vec<Node>, (String, Span)> {
+    let Some((guarded, comma)) = guarded_tags(text)? else { return compose_guarded(text) };
+    let mut nodes = compose_guarded(&guarded)?;
+    for node in &mut nodes {
+        if let Shape::Scalar { text, .. } = &mut node.shape {
+            *text = text.replace(comma, ",");
+        }
+    }
+    Ok(nodes)
+}
+
+/// The parser panics at a tag that a comma follows at once (`[!a, b]`), where go-yaml complains of the missing blank.
+/// So the commas of words that begin like tags give way to a character that stands nowhere in the text, is as long,
+/// and belongs to no tag. `None`: there are no such words.
+fn guarded_tags(text: &str) -> Result<Option<(String, char)>, (String, Span)> {
+    if !text.contains('!') {
+        return Ok(None);
+    }
+    let comma = "^`|<>#".chars().find(|c| !text.contains(*c));
+    let mut guarded = String::new();
+    let mut from = 0;
+    for (at, _) in text.match_indices('!') {
+        let word = text[at..].find(|c: char| c.is_whitespace()).map_or(text.len(), |length| at + length);
+        if at < from || !text[at..word].contains(',') || !may_begin_tag(&text[..at]) {
+            continue;
+        }
+        let Some(comma) = comma else {
+            let problem = "did not find expected whitespace or line break";
+            return Err((format!("yaml: {problem}"), Span { start: at, end: word }));
+        };
+        guarded.push_str(&text[from..at]);
+        guarded.push_str(&text[at..word].replace(',', comma.encode_utf8(&mut [0; 4])));
+        from = word;
+    }
+    if from == 0 {
+        return Ok(None);
+    }
+    guarded.push_str(&text[from..]);
+    Ok(comma.map(|comma| (guarded, comma)))
+}
+
+/// Whether a token may begin after `before`: at the start of a line, after an indicator, an anchor or another tag.
+fn may_begin_tag(before: &str) -> bool {
+    let line = before.trim_end_matches([' ', '\t']);
+    match line.chars().next_back() {
+        None | Some('\n' | '\r' | '[' | '{' | ',' | ':' | '-' | '?') => true,
+        Some(_) => {
+            let word = line.rfind(|c: char| c.is_whitespace() || "[{,".contains(c)).map_or(line, |at| &line[at + 1..]);
+            word.starts_with(['&', '!'])
+        }
+    }
+}
+
+fn compose_guarded(text: &str) -> Result<Vec<Node>, (String, Span)> {
     let (mut read, mut stand_in) = (Cow::Borrowed(text), None);
     for _ in 0..MAX_QUOTES {
         let (problem, span) = match Composer::new(&read).compose() {
@@ -120,7 +173,12 @@ impl<'t> Composer<'t> {
     }
 
     fn compose(mut self) -> Result<Vec<Node>, (String, Span)> {
-        let mut bytes = self.text.as_bytes();
+        // The parser panics where a text ends within a scalar's last line; a line break more, and it doesn't.
+        let ended =
+            if self.text.ends_with('\n') { Cow::Borrowed(self.text) } else { Cow::Owned(format!("{}\n", self.text)) };
+        let last_line = self.text.rsplit('\n').next().unwrap_or_default();
+        let added = !last_line.trim_start().is_empty();
+        let mut bytes = ended.as_bytes();
         let mut parser = Parser::new();
         parser.set_input_string(&mut bytes);
         loop {
@@ -136,7 +194,11 @@ impl<'t> Composer<'t> {
                     };
                     self.add(Shape::Alias { name: anchor, to }, span, None);
                 }
-                EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+                EventData::Scalar { anchor, tag, mut value, plain_implicit, style, .. } => {
+                    let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                    if added && block && event.end_mark.index as usize >= self.text.len() && value.ends_with('\n') {
+                        value.pop();
+                    }
                     let shape = Shape::Scalar { tag, text: value, plain: plain_implicit };
                     self.add(shape, span, anchor);
                 }

@@ -6,6 +6,10 @@ fn error(text: &str) -> String {
     parse(text).errors().map(|e| e.message.clone()).collect::<Vec<_>>().join("\n")
 }
 
+fn only(text: &str) -> serde_json::Value {
+    parse(text).docs().next().map(|d| d.value.clone()).unwrap_or_default()
+}
+
 #[test]
 fn errors_in_kubectls_words() {
     let yaml = |text: &str| format!("error converting YAML to JSON: yaml: {text}");
@@ -150,10 +154,24 @@ fn hostile_texts_are_bounded() {
     assert!(error(&"[".repeat(1000)).contains("exceeded max depth"));
     assert!(error(&"x".repeat(MAX_BYTES + 1)).contains("too long"));
     assert_eq!(parse(&format!("{}1{}", "{\"a\":".repeat(500), "}".repeat(500))).docs().count(), 0);
+    // Where the parser beneath would give up.
+    assert_eq!(only("a: |\n  abc"), json!({"a": "abc"}));
+    assert_eq!(only("a: |\n  abc\n"), json!({"a": "abc\n"}));
+    assert_eq!(only("a: |\n  abc\n  "), json!({"a": "abc\n"}));
+    assert_eq!(only("a: >-\n  b\n  c"), json!({"a": "b c"}));
+    assert_eq!(
+        only("a: [b !c, d]\ne: '!f,g ,!h'\ni: |\n  !j,k"),
+        json!({"a": ["b !c", "d"], "e": "!f,g ,!h", "i": "!j,k"})
+    );
+    for text in ["a: [!b, c]", "a: [x, !!str, c]", "[&a !b,c]", "a: {!a,}", "[\n!b, c]", "[!<x>,y]", "a: [!b,c] # ^`|<>~"]
+    {
+        assert!(error(text).contains("did not find expected"), "{text}: {}", error(text));
+    }
+    assert!(!error("a: \"abc\\").is_empty());
     // Random cuts and changes of a manifest, and random bytes, with a seed.
-    let base = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: &l {a: 'b'}}\nspec:\n  containers:\n  - name: \"app\"\n    args: [*l, |\n      x]\n";
+    let base = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: &l {a: 'b'}}\nspec:\n  containers:\n  - name: \"app\"\n    args: [*l, !!str y, \"\\u00e9\"]\n    command: [sh, -c]\n  - name: b\n    text: |+\n      x\n\n    last: >-\n      y\n      z";
     let mut rng = fastrand::Rng::with_seed(7);
-    for _ in 0..3000 {
+    for _ in 0..20_000 {
         let mut bytes = base.as_bytes().to_vec();
         for _ in 0..rng.usize(1..5) {
             let at = rng.usize(..bytes.len());
