@@ -56,7 +56,7 @@ pub const VERSION: &str = "v1.36.2";
 const EVENT_TTL: Duration = Duration::from_secs(3600);
 
 /// Characters of generated name suffixes (apimachinery `util/rand`).
-const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+pub const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// The apiserver of one cluster.
 pub struct ApiServer {

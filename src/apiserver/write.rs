@@ -362,7 +362,7 @@ pub fn prepare_create(object: &mut Object, now: &Time) {
 /// What becomes of `old` when `object`, which was admitted, is written to it: defaulted and checked; and whether the spec
 /// changes.
 pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Result<(Object, bool)> {
-    if subresource == Subresource::None {
+    if matches!(subresource, Subresource::None | Subresource::EphemeralContainers | Subresource::Resize) {
         crate::api::default::apply(&mut object);
     }
     keep_system_fields(old, &mut object);

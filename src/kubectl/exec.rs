@@ -71,6 +71,7 @@ pub async fn attach(cx: &Ctx, args: &Args) -> Outcome {
         return Err(Failure::Usage { command: "attach".into(), message: ATTACH_USAGE.into() });
     };
     let pod = find(cx, pod).await?;
+    refuse_completed(&pod, "attach")?;
     let options = AttachTo {
         container: args.get("container"),
         stdin: args.on("stdin"),
@@ -91,7 +92,6 @@ pub struct AttachTo<'a> {
 /// Attaches to a container of a pod until its end.
 pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
     let AttachTo { container, stdin, mut tty, quiet } = options;
-    refuse_completed(pod, "attach")?;
     let container = container::choose(cx, pod, container, quiet).await?;
     let allocated = has_tty(pod, &container);
     if tty && !allocated && !quiet {
@@ -119,12 +119,17 @@ pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
     };
     drop(raw);
     let code = code?;
-    let restarts = pod.spec.as_ref().and_then(|s| s.restart_policy.as_deref()) == Some("Always");
-    if had_terminal && restarts && !quiet {
-        cx.out(format!(
-            "Session ended, resume using 'kubectl attach {name} -c {container} -i -t' command when the pod is running\n"
-        ))
-        .await;
+    if had_terminal && !quiet {
+        let command = format!("'kubectl attach {name} -c {container} -n {namespace} -i -t'");
+        let ephemeral = pod.spec.iter().flat_map(|s| s.ephemeral_containers.iter().flatten());
+        let again = if ephemeral.into_iter().any(|c| c.name == container) {
+            format!(
+                "the ephemeral container will not be restarted but may be reattached using {command} if it is still running"
+            )
+        } else {
+            format!("resume using {command} command")
+        };
+        cx.out(format!("Session ended, {again}\n")).await;
     }
     Ok(code)
 }

@@ -8,6 +8,7 @@ mod config;
 pub mod container;
 mod cp;
 pub mod create;
+mod debug;
 mod delete;
 pub mod describe;
 mod diff;

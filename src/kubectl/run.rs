@@ -209,7 +209,7 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
     };
     if ended(&pod) {
         // It was over before anyone could attach.
-        print_log(cx, name).await?;
+        print_log(cx, &cx.namespace, name, name).await?;
     } else {
         let to = exec::AttachTo {
             container: Some(name),
@@ -224,7 +224,7 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
                 let why = failure_text(&failure);
                 let why = why.strip_prefix("error: ").unwrap_or(&why);
                 cx.err(format!("warning: couldn't attach to pod/{name}, falling back to streaming logs: {why}")).await;
-                print_log(cx, name).await?;
+                print_log(cx, &cx.namespace, name, name).await?;
             }
         }
     }
@@ -242,9 +242,9 @@ async fn attached(cx: &Ctx, args: &Args, name: &str) -> Outcome {
 }
 
 /// What the container has said.
-async fn print_log(cx: &Ctx, name: &str) -> Result<(), Failure> {
-    let options = client::LogOptions { container: Some(name.into()), ..client::LogOptions::default() };
-    let mut log = cx.client.logs(&cx.namespace, name, options).await?;
+pub(super) async fn print_log(cx: &Ctx, namespace: &str, pod: &str, container: &str) -> Result<(), Failure> {
+    let options = client::LogOptions { container: Some(container.into()), ..client::LogOptions::default() };
+    let mut log = cx.client.logs(namespace, pod, options).await?;
     let out = cx.proc.stdout();
     while let Some(data) = log.recv().await {
         if cx.proc.write(&out, &data).await.is_err() {

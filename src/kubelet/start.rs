@@ -21,7 +21,7 @@ use super::{
 use crate::{
     api::Resource,
     apiserver::events::EventType,
-    os::{Filesystem, fs::Mount},
+    os::{Filesystem, PidNs, fs::Mount},
     registry::Image,
     sim::SimTime,
 };
@@ -269,6 +269,7 @@ impl Worker {
             Some(record) => record.restart_count + 1,
             None => self.last_count(&container.name),
         };
+        let target = self.target(pod, &container.name)?;
         let environment = self.environment(kubelet, pod, container).await.map_err(config_error)?;
         let user = self.user(pod, container, &image)?;
         let mut mounts = Vec::new();
@@ -311,8 +312,30 @@ impl Worker {
             tty: container.tty == Some(true),
             message_path,
             fallback_to_logs: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
+            target,
         };
         Container::create(&kubelet.machine, &sandbox, options).map_err(|text| Failed::new("RunContainerError", text))
+    }
+
+    /// The processes that an ephemeral container wants to see.
+    fn target(&self, pod: &Pod, name: &str) -> Result<Option<PidNs>, Failed> {
+        let mut ephemeral = pod.spec.iter().flat_map(|spec| spec.ephemeral_containers.iter().flatten());
+        let wanted = ephemeral.find(|c| c.name == name).and_then(|c| c.target_container_name.as_deref());
+        let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok(None) };
+        let Some(target) = self.containers.borrow().iter().find(|c| c.name == wanted).cloned() else {
+            let text = format!("unable to find target container {wanted}");
+            return Err(Failed::new("CreateContainerConfigError", text));
+        };
+        match target.processes() {
+            Some(processes) => Ok(Some(processes)),
+            None => Err(Failed::new(
+                "CreateContainerError",
+                format!(
+                    "invalid target container: container \"{}\" is not running - in state CONTAINER_EXITED",
+                    target.id
+                ),
+            )),
+        }
     }
 
     /// The restart count of a container of which the runtime has nothing: its last one is still in

@@ -163,7 +163,8 @@ fn hostile_texts_are_bounded() {
         only("a: [b !c, d]\ne: '!f,g ,!h'\ni: |\n  !j,k"),
         json!({"a": ["b !c", "d"], "e": "!f,g ,!h", "i": "!j,k"})
     );
-    for text in ["a: [!b, c]", "a: [x, !!str, c]", "[&a !b,c]", "a: {!a,}", "[\n!b, c]", "[!<x>,y]", "a: [!b,c] # ^`|<>~"]
+    for text in
+        ["a: [!b, c]", "a: [x, !!str, c]", "[&a !b,c]", "a: {!a,}", "[\n!b, c]", "[!<x>,y]", "a: [!b,c] # ^`|<>~"]
     {
         assert!(error(text).contains("did not find expected"), "{text}: {}", error(text));
     }

@@ -2,7 +2,7 @@
 
 use super::{ALL_NAMESPACES, CLUSTER, CONTAINER, Command, DEBUG, FILES, NODES, OTHER, OUTPUT, SELECTORS, STDIN, main};
 use crate::kubectl::{
-    config, cp, describe, events, exec,
+    config, cp, debug, describe, events, exec,
     flags::{optional, switch, value},
     info, logs, nodes, other, taint, wait,
 };
@@ -57,6 +57,46 @@ pub static COMMANDS: &[Command] = &[
         flags: &[CONTAINER, STDIN, &[value("pod-running-timeout", "How long to wait for a running pod")]],
         stop_after: 0,
         main: main!(exec::attach),
+    },
+    Command {
+        name: "debug",
+        aliases: &[],
+        group: DEBUG,
+        about: "Create debugging sessions for troubleshooting workloads and nodes",
+        usage: "(POD | TYPE/NAME) [ -- COMMAND [args...] ]",
+        examples: &[
+            "kubectl debug web -it --image=busybox --target=app",
+            "kubectl debug web -it --copy-to=web-debug --container=app -- sh",
+            "kubectl debug node/node1 -it --image=busybox",
+        ],
+        flags: &[
+            CONTAINER,
+            STDIN,
+            FILES,
+            &[
+                value("image", "Image of the new container"),
+                value("image-pull-policy", "Always, IfNotPresent or Never"),
+                value("target", "Share the processes of this container"),
+                value("profile", "general, baseline, restricted, netadmin or sysadmin"),
+                value("custom", "A file with a part of a container spec, merged into the new container"),
+                value("env", "Variables: KEY=VALUE,..."),
+                switch("arguments-only", "What follows -- is args rather than command"),
+                switch("attach", "Attach when the container runs; so does -i"),
+                value("copy-to", "Make a copy of the pod with this name"),
+                switch("replace", "Delete the original of the copy"),
+                switch("same-node", "The copy goes to the node of its original"),
+                switch("share-processes", "The copy's containers share a process namespace (default true)"),
+                value("set-image", "Other images for the copy's containers: NAME=IMAGE,..."),
+                switch("keep-labels", "The copy has the pod's labels"),
+                switch("keep-annotations", "The copy has the pod's annotations"),
+                switch("keep-liveness", "The copy has the pod's liveness probes"),
+                switch("keep-readiness", "The copy has the pod's readiness probes"),
+                switch("keep-startup", "The copy has the pod's startup probes"),
+                switch("keep-init-containers", "The copy runs the pod's init containers (default true)"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(debug::main),
     },
     Command {
         name: "cordon",

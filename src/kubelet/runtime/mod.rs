@@ -140,12 +140,12 @@ impl Sandbox {
     }
 
     /// The namespaces of a container with this root.
-    fn namespaces(&self, machine: &Machine, mnt: MountNs) -> Namespaces {
+    fn namespaces(&self, machine: &Machine, mnt: MountNs, target: Option<PidNs>) -> Namespaces {
         let host = &machine.namespaces().pid;
         let pid = match &self.shared_pids {
             Some(shared) => shared.clone(),
             None if self.host_pid => host.clone(),
-            None => PidNs::child_of(host),
+            None => target.unwrap_or_else(|| PidNs::child_of(host)),
         };
         Namespaces { net: self.net.clone(), uts: self.uts.clone(), ipc: self.ipc.clone(), pid, mnt }
     }
@@ -190,6 +190,8 @@ pub struct ContainerOptions {
     pub tty: bool,
     pub message_path: String,
     pub fallback_to_logs: bool,
+    /// The processes of another container that this one joins, unless the pod's containers share theirs anyway.
+    pub target: Option<PidNs>,
 }
 
 /// A container: one instance.
@@ -281,7 +283,7 @@ impl Container {
             cwd: cwd.clone(),
             uid: options.user.uid,
             gid: options.user.gid,
-            namespaces: sandbox.namespaces(machine, mnt),
+            namespaces: sandbox.namespaces(machine, mnt, options.target),
             stdin,
             stdout,
             stderr,
@@ -420,6 +422,14 @@ impl Container {
 
     pub fn is_running(&self) -> bool {
         matches!(&*self.state.borrow(), State::Running { .. })
+    }
+
+    /// The processes that its own see, while it runs.
+    pub fn processes(&self) -> Option<PidNs> {
+        match &*self.state.borrow() {
+            State::Running { proc, .. } => Some(proc.namespaces().pid.clone()),
+            _ => None,
+        }
     }
 
     pub fn exit_code(&self) -> Option<i32> {

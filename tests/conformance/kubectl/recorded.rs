@@ -83,6 +83,11 @@ fn mask_word(word: &str) -> String {
     if by_chance(word) {
         return "CHANCE".into();
     }
+    if let Some((debugger, _)) = word.rsplit_once('-')
+        && debugger.starts_with("node-debugger-")
+    {
+        return format!("{debugger}-X");
+    }
     if word.contains("kube-api-access-") {
         return "kube-api-access-X".into();
     }
