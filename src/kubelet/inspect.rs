@@ -72,7 +72,7 @@ const LOG_LINES: usize = 30;
 impl Kubelet {
     /// What is inside a pod; `None` while it has no sandbox here.
     pub fn inspect(&self, uid: &str) -> Option<SandboxView> {
-        let worker = self.0.workers.borrow().get(uid).cloned()?;
+        let worker = self.0.worker_of(uid)?;
         let sandbox = worker.sandbox.borrow().clone()?;
         let machine = &self.0.machine;
         let host_pids = &machine.namespaces().pid;

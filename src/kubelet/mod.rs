@@ -31,6 +31,7 @@ mod resize;
 mod runtime;
 mod server;
 mod start;
+pub mod statics;
 pub mod status;
 mod tell;
 mod volumes;
@@ -188,6 +189,8 @@ pub(crate) struct Inner {
     pause_root: MountNs,
     /// The machine's own root file system, for hostPath.
     host_root: Filesystem,
+    /// Of static pods.
+    manifests: statics::Manifests,
 }
 
 impl Kubelet {
@@ -222,6 +225,7 @@ impl Kubelet {
             tick_phase,
             pause_root: MountNs::new(pause, true),
             host_root,
+            manifests: statics::Manifests::default(),
             client,
             machine,
             config,
@@ -234,9 +238,12 @@ impl Kubelet {
         let inner = &self.0;
         inner.running.set(true);
         inner.machine.power_on();
-        let (node, pods) = (inner.clone(), inner.clone());
+        let (node, pods, files) = (inner.clone(), inner.clone(), inner.clone());
         let task = inner.sim.spawn(async move {
             node.register().await;
+            let files_task = files.sim.spawn(files.clone().watch_manifests());
+            files.tasks.borrow_mut().push(files_task);
+            node.report_ready().await;
             let pods_task = pods.sim.spawn(pods.clone().watch_pods());
             pods.tasks.borrow_mut().push(pods_task);
             node.heartbeat().await;
@@ -340,13 +347,19 @@ impl Inner {
                 continue;
             };
             // A new watch begins with what exists; what is missing from it has gone.
-            let mut known: Vec<String> = self.workers.borrow().keys().cloned().collect();
+            let of_server = |worker: &&Rc<Worker>| worker.fixed.is_none();
+            let mut known: Vec<String> =
+                self.workers.borrow().values().filter(of_server).map(|worker| worker.uid().to_string()).collect();
             let mut listed = Vec::new();
             let mut first = true;
             while let Some(event) = watch.recv().await {
                 match event {
                     WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                         if let Some(pod) = Pod::from_object(&object) {
+                            if statics::mirrored(pod).is_some() {
+                                self.mirror_changed(pod);
+                                continue;
+                            }
                             if !known.is_empty() {
                                 listed.push(pod.uid().to_string());
                             }
@@ -355,6 +368,10 @@ impl Inner {
                     }
                     WatchEvent::Deleted(object) => {
                         if let Some(pod) = Pod::from_object(&object) {
+                            if statics::mirrored(pod).is_some() {
+                                self.mirror_removed(pod);
+                                continue;
+                            }
                             self.removed(pod);
                         }
                     }

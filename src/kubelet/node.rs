@@ -83,6 +83,10 @@ impl Inner {
             self.sim.sleep(Duration::from_secs(1)).await;
         }
         self.renew_lease().await;
+    }
+
+    /// Tells that the node is ready, once its network is up.
+    pub(super) async fn report_ready(self: &Rc<Self>) {
         self.sim.sleep(NETWORK_SETUP).await;
         self.write_status().await;
     }

@@ -41,7 +41,8 @@ impl KubeletEndpoint for Inner {
 
 impl Inner {
     fn worker(&self, pod: &Pod) -> Option<Rc<Worker>> {
-        self.workers.borrow().get(pod.uid()).cloned()
+        let uid = super::statics::mirrored(pod).unwrap_or(pod.uid());
+        self.workers.borrow().get(uid).cloned()
     }
 
     fn running(&self, pod: &Pod, container: &str) -> Result<Rc<Container>> {

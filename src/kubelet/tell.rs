@@ -92,6 +92,11 @@ impl Worker {
         if status == *old {
             return;
         }
+        if self.fixed.is_some() {
+            let told = Pod { metadata: pod.metadata.clone(), spec: pod.spec.clone(), status: Some(status) };
+            *self.written.borrow_mut() = Some(Rc::new(told));
+            return Box::pin(self.tell_mirror(kubelet)).await;
+        }
         for _ in 0..5 {
             let Ok(current) = client::get::<Pod>(&*kubelet.client, pod.namespace(), pod.name()).await else { return };
             if current.uid() != self.uid {
@@ -164,7 +169,7 @@ impl Worker {
 }
 
 /// Conditions and fields that others own are the server's.
-fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
+pub(super) fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
     let owned = |kind: &str| super::status::conditions::OWNED.contains(&kind);
     let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| !owned(&c.type_)).cloned().collect();
     let list = status.conditions.get_or_insert_default();

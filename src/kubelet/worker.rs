@@ -20,9 +20,10 @@ use super::{
     relist::Seen,
     resize::Resize,
     runtime::{Container, Sandbox},
+    statics::Static,
     status::{
         Runtime, conditions::ALL_RESTARTING, containers::Reasons, init_containers, is_sidecar, is_terminal,
-        pod::terminate, restart,
+        phase::is_static, pod::terminate, restart,
     },
     volumes::Volumes,
 };
@@ -58,6 +59,8 @@ pub(crate) struct Worker {
     /// The pod as it was when its status was last written.
     pub(super) written: RefCell<Option<Rc<Pod>>>,
     pub(super) life: Cell<Life>,
+    /// Of a static pod.
+    pub(super) fixed: Option<Box<Static>>,
     /// Its object is gone from the server.
     gone: Cell<bool>,
     /// Refused at admission, or ended before this kubelet started.
@@ -112,6 +115,7 @@ impl Worker {
         Rc::new(Worker {
             kubelet: Rc::downgrade(kubelet),
             uid: pod.uid().to_string(),
+            fixed: is_static(&pod).then(Box::default),
             pod: RefCell::new(pod),
             written: RefCell::default(),
             life: Cell::new(Life::Syncing),
@@ -167,6 +171,9 @@ impl Worker {
         }
         for task in [self.mounter.take(), self.measurer.take()].into_iter().flatten() {
             task.abort();
+        }
+        if let Some(fixed) = &self.fixed {
+            fixed.abort();
         }
         self.probes.stop_all();
     }
@@ -309,7 +316,8 @@ impl Worker {
 
     pub(super) fn must_end(&self) -> bool {
         let deleted = self.pod.borrow().metadata.deletion_timestamp.is_some();
-        self.gone.get() || deleted || self.evicted.borrow().is_some()
+        let removed = self.fixed.as_ref().is_some_and(|fixed| fixed.is_removed());
+        self.gone.get() || deleted || removed || self.evicted.borrow().is_some()
     }
 
     /// Ends the pod, with this as its status' message.
@@ -330,6 +338,9 @@ impl Worker {
                 Box::pin(self.admit(&kubelet)).await;
             }
             self.live(&kubelet).await;
+        }
+        if let Some(fixed) = &self.fixed {
+            return Box::pin(self.end_static(&kubelet, fixed)).await;
         }
         // What has ended stays for its logs until its object goes.
         if self.pod().metadata.deletion_timestamp.is_some() && !self.gone.get() {
@@ -445,6 +456,9 @@ impl Worker {
         Box::pin(self.tell(kubelet, status, true)).await;
         if ended {
             return Outcome::Ended;
+        }
+        if self.fixed.is_some() {
+            Box::pin(self.keep_mirror(kubelet, &pod)).await;
         }
         if !self.mount_volumes(kubelet, &pod).await {
             return Outcome::Again(RETRY);
@@ -594,7 +608,8 @@ impl Worker {
 
     /// `SyncTerminatedPod` and `TerminatePod`.
     async fn finish_up(self: &Rc<Self>, kubelet: &Rc<Inner>) {
-        if self.gone.get() {
+        // A static pod's file can come again, so its phase stays.
+        if self.gone.get() || self.fixed.is_some() {
             return;
         }
         let pod = self.pod();

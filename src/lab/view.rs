@@ -16,6 +16,7 @@ use crate::{
         ApiClient, Kind, Object, Resource,
         client::{ListOptions, WatchEvent},
     },
+    kubelet::statics,
     os::net::NetEvent,
     sim::{Sim, SimTime},
 };
@@ -226,6 +227,11 @@ impl View {
 
     fn event_written(&mut self, now: SimTime, event: &Rc<Event>) {
         let Some(uid) = &event.involved_object.uid else { return };
+        // What happens to a static pod is shown with its mirror.
+        let about = &event.involved_object;
+        let key = (about.namespace.clone().unwrap_or_default(), about.name.clone().unwrap_or_default());
+        let mirror = self.pods.get(&key).filter(|pod| statics::mirrored(pod) == Some(uid.as_str()));
+        let uid = mirror.map_or(uid.as_str(), |mirror| mirror.uid());
         if let Some(history) = self.histories.get_mut(uid) {
             if history.events.len() == MAX_RECORDS_PER_POD {
                 history.events.pop_front();

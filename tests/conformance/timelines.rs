@@ -20,7 +20,7 @@ use podarium::{
         client::{ListOptions, WatchEvent},
     },
     apiserver::table,
-    kubelet::Chance,
+    kubelet::{Chance, statics},
     lab::{Config, Input, Lab, NodeShape, NodeSize, ORIGIN},
     sim::SimTime,
 };
@@ -135,7 +135,9 @@ fn recorded(case: &Value) -> Seen {
     let mut add = |name: &str, pod: &Value, created: f64| {
         let rows = moments(&pod["rows"], |fields| Value::from(fields));
         let transitions = moments(&pod["transitions"], |fields| masked_summary(fields[0].clone()));
-        seen.pods.insert(name.to_string(), PodSeen { created, rows, transitions });
+        let again = (2..).map(|n| format!("{name}#{n}"));
+        let free = std::iter::once(name.to_string()).chain(again).find(|key| !seen.pods.contains_key(key));
+        seen.pods.insert(free.unwrap_or_default(), PodSeen { created, rows, transitions });
     };
     match case["pods"].as_array() {
         Some(pods) => {
@@ -160,7 +162,7 @@ fn recorded(case: &Value) -> Seen {
 
 fn unknown_action(action: &Value) -> Option<String> {
     let text = action.as_str().unwrap_or_default();
-    let known = text.starts_with("kubectl ") || node_action(text).is_some();
+    let known = text.starts_with("kubectl ") || node_action(text).is_some() || static_file(text).is_some();
     (!known).then(|| text.lines().next().unwrap_or_default().to_string())
 }
 
@@ -172,6 +174,29 @@ fn node_action(text: &str) -> Option<Input> {
     }
     let rest = text.strip_prefix("$O/kubelet.sh ")?;
     Some(Input::StartNode(node(rest)))
+}
+
+/// A file in a node's directory of static pods, as the recorder wrote and removed it: node, name, text.
+fn static_file(text: &str) -> Option<(&str, &str, Option<&str>)> {
+    let path = |rest: &str| -> Option<usize> { rest.find([' ', '\n']).or(Some(rest.len())) };
+    let (rest, written) = match text.strip_prefix("cat > $O/run/kubelet/") {
+        Some(rest) => (rest, true),
+        None => (text.strip_prefix("rm $O/run/kubelet/")?, false),
+    };
+    let (node, name) = rest[..path(rest)?].split_once("/static/")?;
+    let here = || Some(rest.split_once("<<X\n")?.1.split_once("\nX")?.0);
+    Some((node, name, if written { Some(here()?) } else { None }))
+}
+
+fn write_static(lab: &Lab, node: &str, name: &str, text: Option<&str>) {
+    let kubelet = lab.cluster().kubelet(node).expect("the recorder's node");
+    let mounts = kubelet.machine().namespaces().mnt.mounts();
+    let (disk, path) = (&mounts[0].fs, format!("{}/{name}", statics::DIRECTORY));
+    disk.mkdir_all(statics::DIRECTORY, 0o755).expect("a directory");
+    match text {
+        Some(text) => disk.write(&path, text.as_bytes(), 0o600).expect("a file"),
+        None => disk.remove(&path).expect("the file"),
+    }
 }
 
 /// The recorder's nodes.
@@ -276,6 +301,10 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration) -> Seen {
         let at = start.as_secs_f64() + t + took - 0.01;
         lab.advance(SimTime::from_secs_f64(at), POLLS);
         end = end.max(t);
+        if let Some((node, name, text)) = static_file(text) {
+            write_static(&lab, node, name, text);
+            continue;
+        }
         if let Some(input) = node_action(text) {
             lab.input(input);
             continue;
@@ -433,8 +462,16 @@ fn collect(lab: &Lab, namespace: &str, zero: &Rc<Cell<Option<SimTime>>>, seen: &
 }
 
 fn see_pod(seen: &mut Seen, t: f64, word: &str, object: &Object, pod: &Pod, now: jiff::Timestamp) {
-    let known = seen.pods.entry(pod.name().to_string());
-    let entry = known.or_insert_with(|| PodSeen { created: t, ..PodSeen::default() });
+    // Of several pods by one name, those after the first have a number.
+    let over = |pod: &PodSeen| pod.rows.last().is_some_and(|(_, row)| row[3] == "DELETED");
+    let mut key = pod.name().to_string();
+    for n in 2.. {
+        if !seen.pods.get(&key).is_some_and(over) {
+            break;
+        }
+        key = format!("{}#{n}", pod.name());
+    }
+    let entry = seen.pods.entry(key).or_insert_with(|| PodSeen { created: t, ..PodSeen::default() });
     let t = t - entry.created;
     let cells = table::row(object, now);
     entry.rows.push((t, json!([cells[1], cells[2], cells[3], word])));

@@ -23,7 +23,10 @@ pub async fn describe(cx: &Ctx, out: &mut String, object: &Object) -> Result<(),
     let namespace = object.namespace();
     let mut selector = format!("involvedObject.name={},involvedObject.kind={}", object.name(), object.kind());
     if object.kind() != Kind::Node {
-        selector.push_str(&format!(",involvedObject.uid={}", object.uid()));
+        // What happens to a static pod is told of the uid that its node gave it.
+        let mirrored = object.meta().annotations.as_ref().and_then(|all| all.get("kubernetes.io/config.mirror"));
+        let uid = mirrored.map_or(object.uid(), String::as_str);
+        selector.push_str(&format!(",involvedObject.uid={uid}"));
     }
     let options = ListOptions { field_selector: selector, ..ListOptions::default() };
     let list = cx.client.list(Kind::Event, namespace, options).await?;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     os::{Errno, Tty, pipe::Pipe, tty::WeakTty},
-    sim::{Sim, SimTime},
+    sim::{Notify, Sim, SimTime},
 };
 
 /// A mountable tree: image below, changes above. Clones are the same file system.
@@ -30,6 +30,8 @@ struct FsInner {
     used: Rc<Cell<u64>>,
     limit: Option<u64>,
     revision: Cell<u64>,
+    /// Told of each change, where somebody waits for changes.
+    watchers: OnceCell<Notify>,
     clock: OnceCell<Sim>,
 }
 
@@ -125,6 +127,7 @@ impl Filesystem {
             used: Rc::default(),
             limit,
             revision: Cell::new(0),
+            watchers: OnceCell::new(),
             clock: OnceCell::new(),
         }))
     }
@@ -146,6 +149,11 @@ impl Filesystem {
     /// Counts changes; lets a watcher (the editor's tabs) notice that something was written.
     pub fn revision(&self) -> u64 {
         self.0.revision.get()
+    }
+
+    /// Notified of each change: a whole file system's inotify.
+    pub fn changes(&self) -> Notify {
+        self.0.watchers.get_or_init(Notify::new).clone()
     }
 
     pub fn same(&self, other: &Filesystem) -> bool {
@@ -263,6 +271,15 @@ impl Filesystem {
         self.at(path).is_ok()
     }
 
+    /// The names in a directory, sorted.
+    pub fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
+        let ino = self.at(path)?;
+        match self.file_type(ino) {
+            FileType::Directory => Ok(self.entries(ino).into_keys().map(|name| name.to_string()).collect()),
+            _ => Err(Errno::ENOTDIR),
+        }
+    }
+
     /// Every regular file, sorted: (absolute path, size).
     pub fn files(&self) -> Vec<(String, u64)> {
         let mut found = Vec::new();
@@ -332,6 +349,9 @@ impl Filesystem {
 
     fn changed(&self) {
         self.0.revision.set(self.0.revision.get() + 1);
+        if let Some(watchers) = self.0.watchers.get() {
+            watchers.notify();
+        }
     }
 
     fn upper(&self, ino: Ino) -> Option<Rc<Node>> {
