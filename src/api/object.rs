@@ -37,6 +37,11 @@ pub trait Resource: Clone + Default + Serialize + DeserializeOwned + 'static {
     }
 }
 
+/// Holds a deleted object until its dependents no longer name it.
+pub const FINALIZER_ORPHAN: &str = "orphan";
+/// Holds a deleted object until the dependents that block it have gone.
+pub const FINALIZER_FOREGROUND: &str = "foregroundDeletion";
+
 macro_rules! kinds {
     (typed { $($kind:ident: group $group:literal, version $version:literal, plural $plural:literal, short [$($short:literal),*], namespaced $namespaced:literal;)* }
      values { $($other:ident: group $group_:literal, version $version_:literal, plural $plural_:literal, short [$($short_:literal),*], namespaced $namespaced_:literal;)* }) => {

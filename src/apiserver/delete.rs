@@ -4,7 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use k8s_openapi::{
     api::core::v1::{Pod, PodCondition},
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 
 use super::{ApiServer, bootstrap, whole_seconds, write::set_condition};
@@ -12,6 +12,7 @@ use crate::api::{
     Error, Kind, Object, Result,
     client::{DeleteOptions, Deleted},
     error::Cause,
+    object::{FINALIZER_FOREGROUND, FINALIZER_ORPHAN},
     other::registry,
 };
 
@@ -65,6 +66,7 @@ impl ApiServer {
                 true
             }
         };
+        let changed = propagate(meta, options) || changed;
         let left = meta.deletion_grace_period_seconds.unwrap_or(0);
         let held = meta.finalizers.as_ref().is_some_and(|f| !f.is_empty());
         let gone = left == 0 && !held;
@@ -103,16 +105,19 @@ impl ApiServer {
         if let Object::Other(other) = &mut object {
             registry::unprotect(Rc::make_mut(other));
         }
-        let held = object.meta().finalizers.as_ref().is_some_and(|f| !f.is_empty());
+        let meta = object.meta_mut();
+        let mut changed = propagate(meta, options);
+        let held = meta.finalizers.as_ref().is_some_and(|f| !f.is_empty());
+        if held && meta.deletion_timestamp.is_none() {
+            meta.deletion_timestamp = Some(self.now());
+            meta.deletion_grace_period_seconds = Some(0);
+            meta.generation = meta.generation.map(|generation| generation + 1);
+            changed = true;
+        }
         if options.dry_run {
             return Ok(Deleted { object, gone: !held });
         }
-        if held && object.meta().deletion_timestamp.is_none() {
-            let now = self.now();
-            let meta = object.meta_mut();
-            meta.deletion_timestamp = Some(now);
-            meta.deletion_grace_period_seconds = Some(0);
-            meta.generation = meta.generation.map(|generation| generation + 1);
+        if held && changed {
             object = self.put(object);
         }
         self.finish(object, !held)
@@ -166,6 +171,26 @@ fn grace_period(pod: &Pod, asked: Option<i64>) -> i64 {
     let grace = asked.unwrap_or(own);
     // Negative values count as 1.
     if grace < 0 { 1 } else { grace }
+}
+
+/// Sets the finalizers with which the garbage collector holds an object until its dependents are seen
+/// to: as the request says, else as the object has them. Whether that changes it.
+/// Source: `deletionFinalizersForGarbageCollection`.
+fn propagate(meta: &mut ObjectMeta, options: &DeleteOptions) -> bool {
+    let wanted = match options.propagation_policy.as_deref() {
+        Some("Orphan") => Some(FINALIZER_ORPHAN),
+        Some("Foreground") => Some(FINALIZER_FOREGROUND),
+        Some(_) => None,
+        None => return false,
+    };
+    let old = meta.finalizers.as_deref().unwrap_or_default();
+    let kept = old.iter().map(String::as_str).filter(|f| ![FINALIZER_ORPHAN, FINALIZER_FOREGROUND].contains(f));
+    let new: Vec<String> = kept.chain(wanted).map(String::from).collect();
+    if new == old {
+        return false;
+    }
+    meta.finalizers = Some(new).filter(|new| !new.is_empty());
+    true
 }
 
 /// `ValidateDeleteOptions`.

@@ -6,6 +6,7 @@
 //! - What a controller does costs as much as what changed; the periodic looks of the node and pod
 //!   garbage controllers cost one list.
 
+pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_gc;
@@ -32,6 +33,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     node_lifecycle::start(sim, client.clone());
     taint_eviction::start(sim, client.clone());
     pod_gc::start(sim, client.clone());
+    garbage_collector::start(sim, client.clone());
     resource_quota::start(sim, client.clone());
 }
 

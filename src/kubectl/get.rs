@@ -1,5 +1,7 @@
 //! `kubectl get`.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{
@@ -124,34 +126,56 @@ fn nothing(cx: &Ctx, args: &Args) -> String {
 }
 
 /// What a watch is about: one kind, perhaps one name.
-fn watched(cx: &Ctx, args: &Args) -> Result<(Kind, ListOptions), Failure> {
-    let targets = resource::targets(&args.args)?;
+fn watched(cx: &Ctx, args: &Args, found: &[Object]) -> Result<(Kind, ListOptions), Failure> {
     let mut options = resource::selectors(args);
+    let mut one = |kind: Kind, name: &str| {
+        options.field_selector = format!("metadata.name={name}");
+        (kind, options.clone())
+    };
+    if !args.each("filename").is_empty() {
+        return match found {
+            [object] => Ok(one(object.kind(), object.name())),
+            all => fail(format!(
+                "watch is only supported on individual resources and resource collections - {} resources were found",
+                all.len()
+            )),
+        };
+    }
+    let targets = resource::targets(&args.args)?;
     match (targets.kinds.as_slice(), targets.named.as_slice()) {
         ([kind], []) => Ok((*kind, options)),
-        ([], [(kind, name)]) if !cx.all_namespaces => {
-            options.field_selector = format!("metadata.name={name}");
-            Ok((*kind, options))
-        }
-        _ => fail("you may only specify a single resource type"),
+        ([], [(kind, name)]) if !cx.all_namespaces => Ok(one(*kind, name)),
+        _ => fail("you may only watch a single resource or type of resource at a time"),
     }
 }
 
 /// Lists, then prints each change until the watch ends or the process does.
 async fn watch(cx: &Ctx, args: &Args, format: &Format) -> Outcome {
-    let (kind, mut options) = watched(cx, args)?;
+    let targets = resource::targets(&args.args)?;
+    let kinds = targets.kinds.iter().chain(targets.named.iter().map(|(kind, _)| kind));
+    if kinds.collect::<BTreeSet<_>>().len() > 1 {
+        return fail("you may only specify a single resource type");
+    }
     let found = resource::fetch(cx, args, &args.args).await?;
     if let Some(failure) = found.failures.into_iter().next() {
         return Err(failure);
     }
-    let namespace = resource::scope(cx, kind);
-    // A single object is watched from its own version on, so that no change is missed.
-    options.resource_version = found.resource_version;
+    if found.single && found.objects.is_empty() {
+        return Ok(0);
+    }
     let mut printer = Watching { cx, args, format, table: TableOptions::new(args), layout: Layout::default() };
-    let mut events = cx.client.watch(kind, namespace, options).await?;
     if !args.on("watch-only") && !found.objects.is_empty() {
         printer.print("ADDED", &found.objects).await?;
     }
+    let (kind, mut options) = watched(cx, args, &found.objects)?;
+    // From the version that was listed on, so that no change is missed.
+    options.resource_version = found.resource_version;
+    let namespace = match found.objects.as_slice() {
+        // A file may name another namespace.
+        [object] if !args.each("filename").is_empty() => object.namespace(),
+        _ => resource::scope(cx, kind),
+    };
+    let mut events = cx.client.watch(kind, namespace, options).await?;
     let limit = args.get("request-timeout").map(duration).transpose()?.filter(|limit| !limit.is_zero());
     let watching = async {
         while let Some(event) = events.recv().await {
