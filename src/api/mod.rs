@@ -23,6 +23,7 @@ pub mod schema;
 pub mod selector;
 pub mod taints;
 pub mod validate;
+pub mod volumes;
 pub mod warnings;
 pub mod wire;
 

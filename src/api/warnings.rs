@@ -73,10 +73,6 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
         }
         Kind::HorizontalPodAutoscaler => ("autoscaling", "nothing will be scaled by it"),
         Kind::PodDisruptionBudget => ("disruption budgets", "evictions will not heed it"),
-        Kind::PersistentVolume | Kind::PersistentVolumeClaim => {
-            ("the PersistentVolume controller", "no claim will be bound to a volume")
-        }
-        Kind::StorageClass => ("storage provisioners", "no volumes will be made from it"),
         Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
             ("admission policies", "nothing will be refused by it")
         }

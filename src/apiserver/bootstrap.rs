@@ -100,9 +100,12 @@ impl ApiServer {
         self.seed(kubernetes_service());
     }
 
-    /// Writes an object of the cluster's own. These are valid by construction.
     fn seed(&self, object: impl Into<Object>) {
-        let object: Object = object.into();
+        self.install(object.into());
+    }
+
+    /// Writes an object that a cluster of some make begins with. These are valid by construction.
+    pub fn install(&self, object: Object) {
         let (kind, namespace) = (object.kind(), object.namespace().to_string());
         let written = self.create_object(kind, &namespace, Body::Object(object), &WriteOptions::default());
         debug_assert!(written.is_ok(), "{written:?}");

@@ -13,7 +13,6 @@ use crate::api::{
     client::{DeleteOptions, Deleted},
     error::Cause,
     object::{FINALIZER_FOREGROUND, FINALIZER_ORPHAN},
-    other::registry,
 };
 
 impl ApiServer {
@@ -102,9 +101,6 @@ impl ApiServer {
     }
 
     fn delete_now(&self, mut object: Object, options: &DeleteOptions) -> Result<Deleted> {
-        if let Object::Other(other) = &mut object {
-            registry::unprotect(Rc::make_mut(other));
-        }
         let meta = object.meta_mut();
         let mut changed = propagate(meta, options);
         let held = meta.finalizers.as_ref().is_some_and(|f| !f.is_empty());

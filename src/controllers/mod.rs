@@ -15,6 +15,7 @@ pub mod service_account;
 pub mod taint_eviction;
 #[cfg(test)]
 mod tests;
+pub mod volumes;
 
 use std::rc::Rc;
 
@@ -35,6 +36,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     pod_gc::start(sim, client.clone());
     garbage_collector::start(sim, client.clone());
     resource_quota::start(sim, client.clone());
+    volumes::start(sim, client);
 }
 
 /// Changes a pod's status by `change` on its newest version. `Ok(None)` if it has gone or `change`

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, Volume};
 use super::{
     Inner,
     env::Context,
-    volumes::Source,
+    volumes::{Fault, Source},
     worker::{Life, Worker},
 };
 use crate::{
@@ -65,7 +65,7 @@ impl Worker {
         super::env::build(&self.context(kubelet, pod, &pod_ips, &host_ips), container).await
     }
 
-    pub(super) async fn set_up(&self, kubelet: &Inner, pod: &Pod, volume: &Volume) -> Result<(), String> {
+    pub(super) async fn set_up(&self, kubelet: &Inner, pod: &Pod, volume: &Volume) -> Result<(), Fault> {
         let (pod_ips, host_ips) = (self.pod_ips(kubelet), kubelet.host_ips());
         let group = pod.spec.as_ref().and_then(|s| s.security_context.as_ref()).and_then(|s| s.fs_group);
         let source = Source {
@@ -99,7 +99,11 @@ impl Worker {
         let mut looks = began;
         while missing().next().is_some() {
             looks = looks + MOUNT_LOOK;
-            if looks > gives_up || !self.wait_unless_ending(kubelet, looks).await {
+            if looks > gives_up {
+                Box::pin(self.tell_unprocessed(kubelet, pod)).await;
+                return false;
+            }
+            if !self.wait_unless_ending(kubelet, looks).await {
                 return false;
             }
         }
@@ -133,13 +137,39 @@ impl Worker {
         let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
         let mut all = true;
         for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
-            if let Err(error) = Box::pin(self.set_up(kubelet, &pod, volume)).await {
-                let text = format!("MountVolume.SetUp failed for volume \"{}\" : {error}", volume.name);
-                kubelet.event(&pod, None, EventType::Warning, "FailedMount", text);
+            if let Err(fault) = Box::pin(self.set_up(kubelet, &pod, volume)).await {
+                if let Fault::Mount(text) = fault {
+                    kubelet.event(&pod, None, EventType::Warning, "FailedMount", text);
+                }
                 all = false;
             }
         }
         all
+    }
+
+    /// The wait for volumes was in vain: says so of claims that aren't there or aren't bound.
+    async fn tell_unprocessed(&self, kubelet: &Inner, pod: &Pod) {
+        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+        let (mut unmounted, mut unprocessed, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+        for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
+            unmounted.push(volume.name.as_str());
+            if volume.persistent_volume_claim.is_some()
+                && let Err(Fault::Process(text)) = Box::pin(self.set_up(kubelet, pod, volume)).await
+            {
+                unprocessed.push(volume.name.as_str());
+                faults.push(text);
+            }
+        }
+        if !faults.is_empty() {
+            let text = format!(
+                "Unable to attach or mount volumes: unmounted volumes=[{}], unattached volumes=[], failed to process \
+                 volumes=[{}]: {}",
+                unmounted.join(" "),
+                unprocessed.join(" "),
+                faults.join(", ")
+            );
+            kubelet.event(pod, None, EventType::Warning, "FailedMount", text);
+        }
     }
 
     /// Sleeps until `at`; false as soon as the pod is to end.

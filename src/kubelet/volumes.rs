@@ -15,6 +15,8 @@ use k8s_openapi::api::core::v1::{
     VolumeProjection,
 };
 
+mod persistent;
+
 use super::{
     env::{Context, Env, expand, field_value, resource_value},
     quantity,
@@ -49,6 +51,21 @@ struct Written {
     tops: BTreeSet<String>,
 }
 
+/// Why a volume isn't set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The event's text.
+    Mount(String),
+    /// What is mounted isn't known; told only when the wait for it is over.
+    Process(String),
+}
+
+impl Fault {
+    pub fn set_up(volume: &str, error: &str) -> Fault {
+        Fault::Mount(format!("MountVolume.SetUp failed for volume \"{volume}\" : {error}"))
+    }
+}
+
 /// A pod's volumes by name.
 #[derive(Default)]
 pub struct Volumes(RefCell<BTreeMap<String, Rc<Ready>>>);
@@ -76,9 +93,19 @@ impl Volumes {
         self.0.borrow().iter().map(|(name, ready)| (name.clone(), ready.fs.used())).collect()
     }
 
-    /// Sets a volume up, or brings what the kubelet wrote up to date. The error is that of
-    /// `MountVolume.SetUp failed for volume "x" : …`.
-    pub async fn set_up(&self, source: &Source<'_>, volume: &Volume) -> Result<(), String> {
+    /// Sets a volume up, or brings what the kubelet wrote up to date.
+    pub async fn set_up(&self, source: &Source<'_>, volume: &Volume) -> Result<(), Fault> {
+        if let Some(claim) = &volume.persistent_volume_claim {
+            if !self.is_ready(&volume.name) {
+                let ready = persistent::set_up(source, claim).await?;
+                self.0.borrow_mut().insert(volume.name.clone(), Rc::new(ready));
+            }
+            return Ok(());
+        }
+        self.set_up_own(source, volume).await.map_err(|error| Fault::set_up(&volume.name, &error))
+    }
+
+    async fn set_up_own(&self, source: &Source<'_>, volume: &Volume) -> Result<(), String> {
         let known = self.get(&volume.name);
         let payload = payload(source, volume).await?;
         let ready = match known {

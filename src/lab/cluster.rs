@@ -13,7 +13,7 @@ use super::{Config, view::Observer};
 use crate::{
     api::ApiClient,
     apiserver::ApiServer,
-    controllers,
+    controllers::{self, volumes::local_path},
     kubelet::{Kubelet, NodeConfig},
     os::{Filesystem, FsImage, Machine, NetNs, Network},
     programs::Programs,
@@ -88,7 +88,9 @@ impl Cluster {
         let observer = Observer::start(sim, &client);
         let tap = observer.clone();
         network.set_tap(move |event| tap.net_event(event));
+        server.install(local_path::class());
         controllers::start(sim, &client);
+        local_path::start(sim, &client);
         let scheduler = scheduler::start(sim, client, "podarium-control-plane");
         let mut cluster = Cluster {
             sim: sim.clone(),

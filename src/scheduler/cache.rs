@@ -2,10 +2,7 @@
 //!
 //! Invariant: sums are kept as pods come and go, so that a cycle never walks over pods.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeMap, rc::Rc};
 
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, PodSpec, Service};
 
@@ -15,7 +12,7 @@ use super::{
     resources::{self, Resources},
     terms::Terms,
 };
-use crate::api::selector::Labels;
+use crate::api::{Kind, other::Other, selector::Labels};
 
 /// A pod with what the plugins need of it, worked out once.
 #[derive(Debug)]
@@ -176,8 +173,12 @@ pub struct Cache {
     namespaces: BTreeMap<String, Labels>,
     /// What services select, by namespace and name.
     services: BTreeMap<(String, String), Labels>,
-    /// The claims of volumes that exist, by namespace and name.
-    claims: BTreeSet<(String, String)>,
+    /// Claims of volumes, by namespace and name.
+    claims: BTreeMap<(String, String), Rc<Other>>,
+    volumes: BTreeMap<String, Rc<Other>>,
+    classes: BTreeMap<String, Rc<Other>>,
+    /// Volumes that were chosen for claims and may not know it yet: the claim's uid by the volume's name.
+    promised: BTreeMap<String, String>,
 }
 
 impl Cache {
@@ -219,16 +220,68 @@ impl Cache {
         self.services.remove(&(namespace.to_string(), name.to_string()));
     }
 
-    pub fn set_claim(&mut self, namespace: &str, name: &str) {
-        self.claims.insert((namespace.to_string(), name.to_string()));
+    /// A claim, a volume or a class of them.
+    pub fn set_storage(&mut self, object: Rc<Other>) {
+        let meta = &object.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        match object.kind {
+            Kind::PersistentVolumeClaim => {
+                self.claims.insert((meta.namespace.clone().unwrap_or_default(), name), object);
+            }
+            Kind::PersistentVolume => {
+                if object.at("spec/claimRef").is_object() {
+                    self.promised.remove(&name);
+                }
+                self.volumes.insert(name, object);
+            }
+            _ => drop(self.classes.insert(name, object)),
+        }
     }
 
-    pub fn remove_claim(&mut self, namespace: &str, name: &str) {
-        self.claims.remove(&(namespace.to_string(), name.to_string()));
+    pub fn remove_storage(&mut self, object: &Other) {
+        let meta = &object.metadata;
+        let name = meta.name.clone().unwrap_or_default();
+        match object.kind {
+            Kind::PersistentVolumeClaim => {
+                self.claims.remove(&(meta.namespace.clone().unwrap_or_default(), name));
+            }
+            Kind::PersistentVolume => {
+                self.promised.remove(&name);
+                self.volumes.remove(&name);
+            }
+            _ => drop(self.classes.remove(&name)),
+        }
     }
 
-    pub fn has_claim(&self, namespace: &str, name: &str) -> bool {
-        self.claims.contains(&(namespace.to_string(), name.to_string()))
+    pub fn claim(&self, namespace: &str, name: &str) -> Option<&Rc<Other>> {
+        self.claims.get(&(namespace.to_string(), name.to_string()))
+    }
+
+    pub fn volume(&self, name: &str) -> Option<&Rc<Other>> {
+        self.volumes.get(name)
+    }
+
+    pub fn volumes(&self) -> impl Iterator<Item = &Rc<Other>> {
+        self.volumes.values()
+    }
+
+    pub fn class(&self, name: &str) -> Option<&Other> {
+        self.classes.get(name).map(|class| &**class)
+    }
+
+    /// Whether a volume was chosen for another claim.
+    pub fn is_promised(&self, volume: &Other, claim: &Other) -> bool {
+        let uid = volume.metadata.name.as_ref().and_then(|name| self.promised.get(name));
+        uid.is_some_and(|uid| Some(uid) != claim.metadata.uid.as_ref())
+    }
+
+    pub fn promise(&mut self, volume: &Other, claim: &Other) {
+        let (name, uid) = (volume.metadata.name.clone(), claim.metadata.uid.clone());
+        self.promised.insert(name.unwrap_or_default(), uid.unwrap_or_default());
+    }
+
+    pub fn take_back(&mut self, volume: &Other) {
+        self.promised.remove(volume.metadata.name.as_deref().unwrap_or_default());
     }
 
     /// The labels by which services choose a pod.

@@ -30,7 +30,10 @@ use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
 
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
-    plugins::{scheduling_gates, volume_binding},
+    plugins::{
+        scheduling_gates,
+        volume_binding::{self, Choice},
+    },
     preemption::{Candidate, Outcome},
     queue::{Entry, Queue},
 };
@@ -43,7 +46,9 @@ use crate::{
     api::{
         ApiClient, Error, Kind, Object, Resource,
         client::{self, ListOptions, Watch, WatchEvent},
+        other::Other,
         taints::tolerates,
+        volumes,
     },
     apiserver::{
         events::{EventType, SeriesRecorder, pod_reference},
@@ -57,6 +62,10 @@ const NAME: &str = "default-scheduler";
 const DECISIONS: usize = 500;
 /// Events' messages are cut to this length.
 const NOTE_LIMIT: usize = 1024;
+
+/// How often it is looked whether a pod's claims are bound, and for how long.
+const BIND_LOOK: Duration = Duration::from_secs(1);
+const BIND_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Time that a cycle takes, and that the request after it takes.
 const CYCLE: Duration = Duration::from_micros(900);
@@ -133,13 +142,16 @@ impl Scheduler {
             let pods = self.client.watch(Kind::Pod, "", ListOptions::default()).await;
             let namespaces = self.client.watch(Kind::Namespace, "", ListOptions::default()).await;
             let services = self.client.watch(Kind::Service, "", ListOptions::default()).await;
+            let classes = self.client.watch(Kind::StorageClass, "", ListOptions::default()).await;
+            let volumes = self.client.watch(Kind::PersistentVolume, "", ListOptions::default()).await;
             let claims = self.client.watch(Kind::PersistentVolumeClaim, "", ListOptions::default()).await;
-            let watches = (nodes, pods, namespaces, services, claims);
-            let (Ok(nodes), Ok(pods), Ok(namespaces), Ok(services), Ok(claims)) = watches else {
+            let all = [namespaces, services, classes, volumes, claims, nodes, pods];
+            let open: Result<Vec<Watch>, Error> = all.into_iter().collect();
+            let Ok(watches) = open else {
                 self.sim.sleep(Duration::from_secs(1)).await;
                 continue;
             };
-            self.watch_and_schedule([namespaces, services, claims, nodes, pods]).await;
+            self.watch_and_schedule(watches).await;
             // A watch ended: begin anew with what there is now.
             let mut state = self.state.borrow_mut();
             state.cache = Cache::with(std::mem::take(&mut state.cache.args));
@@ -148,7 +160,7 @@ impl Scheduler {
     }
 
     /// Nodes come before pods: a pod that comes with its node must find it.
-    async fn watch_and_schedule(self: &Rc<Self>, mut watches: [Watch; 5]) {
+    async fn watch_and_schedule(self: &Rc<Self>, mut watches: Vec<Watch>) {
         loop {
             for watch in &mut watches {
                 while let Some(event) = watch.try_recv() {
@@ -205,14 +217,19 @@ impl Scheduler {
                     cache.set_service(service);
                 }
             }
-            Some(claim) if claim.kind() == Kind::PersistentVolumeClaim => {
+            Some(Object::Other(object)) => {
                 let State { cache, queue, .. } = &mut *self.state.borrow_mut();
-                let (namespace, name) = (claim.namespace(), claim.name());
                 if gone {
-                    cache.remove_claim(namespace, name);
-                } else if !cache.has_claim(namespace, name) {
-                    cache.set_claim(namespace, name);
-                    queue.wake(self.sim.now(), |entry| volume_binding::uses(&entry.pod, namespace, name));
+                    cache.remove_storage(object);
+                } else {
+                    cache.set_storage(object.clone());
+                    let name = object.metadata.name.as_deref().unwrap_or_default();
+                    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+                    queue.wake(self.sim.now(), |entry| {
+                        entry.refused_by.contains("VolumeBinding")
+                            && (object.kind != Kind::PersistentVolumeClaim
+                                || volume_binding::uses(&entry.pod, namespace, name))
+                    });
                 }
             }
             Some(_) => {}
@@ -337,10 +354,16 @@ impl Scheduler {
             state.remember(decision);
             match (cycle.result, message) {
                 (Ok(node), _) => {
+                    let choices = volume_binding::choices(&entry.pod, &state.cache, &node);
+                    for choice in &choices {
+                        if let Choice::Volume(volume, claim) = choice {
+                            state.cache.promise(volume, claim);
+                        }
+                    }
                     state.cache.put_pod(&node, entry.pod.clone());
                     state.nominated.remove(entry.pod.uid());
                     state.binding.insert(entry.pod.uid().to_string(), entry);
-                    Ok(node)
+                    Ok((node, choices))
                 }
                 (Err(diagnosis), message) => {
                     state.queue.put_back(entry, diagnosis.refused_by, self.sim.now());
@@ -353,28 +376,42 @@ impl Scheduler {
         self.sim.spawn(async move {
             scheduler.sim.sleep_until(after).await;
             match request {
-                Ok(node) => scheduler.bind(&pod, &node).await,
+                Ok((node, choices)) => scheduler.bind(&pod, &node, choices).await,
                 Err((message, nominate)) => scheduler.report(&pod, &message, nominate).await,
             }
         });
         self.sim.sleep(CYCLE).await;
     }
 
-    async fn bind(&self, pod: &Pod, node: &str) {
+    async fn bind(&self, pod: &Pod, node: &str, choices: Vec<Choice>) {
         let (namespace, name) = names(pod);
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-        let bound = self.client.bind(namespace, name, uid, node).await;
+        let mut bound = Ok(());
+        if !choices.is_empty() {
+            let given = Box::pin(self.give_volumes(pod, node, &choices)).await;
+            bound = given.map_err(|error| (format!("running PreBind plugin \"VolumeBinding\": {error}"), error));
+        }
+        if bound.is_ok() {
+            let written = self.client.bind(namespace, name, uid, node).await;
+            bound = written.map_err(|error| (format!("running Bind plugin \"DefaultBinder\": {error}"), error));
+        }
         let entry = self.state.borrow_mut().binding.remove(uid);
         match bound {
             Ok(()) => {
                 let note = format!("Successfully assigned {namespace}/{name} to {node}");
                 self.recorder.event(pod_reference(pod, None), EventType::Normal, "Scheduled", "Binding", note);
             }
-            Err(error) => {
-                let gone = self.state.borrow_mut().cache.remove_pod(uid);
-                if let Some(gone) = gone {
-                    let mut state = self.state.borrow_mut();
-                    state.queue.wake(self.sim.now(), |entry| freed(entry, &gone));
+            Err((message, error)) => {
+                {
+                    let State { cache, queue, .. } = &mut *self.state.borrow_mut();
+                    for choice in &choices {
+                        if let Choice::Volume(volume, _) = choice {
+                            cache.take_back(volume);
+                        }
+                    }
+                    if let Some(gone) = cache.remove_pod(uid) {
+                        queue.wake(self.sim.now(), |entry| freed(entry, &gone));
+                    }
                 }
                 if error.is_not_found() {
                     return;
@@ -382,9 +419,57 @@ impl Scheduler {
                 if let Some(entry) = entry {
                     self.state.borrow_mut().queue.put_back_after_error(entry, self.sim.now());
                 }
-                let message = format!("running Bind plugin \"DefaultBinder\": {error}");
                 self.write_failure(pod, "SchedulerError", &message, &Nominate::Keep).await;
             }
+        }
+    }
+
+    /// Gives the pod's waiting claims their volumes, or says where they are to be made, and waits until all are bound.
+    async fn give_volumes(&self, pod: &Pod, node: &str, choices: &[Choice]) -> Result<(), Error> {
+        for choice in choices {
+            // Whatever is newer by now is a conflict, and then the pod is tried again.
+            let changed = match choice {
+                Choice::Volume(volume, claim) => {
+                    let mut volume = Other::clone(volume);
+                    volumes::annotate(&mut volume, volumes::BOUND_BY_CONTROLLER, "yes");
+                    if let Some(spec) = volume.content.get_mut("spec") {
+                        spec["claimRef"] = volumes::reference(claim);
+                    }
+                    volume
+                }
+                Choice::Provision(claim) => {
+                    let mut claim = Other::clone(claim);
+                    volumes::annotate(&mut claim, volumes::SELECTED_NODE, node);
+                    claim
+                }
+            };
+            let kind = changed.kind;
+            let (namespace, name) = (&changed.metadata.namespace, changed.metadata.name.clone().unwrap_or_default());
+            let namespace = namespace.clone().unwrap_or_default();
+            let body = client::Body::Object(Object::Other(Rc::new(changed)));
+            let options = client::WriteOptions::default();
+            let subresource = client::Subresource::None;
+            self.client.update(kind, &namespace, &name, subresource, body, options).await?;
+        }
+        let (namespace, name) = names(pod);
+        let began = self.sim.now();
+        loop {
+            let unbound = {
+                let cache = &self.state.borrow().cache;
+                let claims = pod.spec.iter().flat_map(volumes::claims);
+                let bound =
+                    |(_, claim): (&str, &str)| cache.claim(namespace, claim).is_some_and(|c| volumes::is_bound(c));
+                !claims.into_iter().all(bound)
+            };
+            if !unbound {
+                return Ok(());
+            }
+            if self.sim.now().since(began) >= BIND_TIMEOUT {
+                return Err(Error::internal("binding volumes: context deadline exceeded"));
+            }
+            self.sim.sleep(BIND_LOOK).await;
+            // A pod that has gone needs no volumes.
+            client::get::<Pod>(&*self.client, namespace, name).await?;
         }
     }
 
@@ -603,6 +688,9 @@ fn freed(entry: &Entry, gone: &PodInfo) -> bool {
         "NodeResourcesFit" => true,
         "InterPodAffinity" => true,
         "PodTopologySpread" => gone.pod.metadata.namespace == entry.pod.pod.metadata.namespace,
+        "VolumeBinding" => {
+            volumes::claims(gone.spec()).any(|(_, claim)| volume_binding::uses(&entry.pod, names(&gone.pod).0, claim))
+        }
         "NodePorts" => entry.pod.host_ports.iter().any(|wanted| gone.host_ports.iter().any(|p| p.clashes(wanted))),
         _ => false,
     })

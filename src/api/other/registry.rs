@@ -5,12 +5,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Map, Value, json};
 
 use super::{Other, entry};
-use crate::api::object::Kind;
+use crate::api::{
+    object::Kind,
+    volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION},
+};
 
 const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
-/// Holds a claim while pods use it, a volume while a claim does.
-const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
-const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 
 /// Whether `metadata.generation` counts the changes of what is wanted.
 pub fn counts_generations(kind: Kind) -> bool {
@@ -118,16 +118,6 @@ fn keep(old: &Map<String, Value>, new: &mut Map<String, Value>, key: &str) {
     }
 }
 
-/// Lets an object go that is only protected from its users: no controller tells when they are gone.
-pub fn unprotect(object: &mut Other) {
-    if let Some(finalizers) = &mut object.metadata.finalizers {
-        finalizers.retain(|finalizer| ![CLAIM_PROTECTION, VOLUME_PROTECTION].contains(&finalizer.as_str()));
-        if finalizers.is_empty() {
-            object.metadata.finalizers = None;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,12 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn claims_are_protected_and_let_go() {
+    fn claims_are_protected() {
         let mut claim = other(Kind::PersistentVolumeClaim, json!({"spec": {}}));
         prepare_create(&mut claim, &Time(Default::default()), Some("fast".into()));
         assert_eq!(claim.metadata.finalizers, Some(vec![CLAIM_PROTECTION.to_string()]));
         assert_eq!((claim.text("spec/storageClassName"), claim.text("status/phase")), ("fast", "Pending"));
-        unprotect(&mut claim);
-        assert_eq!(claim.metadata.finalizers, None);
     }
 }

@@ -1,0 +1,228 @@
+//! Persistent volumes and claims: what is asked for, what is there, and which volume suits a claim.
+//! Sources: `component-helpers/storage/volume`, `pkg/volume/util`.
+
+use std::rc::Rc;
+
+use k8s_openapi::{
+    api::core::v1::{NodeSelector, PodSpec},
+    apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector,
+};
+use serde_json::{Value, json};
+
+use super::{
+    other::Other,
+    quantity::{Format, Quantity},
+    selector::LabelSelector,
+};
+
+pub const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
+pub const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+pub const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+/// The node that a pod with this claim was given.
+pub const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
+pub const PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
+pub const OLD_PROVISIONER: &str = "volume.beta.kubernetes.io/storage-provisioner";
+const OLD_CLASS: &str = "volume.beta.kubernetes.io/storage-class";
+/// A class of volumes that somebody makes by hand.
+pub const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+
+/// Holds a claim while pods use it, a volume while a claim does.
+pub const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+pub const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
+
+/// An annotation; "" if there is none.
+pub fn annotation<'a>(object: &'a Other, key: &str) -> &'a str {
+    object.metadata.annotations.as_ref().and_then(|all| all.get(key)).map_or("", String::as_str)
+}
+
+pub fn annotate(object: &mut Other, key: &str, value: &str) {
+    object.metadata.annotations.get_or_insert_default().insert(key.into(), value.into());
+}
+
+/// The StorageClass of a claim or a volume; "" if it has none.
+pub fn class(object: &Other) -> &str {
+    match annotation(object, OLD_CLASS) {
+        "" => object.text("spec/storageClassName"),
+        class => class,
+    }
+}
+
+/// Whether claims of this class wait for a pod.
+pub fn is_delayed(class: Option<&Other>) -> bool {
+    class.is_some_and(|class| class.text("volumeBindingMode") == "WaitForFirstConsumer")
+}
+
+/// A claim's volume; "" if it has none.
+pub fn volume_of(claim: &Other) -> &str {
+    claim.text("spec/volumeName")
+}
+
+pub fn is_bound(claim: &Other) -> bool {
+    !volume_of(claim).is_empty()
+        && claim.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(BIND_COMPLETED))
+}
+
+/// Whether a volume is meant for a claim, or has been given to it.
+pub fn is_claimed_by(volume: &Other, claim: &Other) -> bool {
+    let reference = volume.at("spec/claimRef");
+    let uid = reference["uid"].as_str().unwrap_or_default();
+    reference["name"].as_str() == claim.metadata.name.as_deref()
+        && reference["namespace"].as_str() == claim.metadata.namespace.as_deref()
+        && (uid.is_empty() || Some(uid) == claim.metadata.uid.as_deref())
+}
+
+/// `spec.claimRef` for a claim.
+pub fn reference(claim: &Other) -> Value {
+    let meta = &claim.metadata;
+    json!({
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "name": meta.name,
+        "namespace": meta.namespace,
+        "resourceVersion": meta.resource_version,
+        "uid": meta.uid,
+    })
+}
+
+fn amount(value: &Value) -> Quantity {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| Quantity::zero(Format::BinarySi))
+}
+
+pub fn capacity(volume: &Other) -> Quantity {
+    amount(volume.at("spec/capacity/storage"))
+}
+
+pub fn request(claim: &Other) -> Quantity {
+    amount(claim.at("spec/resources/requests/storage"))
+}
+
+fn mode(object: &Other) -> &str {
+    match object.text("spec/volumeMode") {
+        "" => "Filesystem",
+        mode => mode,
+    }
+}
+
+fn has_modes(volume: &Other, claim: &Other) -> bool {
+    let given = volume.at("spec/accessModes").as_array();
+    let wanted = claim.at("spec/accessModes").as_array().into_iter().flatten();
+    wanted.into_iter().all(|mode| given.is_some_and(|given| given.contains(mode)))
+}
+
+/// Why a claim that names a volume can't have it.
+pub fn mismatch(volume: &Other, claim: &Other) -> Option<&'static str> {
+    if request(claim) > capacity(volume) {
+        return Some("requested PV is too small");
+    }
+    if class(claim) != class(volume) {
+        return Some("storageClassName does not match");
+    }
+    if mode(claim) != mode(volume) {
+        return Some("incompatible volumeMode");
+    }
+    if !has_modes(volume, claim) {
+        return Some("incompatible accessMode");
+    }
+    None
+}
+
+/// Where a volume can be used; `None`: everywhere.
+pub fn affinity(volume: &Other) -> Option<NodeSelector> {
+    serde_json::from_value(volume.at("spec/nodeAffinity/required").clone()).ok()
+}
+
+/// The volume for a claim: one that is meant for it, else the smallest that suits. Only `suits` decides about nodes;
+/// `only_reserved` leaves out those that aren't meant for it (`FindMatchingVolume`).
+pub fn choose<'a>(
+    volumes: impl Iterator<Item = &'a Rc<Other>>,
+    claim: &Other,
+    only_reserved: bool,
+    suits: impl Fn(&Other) -> bool,
+) -> Option<&'a Rc<Other>> {
+    let selector: Option<ApiSelector> = serde_json::from_value(claim.at("spec/selector").clone()).ok();
+    let selector = selector.and_then(|selector| LabelSelector::from_api(Some(&selector)).ok());
+    let wanted = request(claim);
+    let mut smallest: Option<(Quantity, &Rc<Other>)> = None;
+    for volume in volumes {
+        let size = capacity(volume);
+        if mode(claim) != mode(volume) || size < wanted || volume.metadata.deletion_timestamp.is_some() {
+            continue;
+        }
+        if volume.at("spec/claimRef").is_object() {
+            if is_claimed_by(volume, claim) && suits(volume) {
+                return Some(volume);
+            }
+            continue;
+        }
+        if only_reserved
+            || volume.text("status/phase") != "Available"
+            || selector.as_ref().is_some_and(|selector| !selector.matches(volume.metadata.labels.as_ref()))
+            || class(claim) != class(volume)
+            || !has_modes(volume, claim)
+            || !suits(volume)
+        {
+            continue;
+        }
+        if smallest.as_ref().is_none_or(|(least, _)| size < *least) {
+            smallest = Some((size, volume));
+        }
+    }
+    smallest.map(|(_, volume)| volume)
+}
+
+/// The claims that a pod's volumes name: volume, claim.
+pub fn claims(spec: &PodSpec) -> impl Iterator<Item = (&str, &str)> {
+    spec.volumes
+        .iter()
+        .flatten()
+        .filter_map(|volume| Some((volume.name.as_str(), volume.persistent_volume_claim.as_ref()?.claim_name.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Kind;
+
+    fn volume(name: &str, size: &str, class: &str, claim: Value, phase: &str) -> Rc<Other> {
+        let value = json!({
+            "metadata": {"name": name},
+            "spec": {"capacity": {"storage": size}, "storageClassName": class, "accessModes": ["ReadWriteOnce"],
+                     "claimRef": claim},
+            "status": {"phase": phase},
+        });
+        Rc::new(Other::read(Kind::PersistentVolume, value).expect("a volume"))
+    }
+
+    #[test]
+    fn the_smallest_that_suits_or_the_one_that_is_meant() {
+        let volumes = [
+            volume("big", "10Gi", "a", Value::Null, "Available"),
+            volume("fit", "2Gi", "a", Value::Null, "Available"),
+            volume("small", "500Mi", "a", Value::Null, "Available"),
+            volume("pending", "1Gi", "a", Value::Null, "Pending"),
+            volume("other", "1Gi", "b", Value::Null, "Available"),
+            volume("taken", "1Gi", "a", json!({"name": "x", "namespace": "n", "uid": "1"}), "Bound"),
+            volume("meant", "20Gi", "c", json!({"name": "mine", "namespace": "n"}), "Available"),
+        ];
+        // claim's name, class, size, modes, only reserved: the volume
+        for (name, class, size, modes, only_reserved, expected) in [
+            ("q", "a", "1Gi", "ReadWriteOnce", false, "fit"),
+            ("q", "a", "3Gi", "ReadWriteOnce", false, "big"),
+            ("q", "a", "30Gi", "ReadWriteOnce", false, "-"),
+            ("q", "b", "1Gi", "ReadWriteOnce", false, "other"),
+            ("q", "a", "1Gi", "ReadWriteMany", false, "-"),
+            ("q", "a", "1Gi", "ReadWriteOnce", true, "-"),
+            ("mine", "a", "1Gi", "ReadWriteOnce", true, "meant"),
+            ("x", "a", "1Gi", "ReadWriteOnce", true, "-"),
+        ] {
+            let value = json!({
+                "metadata": {"name": name, "namespace": "n", "uid": "9"},
+                "spec": {"storageClassName": class, "accessModes": [modes], "resources": {"requests": {"storage": size}}},
+            });
+            let claim = Other::read(Kind::PersistentVolumeClaim, value).expect("a claim");
+            let found = choose(volumes.iter(), &claim, only_reserved, |_| true);
+            let found = found.and_then(|volume| volume.metadata.name.as_deref());
+            assert_eq!(found.unwrap_or("-"), expected, "{name} {class} {size} {modes}");
+        }
+    }
+}
