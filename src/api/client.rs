@@ -13,7 +13,10 @@ use super::{
     error::Error,
     object::{Kind, Object, Resource},
 };
-use crate::{os::Stream, sim};
+use crate::{
+    os::{Stream, TcpStream},
+    sim,
+};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -161,6 +164,9 @@ pub struct Session {
     pub exit: sim::OneshotReceiver<Result<i32>>,
 }
 
+/// Connects to a port of 127.0.0.1 in a pod's network namespace.
+pub type Dial = Box<dyn Fn(u16) -> Answer<'static, TcpStream>>;
+
 /// The API's verbs. `namespace` is "" for cluster-scoped kinds, and for all namespaces in `list`,
 /// `watch`.
 pub trait ApiClient {
@@ -203,6 +209,8 @@ pub trait ApiClient {
     -> Answer<'a, sim::Receiver<Vec<u8>>>;
     fn exec<'a>(&'a self, namespace: &'a str, name: &'a str, options: ExecOptions) -> Answer<'a, Session>;
     fn attach<'a>(&'a self, namespace: &'a str, name: &'a str, options: ExecOptions) -> Answer<'a, Session>;
+    /// A way to a pod's ports.
+    fn port_forward<'a>(&'a self, namespace: &'a str, name: &'a str) -> Answer<'a, Dial>;
     /// The server's `gitVersion`: `v1.36.2`.
     fn version<'a>(&'a self) -> Answer<'a, String>;
 }

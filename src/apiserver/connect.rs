@@ -8,7 +8,7 @@ use super::{ApiServer, proxy::KubeletEndpoint};
 use crate::{
     api::{
         Error, Kind, Object, Result,
-        client::{ExecOptions, LogOptions, Session},
+        client::{Dial, ExecOptions, LogOptions, Session},
         error::Reason,
     },
     sim,
@@ -72,6 +72,18 @@ impl ApiServer {
             Verb::Exec => kubelet.exec(&pod, &container, options).await,
             Verb::Attach => kubelet.attach(&pod, &container, options).await,
         }
+    }
+
+    pub(super) async fn pod_ports(&self, namespace: &str, name: &str) -> Result<Dial> {
+        let pod = self.find_pod(namespace, name)?;
+        let Some(node) = assigned_node(&pod) else {
+            return Err(Error::bad_request(format!("pod {name} does not have a host assigned")));
+        };
+        let Some((kubelet, _)) = self.kubelet(node)? else {
+            let address = self.unreachable(node).await?;
+            return Err(dial_error(format!("error dialing backend: dial tcp {address}: connect: no route to host")));
+        };
+        kubelet.port_forward(&pod)
     }
 
     fn find_pod(&self, namespace: &str, name: &str) -> Result<Rc<Pod>> {

@@ -42,7 +42,7 @@ use crate::{
     api::{
         ApiClient, Error, Kind, Object, Result,
         client::{
-            Answer, Body, DeleteOptions, Deleted, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
+            Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
         },
     },
@@ -236,6 +236,10 @@ impl ApiClient for ApiServer {
 
     fn attach<'a>(&'a self, namespace: &'a str, name: &'a str, options: ExecOptions) -> Answer<'a, Session> {
         Box::pin(self.pod_session(namespace, name, connect::Verb::Attach, options))
+    }
+
+    fn port_forward<'a>(&'a self, namespace: &'a str, name: &'a str) -> Answer<'a, Dial> {
+        Box::pin(self.pod_ports(namespace, name))
     }
 
     fn version<'a>(&'a self) -> Answer<'a, String> {

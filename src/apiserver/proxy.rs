@@ -1,9 +1,12 @@
-//! What the apiserver passes on to a node's kubelet: logs, exec, attach.
+//! What the apiserver passes on to a node's kubelet: logs, exec, attach, port-forward.
 
 use k8s_openapi::api::core::v1::Pod;
 
 use crate::{
-    api::client::{Answer, ExecOptions, LogOptions, Session},
+    api::{
+        Result,
+        client::{Answer, Dial, ExecOptions, LogOptions, Session},
+    },
     sim,
 };
 
@@ -13,4 +16,5 @@ pub trait KubeletEndpoint {
     fn logs<'a>(&'a self, pod: &'a Pod, container: &'a str, options: LogOptions) -> Answer<'a, sim::Receiver<Vec<u8>>>;
     fn exec<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
     fn attach<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
+    fn port_forward(&self, pod: &Pod) -> Result<Dial>;
 }

@@ -29,6 +29,7 @@ pub mod logs;
 pub mod nodes;
 mod other;
 pub mod patch_label;
+mod port_forward;
 pub mod printers;
 mod program;
 mod replace;

@@ -1,4 +1,4 @@
-//! Commands with little to do here: edit, top, auth, options, completion, scale, port-forward.
+//! Commands with little to do here: edit, top, auth, options, completion, scale.
 
 use serde_json::json;
 
@@ -157,27 +157,4 @@ async fn scale_one(
         value = write::warned(cx, written).await.to_value();
     }
     write::report(cx, args, kind, &value, "scaled", dry_run).await
-}
-
-/// `kubectl port-forward`: nothing here listens on the workstation's behalf.
-pub async fn port_forward(cx: &Ctx, args: &Args) -> Outcome {
-    let (Some(name), true) = (args.args.first(), args.args.len() > 1) else {
-        return Err(Failure::Usage {
-            command: "port-forward".into(),
-            message: "TYPE/NAME and list of ports are required for port-forward".into(),
-        });
-    };
-    let name = match name.split_once('/') {
-        None => name,
-        Some((typed, name)) => match resource::kind(typed)? {
-            Kind::Pod => name,
-            other => return fail(format!("forwarding to a {} is not simulated: name a pod", other.singular())),
-        },
-    };
-    let pod = cx.client.get(Kind::Pod, &cx.namespace, name).await?.to_value();
-    let phase = pod.pointer("/status/phase").and_then(serde_json::Value::as_str).unwrap_or_default();
-    if phase != "Running" {
-        return fail(format!("unable to forward port because pod is not running. Current status={phase}"));
-    }
-    fail("forwarding ports is not simulated: reach the pod from another pod or a node by its IP")
 }

@@ -1,7 +1,12 @@
-//! The kubelet's server: logs, exec, attach. Sources: kubernetes `pkg/kubelet/kubelet_pods.go`
+//! The kubelet's server: logs, exec, attach, port-forward. Sources: kubernetes `pkg/kubelet/kubelet_pods.go`
 //! (`GetKubeletContainerLogs`, `validateContainerLogStatus`), `pkg/kubelet/server/`.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    ops::Range,
+    rc::Rc,
+};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
@@ -10,7 +15,7 @@ use super::{
     Inner,
     exec::{self, Streams},
     runtime::{
-        Container,
+        Container, Sandbox,
         log::{Line, Log},
     },
     worker::Worker,
@@ -18,10 +23,11 @@ use super::{
 use crate::{
     api::{
         Error, Resource, Result,
-        client::{Answer, ExecOptions, LogOptions, Session},
+        client::{Answer, Dial, ExecOptions, LogOptions, Session},
+        error::Reason,
     },
     apiserver::proxy::KubeletEndpoint,
-    os::{File, Stream, Tty},
+    os::{File, Stream, TcpStream, Tty},
     sim::{Either, OneshotReceiver, OneshotSender, Receiver, Sender, channel, oneshot, race},
 };
 
@@ -37,6 +43,40 @@ impl KubeletEndpoint for Inner {
     fn attach<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session> {
         Box::pin(async move { self.serve_attach(pod, container, options) })
     }
+
+    fn port_forward(&self, pod: &Pod) -> Result<Dial> {
+        let sandbox = self.worker(pod).and_then(|worker| worker.sandbox.borrow().clone());
+        let Some(sandbox) = sandbox.filter(|sandbox| sandbox.up.get()) else {
+            let text = format!("pod not found (\"{}_{}\")", pod.name(), pod.namespace());
+            return Err(Error::internal(text));
+        };
+        Ok(Box::new(move |port| Box::pin(dial(sandbox.clone(), port))))
+    }
+}
+
+/// As containerd connects, for which the pod's ports are those of its loopback interface.
+async fn dial(sandbox: Rc<Sandbox>, port: u16) -> Result<TcpStream> {
+    let to = |ip: IpAddr| sandbox.net.connect(None, SocketAddr::new(ip, port));
+    let first = match to(Ipv4Addr::LOCALHOST.into()).await {
+        Ok(stream) => return Ok(stream),
+        Err(errno) => errno.text().to_lowercase(),
+    };
+    let second = match to(Ipv6Addr::LOCALHOST.into()).await {
+        Ok(stream) => return Ok(stream),
+        Err(errno) => errno.text().to_lowercase(),
+    };
+    let id = &sandbox.id;
+    // The name that the network plugin gave the namespace: a UUID.
+    let part = |range: Range<usize>| id.get(range).unwrap_or_default();
+    let cni = [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-");
+    Err(Error::new(
+        Reason::Unknown,
+        format!(
+            "error forwarding port {port} to pod {id}, uid : failed to execute portforward in network namespace \
+         \"/var/run/netns/cni-{cni}\": failed to connect to localhost:{port} inside namespace \"{id}\", IPv4: dial tcp4 \
+         127.0.0.1:{port}: connect: {first} IPv6 dial tcp6 [::1]:{port}: connect: {second} "
+        ),
+    ))
 }
 
 impl Inner {

@@ -17,7 +17,7 @@ use podarium::{
     api::{
         ApiClient, Error, Kind, Object, available,
         client::{
-            Answer, Body, DeleteOptions, Deleted, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
+            Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
         },
         restart,
@@ -528,6 +528,10 @@ impl ApiClient for Server {
     }
 
     fn attach<'a>(&'a self, _: &'a str, name: &'a str, _: ExecOptions) -> Answer<'a, Session> {
+        Server::refused(Kind::Pod, name)
+    }
+
+    fn port_forward<'a>(&'a self, _: &'a str, name: &'a str) -> Answer<'a, Dial> {
         Server::refused(Kind::Pod, name)
     }
 

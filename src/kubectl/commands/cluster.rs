@@ -4,7 +4,7 @@ use super::{ALL_NAMESPACES, CLUSTER, CONTAINER, Command, DEBUG, FILES, NODES, OT
 use crate::kubectl::{
     config, cp, debug, describe, events, exec,
     flags::{optional, switch, value},
-    info, logs, nodes, other, taint, wait,
+    info, logs, nodes, other, port_forward, taint, wait,
 };
 
 pub static COMMANDS: &[Command] = &[
@@ -243,14 +243,14 @@ pub static COMMANDS: &[Command] = &[
         aliases: &[],
         group: DEBUG,
         about: "Forward one or more local ports to a pod",
-        usage: "TYPE/NAME [LOCAL_PORT:]REMOTE_PORT",
-        examples: &[],
+        usage: "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
+        examples: &["kubectl port-forward pod/mypod 8888:5000", "kubectl port-forward service/myservice 8443:https"],
         flags: &[&[
             value("address", "Addresses to listen on"),
             value("pod-running-timeout", "How long to wait for the pod"),
         ]],
         stop_after: 0,
-        main: main!(other::port_forward),
+        main: main!(port_forward::main),
     },
     Command {
         name: "auth",

@@ -72,17 +72,18 @@ impl TcpListener {
 
     /// A connection and its peer. On a dual-stack (`::`) listener an IPv4 peer is `::ffff:a.b.c.d`.
     pub async fn accept(&self) -> Result<TcpStream, Errno> {
-        poll_fn(|cx| {
-            let next = self.inner.queue.borrow_mut().pop_front();
-            match next {
-                Some(stream) => Poll::Ready(Ok(stream)),
-                None => {
-                    self.inner.arrived.register(cx);
-                    Poll::Pending
-                }
+        poll_fn(|cx| self.poll_accept(cx)).await
+    }
+
+    pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<TcpStream, Errno>> {
+        let next = self.inner.queue.borrow_mut().pop_front();
+        match next {
+            Some(stream) => Poll::Ready(Ok(stream)),
+            None => {
+                self.inner.arrived.register(cx);
+                Poll::Pending
             }
-        })
-        .await
+        }
     }
 
     pub fn local_addr(&self) -> SocketAddr {

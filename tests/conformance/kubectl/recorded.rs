@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use podarium::{
     api::{
         ApiClient, Error, Kind,
-        client::{Answer, Body, ExecOptions, LogOptions, Session, Subresource, WriteOptions},
+        client::{Answer, Body, Dial, ExecOptions, LogOptions, Session, Subresource, WriteOptions},
     },
     apiserver::{ApiServer, proxy::KubeletEndpoint},
     controllers,
@@ -188,6 +188,10 @@ impl KubeletEndpoint for Answering {
 
     fn attach<'a>(&'a self, _: &'a Pod, container: &'a str, _: ExecOptions) -> Answer<'a, Session> {
         Box::pin(async move { Err(no_container(container)) })
+    }
+
+    fn port_forward(&self, pod: &Pod) -> podarium::api::Result<Dial> {
+        Err(Error::not_found(Kind::Pod, pod.metadata.name.as_deref().unwrap_or_default()))
     }
 }
 

@@ -12,8 +12,8 @@ use podarium::{
     api::{
         ApiClient, Error, Kind, Object,
         client::{
-            Answer, Body, DeleteOptions, Deleted, ExecOptions, List, ListOptions, LogOptions, Patch, Result, Session,
-            Subresource, Watch, WriteOptions, Written,
+            Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Result,
+            Session, Subresource, Watch, WriteOptions, Written,
         },
         patch,
         selector::LabelSelector,
@@ -252,6 +252,10 @@ impl ApiClient for Still {
     }
 
     fn attach<'a>(&'a self, _: &'a str, _: &'a str, _: ExecOptions) -> Answer<'a, Session> {
+        refused()
+    }
+
+    fn port_forward<'a>(&'a self, _: &'a str, _: &'a str) -> Answer<'a, Dial> {
         refused()
     }
 
