@@ -11,6 +11,7 @@ use crate::{
 pub struct World {
     pub sim: Sim,
     pub machine: Machine,
+    root: Filesystem,
 }
 
 /// What a command did.
@@ -47,14 +48,15 @@ impl World {
             image.push((format!("/busybox/{name}"), 0o755, 0, program));
         }
         image.push(("/tmp".to_string(), 0o1777, 0, Content::Directory));
+        image.push(("/etc".to_string(), 0o755, 0, Content::Directory));
         image.push(("/root".to_string(), 0o700, 0, Content::Directory));
         for (path, text) in files {
             image.push((path.to_string(), 0o644, 0, Content::Data(text.as_bytes().into())));
         }
         let root = Filesystem::new("overlay", Rc::new(FsImage::new(image)));
         let net = network.namespace("test");
-        let machine = Machine::new(&sim, &network, Rc::new(programs), "box", net, root);
-        World { sim, machine }
+        let machine = Machine::new(&sim, &network, Rc::new(programs), "box", net, root.clone());
+        World { sim, machine, root }
     }
 
     fn options(&self, argv: &[&str]) -> SpawnOptions {
@@ -99,6 +101,34 @@ impl World {
         self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 200_000);
         let text = |data: &RefCell<Vec<u8>>| String::from_utf8_lossy(&data.borrow()).into_owned();
         Ran { stdout: text(&out), stderr: text(&err), code: proc.status().map(ExitStatus::code) }
+    }
+
+    /// Runs a script as the file `script` in the new directory `cwd`, without input. Gives stdout and stderr in the order
+    /// of writing, and the exit status. Busybox' ash finds busybox' programs, the other shells GNU's.
+    pub fn script(&self, shell: &str, cwd: &str, text: &str) -> (String, Option<i32>) {
+        let output = Rc::new(RefCell::new(Vec::new()));
+        let sink = output.clone();
+        let file = File::sink(move |data| sink.borrow_mut().extend_from_slice(data));
+        let path = if shell == "ash" { "/busybox" } else { "/bin" };
+        let mut options = self.options(&[shell, "script"]);
+        options.env.extend([("PATH", path), ("LC_ALL", "C.UTF-8"), ("SH", shell)].map(|(k, v)| (k.into(), v.into())));
+        options.cwd = cwd.to_string();
+        options.stdout = file.clone();
+        options.stderr = file;
+        let written = self
+            .root
+            .mkdir_all(cwd, 0o755)
+            .and_then(|()| self.root.write(&format!("{cwd}/script"), text.as_bytes(), 0o644));
+        if let Err(error) = written {
+            return (error.to_string(), None);
+        }
+        let proc = match self.machine.spawn(options) {
+            Ok(proc) => proc,
+            Err(error) => return (error.to_string(), None),
+        };
+        self.sim.run_until(self.sim.now() + Duration::from_secs(3600), 2_000_000);
+        let text = String::from_utf8_lossy(&output.borrow()).into_owned();
+        (text, proc.status().map(ExitStatus::code))
     }
 
     /// Starts a command on a terminal; gives what it shows as it comes.

@@ -555,7 +555,7 @@ pub async fn sed(proc: Proc, ctx: Context) -> i32 {
             }
             if !suffix.is_empty()
                 && let Err(text) =
-                    super::files::copy(&proc, ctx.flavour, path, &format!("{path}{suffix}"), false, true).await
+                    super::copy::copy(&proc, ctx.flavour, path, &format!("{path}{suffix}"), false, true).await
             {
                 code = util::fail(&proc, 4, &format!("sed: {text}")).await;
             }

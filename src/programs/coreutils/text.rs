@@ -29,7 +29,7 @@ pub async fn printf(proc: Proc, ctx: Context) -> i32 {
         return util::usage(&proc, Args::of(&proc, ctx.flavour).missing_operand(), 1).await;
     };
     let printed = sh_echo::printf(format, &argv[2..], dialect(ctx.flavour));
-    for complaint in &printed.complaints {
+    for (_, complaint) in &printed.complaints {
         util::ignore(proc.eprint(&format!("{name}: {complaint}\n")).await);
     }
     let code = i32::from(!printed.complaints.is_empty());

@@ -1,10 +1,15 @@
 //! `$((…))`: C's integer expressions on 64 bits that wrap around.
 
+use super::Dialect;
+
 /// Where variables live.
 pub trait Variables {
     /// The value of a variable; `None` if it isn't set.
     fn get(&mut self, name: &str) -> Result<Option<String>, String>;
     fn set(&mut self, name: &str, value: i64) -> Result<(), String>;
+    fn dialect(&self) -> Dialect {
+        Dialect::Bash
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -84,6 +89,9 @@ pub fn evaluate(text: &str, variables: &mut dyn Variables) -> Result<i64, ArithE
 fn evaluate_at(text: &str, variables: &mut dyn Variables, depth: u32) -> Result<i64, ArithError> {
     let tokens = tokens(text)?;
     if tokens.is_empty() {
+        if variables.dialect() == Dialect::Dash {
+            return Err(ArithError::ExpectingPrimary(String::new()));
+        }
         return Ok(0);
     }
     let mut eval = Eval { text, tokens, pos: 0, variables, depth, skip: false };
@@ -183,7 +191,8 @@ impl Eval<'_> {
         parse: impl FnOnce(&mut Self) -> Result<i64, ArithError>,
     ) -> Result<i64, ArithError> {
         let before = self.skip;
-        self.skip |= skip;
+        // ash works out both branches.
+        self.skip |= skip && self.variables.dialect() != Dialect::Ash;
         let result = parse(self);
         self.skip = before;
         result
@@ -326,6 +335,9 @@ impl Eval<'_> {
         }
         if let Some(value) = number(digits) {
             return Ok(value.wrapping_mul(sign));
+        }
+        if self.variables.dialect() == Dialect::Dash {
+            return Err(ArithError::Variable(format!("Illegal number: {text}")));
         }
         if self.depth > MAX_DEPTH / 2 {
             return Err(ArithError::TooDeep);

@@ -94,8 +94,18 @@ pub enum CommandKind {
 pub struct CaseArm {
     pub patterns: Vec<Word>,
     pub body: List,
-    /// `;&`: go on with the next arm's body.
-    pub falls_through: bool,
+    pub then: AfterArm,
+}
+
+/// What follows an arm that was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterArm {
+    /// `;;`
+    End,
+    /// `;&`
+    NextBody,
+    /// `;;&`
+    NextPattern,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -125,6 +135,8 @@ pub struct Redirect {
 pub enum Target {
     Read(Word),
     Write(Word),
+    /// `>|`: over an existing file even under `set -C`.
+    Clobber(Word),
     Append(Word),
     ReadWrite(Word),
     /// `&>` and `>&file`: stdout and stderr.
@@ -224,4 +236,37 @@ pub fn is_name(name: &str) -> bool {
     let mut chars = name.chars();
     chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+// What was written, as far as messages need it.
+
+impl Word {
+    /// The word as it was written, more or less: blanks between the words of a command inside are gone.
+    pub fn written(&self) -> String {
+        written(&self.parts)
+    }
+}
+
+fn written(parts: &[Part]) -> String {
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Literal(text) | Part::Bad(text) => text.clone(),
+            Part::Quoted(text) if text.chars().count() == 1 && !text.contains([' ', '\'']) => format!("\\{text}"),
+            Part::Quoted(text) => format!("'{text}'"),
+            Part::Double(inner) => format!("\"{}\"", written(inner)),
+            Part::Param(param) => param.text.clone(),
+            Part::Command(_) => "$(...)".to_string(),
+            Part::Arith(inner) => format!("$(({}))", written(inner)),
+        })
+        .collect()
+}
+
+impl Command {
+    /// A simple command's words as they were written; nothing of a compound one.
+    pub fn written(&self) -> String {
+        let CommandKind::Simple { assigns, words } = &self.kind else { return String::new() };
+        let assigns = assigns.iter().map(|assign| format!("{}={}", assign.name, assign.value.written()));
+        assigns.chain(words.iter().map(Word::written)).collect::<Vec<_>>().join(" ")
+    }
 }

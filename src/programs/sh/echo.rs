@@ -48,7 +48,10 @@ pub fn echo(args: &[String], dialect: Dialect) -> Vec<u8> {
 #[derive(Debug, Default, PartialEq)]
 pub struct Printed {
     pub output: Vec<u8>,
-    pub complaints: Vec<String>,
+    /// Each with how much had been written before it.
+    pub complaints: Vec<(usize, String)>,
+    /// The format itself is wrong.
+    pub bad_format: bool,
 }
 
 /// Fields wider than this are cut: a width is no way to fill the memory.
@@ -158,7 +161,7 @@ impl Printf<'_> {
             return Some(rest);
         }
         let Some(conversion) = rest.chars().next() else {
-            self.printed.complaints.push(match self.dialect {
+            self.object(match self.dialect {
                 Dialect::Bash => "`%': missing format character".to_string(),
                 _ => "%: invalid directive".to_string(),
             });
@@ -224,9 +227,10 @@ impl Printf<'_> {
                 self.number(sign, text, &spec);
             }
             other => {
-                self.printed.complaints.push(match self.dialect {
+                self.printed.bad_format = true;
+                self.object(match self.dialect {
                     Dialect::Bash => format!("`{other}': invalid format character"),
-                    Dialect::Ash => "invalid format".to_string(),
+                    Dialect::Ash => format!("%{rest}: invalid format"),
                     Dialect::Dash => format!("%{other}: invalid directive"),
                 });
                 return None;
@@ -235,8 +239,12 @@ impl Printf<'_> {
         Some(after)
     }
 
+    fn object(&mut self, text: String) {
+        self.printed.complaints.push((self.printed.output.len(), text));
+    }
+
     fn complain(&mut self, text: &str, partly: bool) {
-        self.printed.complaints.push(match self.dialect {
+        self.object(match self.dialect {
             Dialect::Bash => format!("{text}: invalid number"),
             Dialect::Ash => format!("invalid number '{text}'"),
             Dialect::Dash if partly => format!("{text}: not completely converted"),
@@ -245,8 +253,11 @@ impl Printf<'_> {
     }
 
     fn integer(&mut self) -> i64 {
-        let Some(text) = self.arg() else { return 0 };
+        let text = self.arg().unwrap_or_default();
         if text.is_empty() {
+            if self.dialect == Dialect::Ash {
+                self.complain("", false);
+            }
             return 0;
         }
         if let Some(c) = text.strip_prefix(['"', '\'']).map(|rest| rest.chars().next()) {
@@ -268,6 +279,9 @@ impl Printf<'_> {
         let length = number.find(|c: char| !c.is_digit(radix)).unwrap_or(number.len());
         if length < number.len() || number.is_empty() {
             self.complain(&text, length > 0);
+            if self.dialect == Dialect::Ash {
+                return 0;
+            }
         }
         let value = number[..length].chars().fold(0_i64, |n, c| {
             n.saturating_mul(i64::from(radix)).saturating_add(i64::from(c.to_digit(radix).unwrap_or(0)))

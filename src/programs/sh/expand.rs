@@ -66,6 +66,17 @@ impl Shell {
                 fields.push(text.to_string());
                 continue;
             }
+            if self.dialect.is_bash()
+                && let Some((name, rest)) = assignment_like(word)
+                && matches!(rest.parts.first(), Some(Part::Literal(text)) if text.contains('~'))
+            {
+                let mut pieces = vec![Piece::Text { text: name, quoted: false, split: false }];
+                self.parts(&rest.parts, Mode { tilde: Tilde::Assignment, ..PLAIN }, &mut pieces).await?;
+                for field in self.split(pieces) {
+                    self.pathnames(field, &mut fields);
+                }
+                continue;
+            }
             let words = if self.dialect.is_bash() { brace::expand(word) } else { vec![word.clone()] };
             for word in words {
                 let mut pieces = Vec::new();
@@ -74,6 +85,24 @@ impl Shell {
                     self.pathnames(field, &mut fields);
                     self.bounded(fields.len().saturating_mul(32)).await?;
                 }
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The fields of a command. What `export` and its like are given as `name=value` is taken as an assignment.
+    pub async fn command_fields(&mut self, words: &[Word]) -> Result<Vec<String>, Flow> {
+        let name = words.first().and_then(Word::literal).unwrap_or_default();
+        let declares = matches!(name, "export" | "readonly" | "local")
+            || (self.dialect.is_bash() && matches!(name, "declare" | "typeset"));
+        if !declares {
+            return self.fields(words).await;
+        }
+        let mut fields = vec![name.to_string()];
+        for word in &words[1..] {
+            match assignment_like(word) {
+                Some((name, value)) => fields.push(name + &self.assigned(&value).await?),
+                None => fields.extend(self.fields(std::slice::from_ref(word)).await?),
             }
         }
         Ok(fields)
@@ -186,6 +215,9 @@ impl Shell {
                             super::Dialect::Ash => "syntax error: bad substitution".to_string(),
                             super::Dialect::Dash => "Bad substitution".to_string(),
                         };
+                        if self.dialect == super::Dialect::Ash {
+                            self.line = self.parsed_line;
+                        }
                         self.complain(None, &message).await;
                         return Err(Flow::Error(if self.dialect.is_bash() { 1 } else { 2 }));
                     }
@@ -273,7 +305,8 @@ impl Shell {
                     _ => self.positional.get(index - 1).cloned().map_or(Value::Unset, Value::Scalar),
                 }
             }
-            "LINENO" => scalar(self.line.to_string()),
+            // Debian builds dash without it.
+            "LINENO" if self.dialect != super::Dialect::Dash => scalar(self.line.to_string()),
             "RANDOM" if self.dialect.has_bash_syntax() => scalar(self.random.below(32768).to_string()),
             "SECONDS" if self.dialect.is_bash() => {
                 scalar((self.proc.sim().now().as_nanos() / 1_000_000_000).to_string())
@@ -310,6 +343,10 @@ impl Shell {
                         true => self.quoted_text(&word.parts).await?,
                         false => self.assigned(word).await?,
                     };
+                    if !super::ast::is_name(&param.name) && self.dialect.is_bash() {
+                        self.complain(None, &format!("${}: cannot assign in this way", param.name)).await;
+                        return Err(Flow::Error(1));
+                    }
                     if !super::ast::is_name(&param.name) {
                         self.complain(None, &format!("{}: bad variable name", param.name)).await;
                         return Err(Flow::Error(2));
@@ -327,22 +364,24 @@ impl Shell {
                         (true, false) => "parameter not set".to_string(),
                     };
                     self.complain(None, &format!("{}: {text}", param.name)).await;
-                    return Err(Flow::Error(if bash { 127 } else { 2 }));
+                    return Err(self.unset_parameter());
                 }
                 _ => {}
             }
         }
         if let (Value::Unset, true) = (&value, self.options.nounset) {
             let text = if self.dialect.is_bash() { "unbound variable" } else { "parameter not set" };
-            self.complain(None, &format!("{}: {text}", param.name)).await;
-            return Err(Flow::Error(if self.dialect.is_bash() { 127 } else { 2 }));
+            let dollar = if self.dialect.is_bash() && !super::ast::is_name(&param.name) { "$" } else { "" };
+            self.complain(None, &format!("{dollar}{}: {text}", param.name)).await;
+            return Err(self.unset_parameter());
         }
         if param.op == ParamOp::Length {
             let length = match &value {
                 Value::Unset => 0,
                 Value::Scalar(text) if self.dialect.is_bash() => text.chars().count(),
                 Value::Scalar(text) => text.len(),
-                Value::List(list) => list.len(),
+                Value::List(list) if self.dialect.is_bash() => list.len(),
+                Value::List(list) => list.join(" ").len(),
             };
             out.push(Piece::Text { text: length.to_string(), quoted: mode.quoted, split: !mode.quoted });
             return Ok(());
@@ -376,6 +415,15 @@ impl Shell {
             }
         }
         Ok(())
+    }
+
+    /// The end that an unset parameter makes of a script.
+    fn unset_parameter(&self) -> Flow {
+        match self.dialect.is_bash() {
+            true if self.reading == super::state::Source::Terminal => Flow::Error(1),
+            true => Flow::Exit(if self.reading == super::state::Source::Command { 127 } else { 1 }),
+            false => Flow::Error(2),
+        }
     }
 
     /// Assigns, or reports why not.
@@ -470,7 +518,9 @@ impl Shell {
             (ArithError::ExpectingEnd(_), super::Dialect::Dash) => {
                 format!("arithmetic expression: expecting EOF: \"{text}\"")
             }
-            (ArithError::BadNumber(number), super::Dialect::Dash) => format!("Illegal number: {number}"),
+            (ArithError::BadNumber(_), super::Dialect::Dash) => {
+                format!("arithmetic expression: expecting EOF: \"{text}\"")
+            }
             (ArithError::TooDeep, _) => format!("{trimmed}: expression recursion level exceeded"),
             (ArithError::DivisionByZero, _) => {
                 let divisor = trimmed.rsplit(['/', '%']).next().unwrap_or("").trim();
@@ -543,6 +593,9 @@ impl Shell {
                 out.append(&mut found);
                 return;
             }
+            if self.shopt.has("nullglob") {
+                return;
+            }
         }
         out.push(field.into_iter().map(|(c, _)| c).collect());
     }
@@ -579,7 +632,9 @@ impl Shell {
                 let names =
                     names.chain(dots.into_iter().filter(|_| pattern.begins_with_dot() && !self.dialect.is_bash()));
                 for name in names {
-                    if (!name.starts_with('.') || pattern.begins_with_dot()) && pattern.matches(&name) {
+                    if (!name.starts_with('.') || pattern.begins_with_dot() || self.shopt.has("dotglob"))
+                        && pattern.matches(&name)
+                    {
                         let path = child(&name);
                         if is_last || self.proc.stat(&path).is_ok_and(|s| s.file_type == FileType::Directory) {
                             next.push(path);
@@ -594,8 +649,9 @@ impl Shell {
 
     /// The output of a command, without the newlines at its end.
     async fn substitute(&mut self, list: Rc<super::ast::List>) -> Result<String, Flow> {
+        let list = if self.dialect.is_bash() { reading_file(list) } else { list };
         let (read, write) = self.proc.pipe();
-        let Ok(pid) = self.fork(vec![(1, write)], super::interpret::Work::List(list)) else {
+        let Ok(pid) = self.fork(vec![(1, write)], super::interpret::Work::Substitution(list)) else {
             return Err(self.cannot_fork().await);
         };
         let mut output = Vec::new();
@@ -624,7 +680,7 @@ impl arith::Variables for Shell {
     fn get(&mut self, name: &str) -> Result<Option<String>, String> {
         match self.value_of(name) {
             Value::Scalar(text) => Ok(Some(text)),
-            _ if self.options.nounset => Err(match self.dialect {
+            _ if self.options.nounset && self.dialect.is_bash() => Err(match self.dialect {
                 super::Dialect::Bash => format!("{name}: unbound variable"),
                 _ => format!("{name}: parameter not set"),
             }),
@@ -635,6 +691,19 @@ impl arith::Variables for Shell {
     fn set(&mut self, name: &str, value: i64) -> Result<(), String> {
         self.assign(name, value.to_string())
     }
+
+    fn dialect(&self) -> super::Dialect {
+        self.dialect
+    }
+}
+
+/// `name=` and what comes after it.
+fn assignment_like(word: &Word) -> Option<(String, Word)> {
+    let Some(Part::Literal(text)) = word.parts.first() else { return None };
+    let (name, value) = text.split_once('=').filter(|(name, _)| super::ast::is_name(name))?;
+    let value = (!value.is_empty()).then(|| Part::Literal(value.to_string()));
+    let parts = value.into_iter().chain(word.parts[1..].iter().cloned()).collect();
+    Some((format!("{name}="), Word { parts }))
 }
 
 /// `"$@"`, or several of them.
@@ -701,4 +770,26 @@ fn replace(text: &[char], at: ReplaceAt, pattern: &Pattern, with: &str) -> Strin
             out
         }
     }
+}
+
+/// bash reads `$(<file)` as `$(cat file)`.
+fn reading_file(list: Rc<super::ast::List>) -> Rc<super::ast::List> {
+    use super::ast::{CommandKind, Target};
+    let [item] = list.0.as_slice() else { return list };
+    let ([command], []) = (item.and_or.first.commands.as_slice(), item.and_or.rest.as_slice()) else { return list };
+    let CommandKind::Simple { assigns, words } = &command.kind else { return list };
+    if !assigns.is_empty()
+        || !words.is_empty()
+        || !matches!(&command.redirects[..], [one] if matches!(one.target, Target::Read(_)))
+    {
+        return list;
+    }
+    let mut command = (**command).clone();
+    let cat = Word { parts: vec![Part::Literal("cat".to_string())] };
+    command.kind = CommandKind::Simple { assigns: Vec::new(), words: vec![cat] };
+    let mut item = item.clone();
+    let mut and_or = (*item.and_or).clone();
+    and_or.first.commands = vec![Rc::new(command)];
+    item.and_or = Rc::new(and_or);
+    Rc::new(super::ast::List(vec![item]))
 }

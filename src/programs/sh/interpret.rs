@@ -6,7 +6,10 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     Dialect,
-    ast::{AndOr, Assign, CaseArm, Command, CommandKind, Connector, Item, List, Pipeline, TimeFormat, Word},
+    ast::{
+        AfterArm, AndOr, Assign, CaseArm, Command, CommandKind, Connector, Item, List, Pipeline, TimeFormat, Word,
+        is_name,
+    },
     builtins,
     jobs::Spawned,
     state::{Flow, MAX_CALLS, Outcome, Shell, Variable},
@@ -25,6 +28,8 @@ const SPAWN_COST: Duration = Duration::from_micros(500);
 pub enum Work {
     List(Rc<List>),
     AndOr(Rc<AndOr>),
+    /// A command substitution.
+    Substitution(Rc<List>),
     Command(Rc<Command>),
     /// Writes a here-document that doesn't fit into a pipe.
     Write(Vec<u8>, File),
@@ -36,6 +41,17 @@ pub enum Work {
 pub enum Nested {
     Body(Rc<Command>),
     Text(String),
+}
+
+/// Whether the shell ends by `set -e` when this pipeline fails.
+fn may_fail_shell(pipeline: &Pipeline) -> bool {
+    match pipeline.commands.as_slice() {
+        [command] => matches!(
+            command.kind,
+            CommandKind::Simple { .. } | CommandKind::Subshell(_) | CommandKind::Test(_) | CommandKind::Arith(_)
+        ),
+        _ => true,
+    }
 }
 
 impl Shell {
@@ -77,23 +93,14 @@ impl Shell {
             self.tested -= u32::from(!is_last);
             status = result?;
             self.status = status;
-            if is_last && status != 0 && !pipeline.negated && self.fails_shell(pipeline) {
-                return Err(Flow::Exit(status));
+            if is_last && status != 0 && !pipeline.negated && self.tested == 0 && may_fail_shell(pipeline) {
+                self.run_error_trap(status).await?;
+                if self.options.errexit {
+                    return Err(Flow::Exit(status));
+                }
             }
         }
         Ok(status)
-    }
-
-    /// Whether `set -e` ends the shell when this pipeline fails.
-    fn fails_shell(&self, pipeline: &Pipeline) -> bool {
-        let simple = match pipeline.commands.as_slice() {
-            [command] => matches!(
-                command.kind,
-                CommandKind::Simple { .. } | CommandKind::Subshell(_) | CommandKind::Test(_) | CommandKind::Arith(_)
-            ),
-            _ => true,
-        };
-        self.options.errexit && self.tested == 0 && simple
     }
 
     async fn pipeline(&mut self, pipeline: &Pipeline, tail: bool) -> Outcome {
@@ -149,6 +156,11 @@ impl Shell {
         let mut interrupted = false;
         for pid in pids {
             let ended = self.proc.wait(pid).await.unwrap_or(ExitStatus::Exited(127));
+            if let ExitStatus::Signaled(signal) = ended
+                && !self.dialect.is_bash()
+            {
+                self.report_death(pid, signal, "").await;
+            }
             interrupted |= ended == ExitStatus::Signaled(Signal::INT);
             statuses.push(ended.code());
         }
@@ -180,7 +192,7 @@ impl Shell {
             if self.options.noexec && !self.interactive {
                 return Ok(0);
             }
-            self.line = command.line;
+            self.line = u32::try_from(i64::from(command.line) + self.line_shift).unwrap_or(0);
             self.calls += 1;
             let result = match &command.kind {
                 CommandKind::Simple { assigns, words } => self.simple(command, assigns, words, tail).await,
@@ -232,8 +244,12 @@ impl Shell {
                     Some(words) => self.fields(words).await?,
                     None => self.positional.clone(),
                 };
+                let written = match words {
+                    Some(words) => words.iter().map(Word::written).collect::<Vec<_>>().join(" "),
+                    None => "\"$@\"".to_string(),
+                };
                 self.loops += 1;
-                let result = self.for_loop(name, items, body).await;
+                let result = self.for_loop(name, &written, items, body).await;
                 self.loops -= 1;
                 result
             }
@@ -251,6 +267,7 @@ impl Shell {
             CommandKind::Test(test) => self.double_bracket(test).await,
             CommandKind::Arith(word) => {
                 let text = self.quoted_text(&word.parts).await?;
+                self.trace_bash(|| format!("(( {text} ))")).await;
                 Ok(i32::from(self.arithmetic(&text).await? == 0))
             }
         }
@@ -293,10 +310,15 @@ impl Shell {
         }
     }
 
-    async fn for_loop(&mut self, name: &str, items: Vec<String>, body: &List) -> Outcome {
+    async fn for_loop(&mut self, name: &str, words: &str, items: Vec<String>, body: &List) -> Outcome {
+        if !is_name(name) {
+            self.complain(None, &format!("`{name}': not a valid identifier")).await;
+            return Ok(1);
+        }
         let mut status = 0;
         for item in items {
             self.proc.charge(BUILTIN_COST).await;
+            self.trace_bash(|| format!("for {name} in {words}")).await;
             self.set_or_fail(name, item).await?;
             let outcome = self.list(body, false).await;
             match self.turn(outcome)? {
@@ -328,6 +350,7 @@ impl Shell {
     }
 
     async fn case(&mut self, word: &Word, arms: &[CaseArm]) -> Outcome {
+        self.trace_bash(|| format!("case {} in", word.written())).await;
         let text = self.single(word).await?;
         let chars: Vec<char> = text.chars().collect();
         let mut status = 0;
@@ -344,8 +367,8 @@ impl Shell {
                 continue;
             }
             status = self.list(&arm.body, false).await?;
-            falling = arm.falls_through;
-            if !falling {
+            falling = arm.then == AfterArm::NextBody;
+            if arm.then == AfterArm::End {
                 break;
             }
         }
@@ -356,7 +379,8 @@ impl Shell {
 
     async fn simple(&mut self, command: &Command, assigns: &[Assign], words: &[Word], tail: bool) -> Outcome {
         self.substituted = None;
-        let fields = self.fields(words).await?;
+        self.run_debug_trap().await?;
+        let fields = self.command_fields(words).await?;
         let Some(name) = fields.first().cloned() else {
             self.proc.charge(BUILTIN_COST).await;
             return match self.redirect(&command.redirects).await {
@@ -377,6 +401,7 @@ impl Shell {
         }
         self.trace(&values, &fields).await;
         let special = builtins::is_special(&name);
+        let special = special || (name == "local" && !self.dialect.is_bash());
         let function = if special { None } else { self.functions.get(&name).cloned() };
         if function.is_none() && !builtins::is_builtin(&name, self.dialect) {
             return self.external(command, fields, values, tail).await;
@@ -384,11 +409,12 @@ impl Shell {
         self.proc.charge(BUILTIN_COST).await;
         let saved = match self.redirect(&command.redirects).await {
             Ok(saved) => saved,
-            Err(Ok(_)) if special && !self.dialect.is_bash() => return Err(Flow::Error(2)),
+            Err(Ok(code)) if special && !self.dialect.is_bash() => return Err(Flow::Error(code)),
             Err(outcome) => return outcome,
         };
         let keeps = special && function.is_none() && !self.dialect.is_bash();
         let mut before = Vec::new();
+        let command_name = name.clone();
         for (name, value) in values {
             if !keeps {
                 before.push((name.clone(), self.variables.get(&name).cloned()));
@@ -397,13 +423,22 @@ impl Shell {
                 self.restore(saved);
                 return Err(flow);
             }
-            if !keeps {
+            if !keeps || command_name == "exec" {
                 self.export(&name);
             }
         }
         let result = match function {
             Some(body) => self.call(&body, fields).await,
-            None => self.builtin(&name, fields, tail).await,
+            None => {
+                let outer = self.running.replace(name.clone());
+                let result = self.builtin(&name, fields, tail).await;
+                self.running = outer;
+                match result {
+                    // An error in a builtin that isn't special ends no script.
+                    Err(Flow::Error(code)) if !special && !self.dialect.is_bash() => Ok(code),
+                    result => result,
+                }
+            }
         };
         for (name, variable) in before.into_iter().rev() {
             self.put_back(name, variable);
@@ -438,7 +473,8 @@ impl Shell {
         if !self.options.xtrace {
             return;
         }
-        let quote = |text: &String| match self.dialect {
+        let dialect = self.dialect;
+        let quote = |text: &String| match dialect {
             Dialect::Bash => builtins::bash_quoted(text),
             Dialect::Dash => text.clone(),
             Dialect::Ash => builtins::quoted_if_needed(text),
@@ -447,13 +483,46 @@ impl Shell {
             true => format!("{name}="),
             false => format!("{name}={}", quote(value)),
         });
-        let words: Vec<String> = values.chain(fields.iter().map(quote)).collect();
+        let fields: Vec<String> = fields.iter().map(quote).collect();
+        if !dialect.is_bash() {
+            let words: Vec<String> = values.chain(fields).collect();
+            self.trace_line(&words.join(" ")).await;
+            return;
+        }
+        for value in values {
+            self.trace_line(&value).await;
+        }
+        if !fields.is_empty() {
+            self.trace_line(&fields.join(" ")).await;
+        }
+    }
+
+    /// bash doubles the first character of PS4 in command substitutions.
+    async fn trace_line(&mut self, text: &str) {
         let prefix = self.get("PS4").unwrap_or_default();
-        util::ignore(self.proc.eprint(&format!("{prefix}{}\n", words.join(" "))).await);
+        let depth = if self.dialect.is_bash() { self.substitutions } else { 0 };
+        let deeper = prefix.chars().next().map(|c| c.to_string().repeat(depth)).unwrap_or_default();
+        util::ignore(self.proc.eprint(&format!("{deeper}{prefix}{text}\n")).await);
+    }
+
+    /// What `set -x` says of a compound command, in bash.
+    pub async fn trace_bash(&mut self, text: impl FnOnce() -> String) {
+        if self.options.xtrace && self.dialect.is_bash() {
+            self.trace_line(&text()).await;
+        }
     }
 
     async fn call(&mut self, body: &Rc<Command>, mut fields: Vec<String>) -> Outcome {
-        fields.remove(0);
+        let name = fields.remove(0);
+        let shift = std::mem::take(&mut self.line_shift);
+        let outer_name = self.variables.get("FUNCNAME").cloned();
+        if self.dialect.is_bash() {
+            self.put("FUNCNAME", &name);
+        }
+        let return_trap = self.traps.on_return.clone();
+        if !self.options.functrace {
+            self.traps.on_return = None;
+        }
         let positional = std::mem::replace(&mut self.positional, fields);
         let loops = std::mem::take(&mut self.loops);
         self.locals.push(Vec::new());
@@ -463,6 +532,18 @@ impl Shell {
         }
         self.loops = loops;
         self.positional = positional;
+        self.line_shift = shift;
+        if matches!(result, Ok(_) | Err(Flow::Return(_)))
+            && let Some(text) = self.traps.on_return.clone()
+        {
+            self.nested(Nested::Text(text)).await?;
+        }
+        if self.traps.on_return.is_none() {
+            self.traps.on_return = return_trap;
+        }
+        if self.dialect.is_bash() {
+            self.put_back("FUNCNAME".to_string(), outer_name);
+        }
         match result {
             Err(Flow::Return(code)) => Ok(code),
             Err(Flow::Break(_) | Flow::Continue(_)) => Ok(self.status),
@@ -518,6 +599,9 @@ impl Shell {
             env.remove("_");
         }
         env.extend(values);
+        if self.dialect.is_bash() {
+            self.remember_program(&fields[0]);
+        }
         let result = if tail && self.may_exec() {
             self.restore_dispositions();
             match self.exec(&fields, env).await {
@@ -530,7 +614,7 @@ impl Shell {
         };
         self.restore(saved.clone());
         match result {
-            Ok(pid) => self.wait_foreground(pid).await,
+            Ok(pid) => self.wait_foreground_of(pid, || command.written()).await,
             Err(Errno::EAGAIN) => Err(self.cannot_fork().await),
             Err(error) => {
                 // The message goes where the command's would have gone.
@@ -624,6 +708,9 @@ impl Shell {
     pub async fn cannot_execute(&mut self, name: &str, error: Errno, builtin: Option<&str>) -> i32 {
         let is_directory = self.proc.stat(name).is_ok_and(|s| s.file_type == crate::os::fs::FileType::Directory);
         let (text, code) = match (self.dialect, error) {
+            (Dialect::Dash | Dialect::Ash, Errno::ENOENT) if name.is_empty() => {
+                (": Permission denied".to_string(), 127)
+            }
             (Dialect::Bash, Errno::ENOENT) if !name.contains('/') && builtin.is_none() => {
                 (format!("{name}: command not found"), 127)
             }
@@ -660,6 +747,10 @@ impl Shell {
         let deaf = background && group == Group::Inherit;
         let main = move |child| async move {
             shell.become_subshell(child, deaf);
+            // A failure in a subshell that is a condition doesn't end it either.
+            if background {
+                shell.tested = 0;
+            }
             Box::pin(shell.work(work)).await
         };
         self.proc.try_fork(fds, group, main)
@@ -687,13 +778,27 @@ impl Shell {
         self.interactive = false;
         self.options.monitor = false;
         self.jobs.forget();
-        self.tested = 0;
+        if self.dialect.is_bash() {
+            self.loops = 0;
+        }
         self.stack_base = self.calls;
     }
 
     async fn work(&mut self, work: Work) -> i32 {
         let result = match work {
             Work::List(list) => self.list(&list, true).await,
+            Work::Substitution(list) => {
+                self.tested = 0;
+                self.substitutions += 1;
+                // Only dash goes on with `set -e` there.
+                self.options.errexit &= self.dialect == Dialect::Dash || self.shopt.has("inherit_errexit");
+                if self.dialect.is_bash()
+                    && let Some(first) = list.0.first().and_then(|item| item.and_or.first.commands.first())
+                {
+                    self.line_shift = i64::from(self.line) - i64::from(first.line);
+                }
+                self.list(&list, true).await
+            }
             Work::AndOr(and_or) => self.and_or(&and_or, true).await,
             Work::Command(command) => match &command.kind {
                 CommandKind::Subshell(list) if command.redirects.is_empty() => self.list(list, true).await,
@@ -718,6 +823,8 @@ impl Shell {
         };
         self.proc.charge(FORK_COST).await;
         self.last_background = Some(pid);
+        // Only job control makes the others keep what was written.
+        let text = if self.dialect.is_bash() || self.options.monitor { text } else { "" };
         let id = self.jobs.add(Spawned { pid, text: text.to_string(), in_group: group == Group::New });
         if self.interactive && self.dialect != Dialect::Ash {
             let line = if self.dialect.is_bash() { format!("[{id}] {pid}\n") } else { String::new() };
@@ -733,6 +840,11 @@ impl Shell {
 
     /// Waits for the foreground job.
     pub async fn wait_foreground(&mut self, pid: Pid) -> Outcome {
+        self.wait_foreground_of(pid, String::new).await
+    }
+
+    /// Waits for the foreground job, which is written as `text` says.
+    async fn wait_foreground_of(&mut self, pid: Pid, text: impl Fn() -> String) -> Outcome {
         if self.controls_jobs() {
             self.give_terminal(pid);
         }
@@ -745,21 +857,22 @@ impl Shell {
                 util::ignore(self.proc.eprint("\n").await);
                 return Err(Flow::Interrupt);
             }
-            self.report_death(pid, signal).await;
+            self.report_death(pid, signal, &text()).await;
         }
         self.forget_ended_jobs().await;
         Ok(code)
     }
 
     /// What a shell says when a command was killed.
-    async fn report_death(&self, pid: Pid, signal: Signal) {
+    async fn report_death(&self, pid: Pid, signal: Signal, command: &str) {
         let text = match signal {
             Signal::INT | Signal::PIPE => return,
             _ => super::jobs::signal_text(signal),
         };
         let line = match self.dialect {
-            Dialect::Bash if !self.interactive => {
-                format!("{}: line {}: {pid:5} {text}\n", self.arg0, self.line)
+            Dialect::Bash if !self.interactive && !self.traps.signals.contains_key(&signal) => {
+                let line = format!("{}: line {}: {pid:5} {text:<23} {command}", self.arg0, self.line);
+                format!("{}\n", line.trim_end())
             }
             _ => format!("{text}\n"),
         };

@@ -58,6 +58,16 @@ impl Jobs {
         self.0.retain(|job| job.pid != pid);
     }
 
+    /// No longer lists a job that has ended, but remembers how.
+    pub fn retire_one(&mut self, pid: Pid, status: ExitStatus) {
+        self.remove(pid);
+        if !self.1.iter().any(|(past, _)| *past == pid) {
+            self.1.push_back((pid, status));
+        }
+        let surplus = self.1.len().saturating_sub(Jobs::REMEMBERED);
+        self.1.drain(..surplus);
+    }
+
     /// No longer lists the jobs that have ended; gives those.
     fn retire(&mut self) -> Vec<Job> {
         let (ended, running) = std::mem::take(&mut self.0).into_iter().partition(|job: &Job| job.ended.is_some());
@@ -197,16 +207,16 @@ impl Shell {
         if let Some(job) = self.jobs.0.iter().find(|job| job.pid == pid)
             && let Some(status) = job.ended
         {
-            self.jobs.remove(pid);
+            self.jobs.retire_one(pid, status);
             return Ok(status.code());
         }
         if let Some(at) = self.jobs.1.iter().position(|(past, _)| *past == pid)
-            && let Some((_, status)) = self.jobs.1.remove(at)
+            && let Some((_, status)) = self.jobs.1.get(at)
         {
             return Ok(status.code());
         }
         let status = self.proc.wait(pid).await?;
-        self.jobs.remove(pid);
+        self.jobs.retire_one(pid, status);
         Ok(status.code())
     }
 }

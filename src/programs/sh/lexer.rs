@@ -24,13 +24,15 @@ pub(super) struct PendingHereDoc {
     pub delimiter: String,
     pub expand: bool,
     pub strip_tabs: bool,
+    /// Line of the redirection.
+    pub line: u32,
     pub body: Rc<OnceCell<Word>>,
 }
 
 /// Longest first.
 const OPERATORS: &[&str] = &[
-    "&>>", "<<-", "<<<", ";;&", "&&", "||", ";;", ";&", "<<", ">>", "<&", ">&", "<>", ">|", "&>", "&", "|", ";", "<",
-    ">", "(", ")",
+    "&>>", "<<-", "<<<", ";;&", "&&", "||", "|&", ";;", ";&", "<<", ">>", "<&", ">&", "<>", ">|", "&>", "&", "|", ";",
+    "<", ">", "(", ")",
 ];
 
 /// Where a run of parts ends.
@@ -106,7 +108,11 @@ impl Parser {
         }
         for op in OPERATORS {
             if self.looking_at(op)
-                && (self.dialect.has_bash_syntax() || !matches!(*op, "&>" | "&>>" | ";&" | ";;&" | "<<<"))
+                && match *op {
+                    "&>" | ";&" | ";;&" => self.dialect.has_bash_syntax(),
+                    "&>>" | "<<<" | "|&" => self.dialect.is_bash(),
+                    _ => true,
+                }
             {
                 self.pos += op.len();
                 return Ok(Token::Op(op));
@@ -160,13 +166,11 @@ impl Parser {
             let Some(c) = self.peek_char(0) else {
                 match until {
                     Until::Word | Until::End => break,
-                    Until::Quote => return Err(self.error_at(ErrorKind::Unterminated('"'), start_line)),
+                    Until::Quote => return Err(self.unclosed(ErrorKind::Unterminated('"'), start_line)),
                     Until::Brace { .. } | Until::BraceOr { .. } => {
-                        return Err(self.error_at(ErrorKind::MissingBrace, start_line));
+                        return Err(self.unclosed(ErrorKind::MissingBrace, start_line));
                     }
-                    Until::Arith | Until::ArithFor => {
-                        return Err(self.error_at(ErrorKind::Eof { expecting: Some("))") }, start_line));
-                    }
+                    Until::Arith | Until::ArithFor => return Err(self.unclosed(ErrorKind::MissingArith, start_line)),
                 }
             };
             match c {
@@ -191,9 +195,12 @@ impl Parser {
                         if self.peek_char(1) == Some(')') || until == Until::ArithFor {
                             break;
                         }
-                        return Err(self.error(ErrorKind::NotArith));
+                        // bash tries a command substitution; the others read on for the `))`.
+                        if self.dialect.is_bash() {
+                            return Err(self.error(ErrorKind::NotArith));
+                        }
                     }
-                    parens -= 1;
+                    parens = parens.saturating_sub(1);
                     text.push(c);
                     self.bump();
                 }
@@ -207,7 +214,7 @@ impl Parser {
                         match self.bump() {
                             Some('\'') => break,
                             Some(c) => inner.push(c),
-                            None => return Err(self.error_at(ErrorKind::Unterminated('\''), line)),
+                            None => return Err(self.unclosed(ErrorKind::Unterminated('\''), line)),
                         }
                     }
                     parts.push(Part::Quoted(inner));
@@ -217,7 +224,11 @@ impl Parser {
                     self.bump();
                     parts.push(Part::Double(self.parts(Until::Quote)?));
                 }
+                // bash takes quotes away here.
                 '"' if arith => {
+                    if !self.dialect.is_bash() {
+                        text.push(c);
+                    }
                     self.bump();
                 }
                 '$' => {
@@ -317,19 +328,30 @@ impl Parser {
 
     fn name(&mut self) -> String {
         let mut name = String::new();
-        while let Some(c) = self.peek_char(0)
-            && (c.is_ascii_alphanumeric() || c == '_')
-        {
-            name.push(c);
-            self.pos += 1;
+        loop {
+            match self.peek_char(0) {
+                Some(c) if c.is_ascii_alphanumeric() || c == '_' => {
+                    name.push(c);
+                    self.pos += 1;
+                }
+                // A continued line joins names too.
+                Some('\\') if self.peek_char(1) == Some('\n') => {
+                    self.bump();
+                    self.bump();
+                }
+                _ => return name,
+            }
         }
-        name
     }
 
     fn command_substitution(&mut self) -> Result<Part, SyntaxError> {
         self.pos += 1;
-        let list = self.nested_list(")")?;
-        Ok(Part::Command(Rc::new(list)))
+        match self.nested_list(")") {
+            Err(error) if self.dialect.is_bash() && matches!(error.kind, ErrorKind::Eof { .. }) => {
+                Err(SyntaxError { kind: ErrorKind::Unterminated(')'), ..error })
+            }
+            list => Ok(Part::Command(Rc::new(list?))),
+        }
     }
 
     fn backquote(&mut self, quoted: bool) -> Result<Part, SyntaxError> {
@@ -338,7 +360,7 @@ impl Parser {
         let mut inner = String::new();
         loop {
             match self.bump() {
-                None => return Err(self.error_at(ErrorKind::Backquote, line)),
+                None => return Err(self.unclosed(ErrorKind::Backquote, line)),
                 Some('`') => break,
                 Some('\\') => match self.peek_char(0) {
                     Some(c @ ('$' | '`' | '\\')) => {
@@ -366,7 +388,7 @@ impl Parser {
         let mut raw = String::new();
         loop {
             match self.bump() {
-                None => return Err(self.error_at(ErrorKind::Unterminated('\''), line)),
+                None => return Err(self.unclosed(ErrorKind::Unterminated('\''), line)),
                 Some('\'') => break,
                 Some('\\') => {
                     raw.push('\\');
@@ -385,10 +407,13 @@ impl Parser {
         let line = self.line;
         let found = self.braced_body(quoted)?;
         if found.is_none() {
+            if self.peek_char(0) == Some('\n') && !self.dialect.is_bash() {
+                return Err(self.error_at(ErrorKind::MissingBrace, self.line + 1));
+            }
             self.parts(Until::Brace { quoted })?;
         }
         if self.peek_char(0) != Some('}') {
-            return Err(self.error_at(ErrorKind::MissingBrace, line));
+            return Err(self.unclosed(ErrorKind::MissingBrace, line));
         }
         self.pos += 1;
         let text = format!("${}", self.chars[start..self.pos].iter().collect::<String>());

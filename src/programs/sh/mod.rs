@@ -14,6 +14,8 @@ mod ast;
 mod brace;
 mod builtins;
 mod complete;
+#[cfg(test)]
+mod corpus;
 pub mod echo;
 pub mod escapes;
 mod expand;
@@ -230,6 +232,7 @@ async fn run_stdin(shell: &mut Shell) -> i32 {
         let line = read_line(&input).await;
         let at_end = line.is_none();
         let line = line.unwrap_or_default();
+        shell.show(&line).await;
         text.push_str(&line);
         if !at_end && text.len() > state::MAX_TEXT {
             return shell.report_too_long().await;
@@ -243,7 +246,10 @@ async fn run_stdin(shell: &mut Shell) -> i32 {
         here_doc = None;
         let mut parser = Parser::new(&text, shell.dialect, shell.usable_aliases()).at_line(first_line);
         parser.at_end = at_end;
-        match parser.next_command() {
+        let command = parser.next_command();
+        shell.parsed_line = parser.line();
+        shell.warn(&mut parser).await;
+        match command {
             Err(error) if error.is_incomplete() && !at_end => {
                 if let parser::ErrorKind::HereDoc { delimiter, strip_tabs } = error.kind {
                     here_doc = Some((delimiter, strip_tabs));

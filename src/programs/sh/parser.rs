@@ -6,8 +6,8 @@ use std::{cell::OnceCell, collections::BTreeMap, rc::Rc};
 use super::{
     Dialect,
     ast::{
-        AndOr, Assign, CaseArm, Command, CommandKind, Connector, Item, List, Part, Pipeline, Redirect, Target,
-        TestExpr, TimeFormat, Word, is_name,
+        AfterArm, AndOr, Assign, CaseArm, Command, CommandKind, Connector, Item, List, Part, Pipeline, Redirect,
+        Target, TestExpr, TimeFormat, Word, is_name,
     },
     lexer::{PendingHereDoc, Token},
 };
@@ -40,6 +40,8 @@ pub enum ErrorKind {
     BadFor,
     BadFunctionName,
     TooDeep,
+    /// `$((` without `))`.
+    MissingArith,
     /// Internal: `$((` turned out not to begin arithmetic.
     NotArith,
     /// A here-document goes on; lines up to this delimiter belong to it.
@@ -66,6 +68,7 @@ impl SyntaxError {
                 | ErrorKind::Unterminated(_)
                 | ErrorKind::MissingBrace
                 | ErrorKind::Backquote
+                | ErrorKind::MissingArith
                 | ErrorKind::HereDoc { .. }
         )
     }
@@ -91,6 +94,7 @@ impl SyntaxError {
                 }
                 ErrorKind::BadFunctionName => vec!["syntax error: bad function name".to_string()],
                 ErrorKind::TooDeep => vec!["syntax error: nested too deeply".to_string()],
+                ErrorKind::MissingArith => vec!["unexpected EOF while looking for matching `)'".to_string()],
                 ErrorKind::NotArith => vec!["syntax error in arithmetic expression".to_string()],
             };
         }
@@ -125,8 +129,8 @@ impl SyntaxError {
             ErrorKind::BadFunctionName if ash => "bad function name".to_string(),
             ErrorKind::BadFunctionName => "Bad function name".to_string(),
             ErrorKind::TooDeep => "nested too deeply".to_string(),
-            ErrorKind::NotArith if ash => "missing '))'".to_string(),
-            ErrorKind::NotArith => "Missing '))'".to_string(),
+            ErrorKind::NotArith | ErrorKind::MissingArith if ash => "missing '))'".to_string(),
+            ErrorKind::NotArith | ErrorKind::MissingArith => "Missing '))'".to_string(),
         };
         vec![format!("{} error: {text}", if ash { "syntax" } else { "Syntax" })]
     }
@@ -150,10 +154,17 @@ pub struct Parser {
     alias_budget: u32,
     /// At the end of the input, take a here-document without its delimiter as complete.
     pub at_end: bool,
+    /// What bash warns of: the line and the text.
+    pub warnings: Vec<(u32, String)>,
+    /// How much of the text has been handed out as read.
+    shown: usize,
 }
 
 const RESERVED: &[&str] =
-    &["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "{", "}", "!"];
+    &["if", "then", "else", "elif", "fi", "do", "done", "case", "esac", "while", "until", "for", "in", "{", "}", "!"];
+
+/// Reserved words that end a list.
+const CLOSERS: &[&str] = &["then", "else", "elif", "fi", "do", "done", "esac", "}"];
 
 impl Parser {
     pub fn new(text: &str, dialect: Dialect, aliases: Option<Rc<Aliases>>) -> Parser {
@@ -171,6 +182,8 @@ impl Parser {
             alias_guard: Vec::new(),
             alias_budget: 1000,
             at_end: true,
+            warnings: Vec::new(),
+            shown: 0,
         }
     }
 
@@ -181,6 +194,19 @@ impl Parser {
 
     pub fn set_aliases(&mut self, aliases: Option<Rc<Aliases>>) {
         self.aliases = aliases.filter(|aliases| !aliases.is_empty());
+    }
+
+    /// The line reached.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// What was read since the last call, for `set -v`.
+    pub fn text_read(&mut self) -> String {
+        let end = self.pos.clamp(self.shown, self.chars.len());
+        let text = self.chars[self.shown..end].iter().collect();
+        self.shown = end;
+        text
     }
 
     /// Whether only blank space is left.
@@ -267,6 +293,11 @@ impl Parser {
         SyntaxError { kind, line, text }
     }
 
+    /// An end of the input too early: bash names the line where the quote began, the others the last one.
+    pub(super) fn unclosed(&self, kind: ErrorKind, start: u32) -> SyntaxError {
+        self.error_at(kind, if self.dialect.is_bash() { start } else { self.line })
+    }
+
     fn unexpected(&mut self, expecting: Option<&'static str>) -> SyntaxError {
         let (found, sort) = match &self.token {
             None | Some(Token::Eof) => return self.error(ErrorKind::Eof { expecting }),
@@ -279,7 +310,9 @@ impl Parser {
                 _ => (self.chars[self.token_start..self.pos].iter().collect(), Found::Word),
             },
         };
-        self.error_at(ErrorKind::Unexpected { found, sort, expecting }, self.token_line)
+        // Having read a newline is being on the next line already, but for bash.
+        let line = self.token_line + u32::from(sort == Found::Newline && !self.dialect.is_bash());
+        self.error_at(ErrorKind::Unexpected { found, sort, expecting }, line)
     }
 
     fn peek(&mut self) -> Result<&Token, SyntaxError> {
@@ -339,7 +372,11 @@ impl Parser {
             self.skip_newlines()?;
             match self.peek()? {
                 Token::Eof | Token::Op(")" | ";;" | ";&" | ";;&") => break,
-                Token::Word(word) if word.literal().is_some_and(|text| ends.contains(&text)) => break,
+                Token::Word(word)
+                    if word.literal().is_some_and(|text| ends.contains(&text) || CLOSERS.contains(&text)) =>
+                {
+                    break;
+                }
                 _ => {}
             }
             self.peek()?;
@@ -411,6 +448,9 @@ impl Parser {
         let mut timed = None;
         loop {
             if self.is_word("!")? {
+                if negated && !self.dialect.is_bash() {
+                    return Err(self.unexpected(None));
+                }
                 self.advance();
                 negated = !negated;
             } else if self.dialect.is_bash() && self.is_word("time")? {
@@ -428,7 +468,13 @@ impl Parser {
             }
         }
         let mut commands = vec![Rc::new(self.command()?)];
-        while *self.peek()? == Token::Op("|") {
+        while let Token::Op(op @ ("|" | "|&")) = *self.peek()? {
+            if op == "|&"
+                && let Some(command) = commands.last_mut().and_then(Rc::get_mut)
+            {
+                let stdout = Word { parts: vec![Part::Literal("1".to_string())] };
+                command.redirects.push(Redirect { fd: 2, target: Target::Duplicate(stdout) });
+            }
             self.advance();
             self.skip_newlines()?;
             commands.push(Rc::new(self.command()?));
@@ -511,7 +557,7 @@ impl Parser {
                 }
                 return self.function(name, line);
             }
-            "then" | "else" | "elif" | "fi" | "do" | "done" | "esac" | "}" => return Err(self.unexpected(None)),
+            "then" | "else" | "elif" | "fi" | "do" | "done" | "esac" | "}" | "in" => return Err(self.unexpected(None)),
             _ => return self.simple(line),
         };
         self.with_redirects(kind, line)
@@ -586,8 +632,11 @@ impl Parser {
             let mut word = || words.next().unwrap_or_default();
             return Ok(CommandKind::ArithFor { init: word(), condition: word(), step: word(), body });
         }
+        let bash = self.dialect.is_bash();
         let name = match self.peek()? {
             Token::Word(word) if word.literal().is_some_and(is_name) => word.literal().unwrap_or("").to_string(),
+            // bash finds it when the loop is run.
+            Token::Word(word) if bash && word.literal().is_some() => word.literal().unwrap_or("").to_string(),
             _ => return Err(self.error(ErrorKind::BadFor)),
         };
         self.advance();
@@ -653,19 +702,29 @@ impl Parser {
             self.deeper()?;
             let body = self.list(&["esac"])?;
             self.depth -= 1;
-            let falls_through = *self.peek()? == Token::Op(";&");
+            let then = match *self.peek()? {
+                Token::Op(";&") => AfterArm::NextBody,
+                Token::Op(";;&") => AfterArm::NextPattern,
+                _ => AfterArm::End,
+            };
             match self.peek()? {
                 Token::Op(";;" | ";&" | ";;&") => self.advance(),
                 Token::Word(word) if word.literal() == Some("esac") => {}
                 _ => return Err(self.unexpected(Some(";;"))),
             }
-            arms.push(CaseArm { patterns, body, falls_through });
+            arms.push(CaseArm { patterns, body, then });
         }
     }
 
     fn function(&mut self, name: String, line: u32) -> Result<Command, SyntaxError> {
         self.skip_newlines()?;
         let body = Rc::new(self.command()?);
+        if let CommandKind::Simple { words, .. } = &body.kind
+            && self.dialect.is_bash()
+        {
+            let found = words.first().and_then(Word::literal).unwrap_or_default().to_string();
+            return Err(self.error_at(ErrorKind::Unexpected { found, sort: Found::Word, expecting: None }, body.line));
+        }
         Ok(Command { kind: CommandKind::Function { name, body }, redirects: Vec::new(), line })
     }
 
@@ -673,7 +732,14 @@ impl Parser {
         let mut assigns = Vec::new();
         let mut words: Vec<Word> = Vec::new();
         let mut redirects = Vec::new();
+        let mut line = line;
+        let mut tokens = 0;
         loop {
+            // bash counts a command to the line on which its second word ends.
+            tokens += 1;
+            if tokens <= 2 && self.dialect.is_bash() && matches!(self.peek()?, Token::Word(_)) {
+                line = self.line;
+            }
             if let Some(redirect) = self.redirect()? {
                 redirects.push(redirect);
                 continue;
@@ -696,8 +762,16 @@ impl Parser {
                 Token::Op("(") if words.len() == 1 && assigns.is_empty() && redirects.is_empty() => {
                     let Some(name) = words[0].literal().map(str::to_string) else { return Err(self.unexpected(None)) };
                     self.advance();
+                    if let Token::Word(_) = self.peek()?
+                        && !self.dialect.is_bash()
+                    {
+                        let (found, sort) = (String::new(), Found::Word);
+                        let line = self.token_line;
+                        return Err(self.error_at(ErrorKind::Unexpected { found, sort, expecting: Some(")") }, line));
+                    }
                     self.expect_op(")")?;
-                    if !self.dialect.is_bash() && !is_name(&name) {
+                    let special = crate::programs::sh::builtins::is_special(&name);
+                    if !self.dialect.is_bash() && (special || !is_name(&name)) {
                         return Err(self.error(ErrorKind::BadFunctionName));
                     }
                     return self.function(name, line);
@@ -731,7 +805,8 @@ impl Parser {
         let default = i32::from(op.starts_with('>'));
         let target = match op {
             "<" => Target::Read(word),
-            ">" | ">|" => Target::Write(word),
+            ">" => Target::Write(word),
+            ">|" => Target::Clobber(word),
             ">>" => Target::Append(word),
             "<>" => Target::ReadWrite(word),
             "&>" => Target::Both { file: word, append: false },
@@ -750,6 +825,7 @@ impl Parser {
                 let (delimiter, quoted) = delimiter_of(&word);
                 let body = Rc::new(OnceCell::new());
                 self.pending.push(PendingHereDoc {
+                    line: self.token_line,
                     delimiter,
                     expand: !quoted,
                     strip_tabs: op == "<<-",
@@ -788,6 +864,11 @@ impl Parser {
             if !ended && !self.at_end {
                 let kind = ErrorKind::HereDoc { delimiter: doc.delimiter, strip_tabs: doc.strip_tabs };
                 return Err(self.error(kind));
+            }
+            if !ended && self.dialect.is_bash() {
+                let (from, wanted) = (doc.line, &doc.delimiter);
+                let text = format!("here-document at line {from} delimited by end-of-file (wanted `{wanted}')");
+                self.warnings.push((self.line.saturating_sub(1), text));
             }
             let word = match doc.expand {
                 true => self.sub_parser(&text, first_line, |parser| parser.here_doc_word())?,

@@ -37,9 +37,16 @@ impl Shell {
         let request = match self.read_request(args) {
             Ok(request) => request,
             Err(message) => {
-                let name = (self.dialect != Dialect::Ash).then_some("read");
-                let text = if name.is_none() { format!("read: {message}") } else { message };
-                self.complain(name, &text).await;
+                if self.dialect == Dialect::Ash && message.ends_with("bad variable name") {
+                    self.complain_as_program(&format!("read: {message}")).await;
+                    return Ok(1);
+                }
+                self.complain(Some("read"), &message).await;
+                if self.dialect.is_bash() && message.ends_with("invalid option") {
+                    let usage = "read: usage: read [-ers] [-a array] [-d delim] [-i text] [-n nchars] [-N nchars] [-p prompt] [-t timeout] [-u fd] [name ...]\n";
+                    util::ignore(self.proc.eprint(usage).await);
+                    return Ok(2);
+                }
                 return Ok(if self.dialect == Dialect::Bash { 1 } else { 2 });
             }
         };
@@ -60,7 +67,10 @@ impl Shell {
             tty.set_modes(modes);
         }
         let (chars, end) = result?;
-        self.distribute(&request.names, &chars).await?;
+        match self.distribute(&request.names, &chars).await {
+            Err(Flow::Error(_)) if self.dialect.is_bash() => return Ok(1),
+            distributed => distributed?,
+        }
         Ok(match end {
             End::Delimiter | End::Count => 0,
             End::Input => 1,
@@ -199,7 +209,6 @@ impl Shell {
                 if let Some((last, before)) = rest.split_last()
                     && is_separator(last)
                     && !before.iter().any(is_separator)
-                    && !self.dialect.is_bash()
                 {
                     rest = before;
                 }

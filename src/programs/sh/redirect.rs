@@ -4,7 +4,7 @@ use super::{
     Dialect,
     ast::{Redirect, Target, Word},
     interpret::Work,
-    state::{Outcome, Shell},
+    state::{Flow, Outcome, Shell},
 };
 use crate::{
     os::{Errno, File, OpenFlags, fs::FileType},
@@ -53,6 +53,12 @@ impl Shell {
                 let file = self.open(word, OpenFlags::WRITE).await?;
                 self.set_fd(fd, Some(file), saved);
             }
+            Target::Clobber(word) => {
+                let noclobber = std::mem::take(&mut self.options.noclobber);
+                let file = self.open(word, OpenFlags::WRITE).await;
+                self.options.noclobber = noclobber;
+                self.set_fd(fd, Some(file?), saved);
+            }
             Target::Append(word) => {
                 let file = self.open(word, OpenFlags::APPEND).await?;
                 self.set_fd(fd, Some(file), saved);
@@ -76,19 +82,23 @@ impl Shell {
                 }
                 let from = text.strip_suffix('-').unwrap_or(&text).parse::<i32>();
                 let Ok(from) = from else {
+                    if self.dialect == Dialect::Dash {
+                        // A syntax error, found late: the line is the parser's.
+                        self.line = self.parsed_line;
+                    }
                     let message = match self.dialect {
                         Dialect::Bash => format!("{text}: ambiguous redirect"),
                         Dialect::Dash => "Syntax error: Bad fd number".to_string(),
                         Dialect::Ash => "bad fd number".to_string(),
                     };
-                    return Err(self.redirect_error(&message).await);
+                    let outcome = self.redirect_error(&message).await;
+                    return Err(match self.dialect {
+                        Dialect::Dash => Err(Flow::Error(2)),
+                        _ => outcome,
+                    });
                 };
                 let Some(file) = self.proc.fd(from) else {
-                    let message = match self.dialect {
-                        Dialect::Bash => format!("{from}: {}", Errno::EBADF),
-                        Dialect::Dash => format!("{from}: {}", Errno::EBADF),
-                        Dialect::Ash => format!("dup2({from},{fd}): {}", Errno::EBADF),
-                    };
+                    let message = format!("{from}: {}", Errno::EBADF);
                     return Err(self.redirect_error(&message).await);
                 };
                 self.set_fd(fd, Some(file), saved);
@@ -128,7 +138,16 @@ impl Shell {
     }
 
     async fn open(&mut self, word: &Word, flags: OpenFlags) -> Result<File, Outcome> {
-        let path = self.single(word).await.map_err(Err)?;
+        let path = match self.dialect.is_bash() && word.literal().is_none() {
+            true => match self.fields(std::slice::from_ref(word)).await.map_err(Err)?.as_slice() {
+                [path] => path.clone(),
+                _ => {
+                    let message = format!("{}: ambiguous redirect", word.written());
+                    return Err(self.redirect_error(&message).await);
+                }
+            },
+            false => self.single(word).await.map_err(Err)?,
+        };
         let noclobber = self.options.noclobber && flags == OpenFlags::WRITE;
         let result = match self.proc.stat(&path) {
             Ok(stat) if noclobber && stat.file_type == FileType::Regular => Err(Errno::EEXIST),

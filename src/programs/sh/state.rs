@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use super::{
     Dialect,
     ast::{Command, is_name},
+    builtins::{Limit, Shopt},
     jobs::Jobs,
     parser::{Aliases, Parser, SyntaxError},
     traps::Traps,
@@ -64,6 +65,8 @@ pub struct Options {
     pub emacs: bool,
     pub nolog: bool,
     pub privileged: bool,
+    pub errtrace: bool,
+    pub functrace: bool,
 }
 
 impl Options {
@@ -84,6 +87,8 @@ impl Options {
         ('u', "nounset"),
         ('h', "hashall"),
         ('p', "privileged"),
+        (' ', "errtrace"),
+        ('T', "functrace"),
         (' ', "posix"),
         (' ', "nolog"),
         (' ', "pipefail"),
@@ -105,6 +110,8 @@ impl Options {
             "notify" => &mut self.notify,
             "nounset" => &mut self.nounset,
             "hashall" => &mut self.hashall,
+            "errtrace" => &mut self.errtrace,
+            "functrace" => &mut self.functrace,
             "privileged" => &mut self.privileged,
             "posix" => &mut self.posix,
             "nolog" => &mut self.nolog,
@@ -155,6 +162,24 @@ pub struct Shell {
     pub ctx: Context,
     pub dialect: Dialect,
     pub arg0: String,
+    /// The name the shell was called by, without its directory: busybox' programs say it, also as builtins.
+    pub called: String,
+    /// The builtin that runs, or the file being read by `.`: dash and ash name it in messages.
+    pub running: Option<String>,
+    /// The file that bash names in messages instead of `arg0`.
+    pub sourced_file: Option<String>,
+    /// Added to the line of a command: bash counts on in `eval` and in command substitutions.
+    pub line_shift: i64,
+    /// The line the parser has reached.
+    pub parsed_line: u32,
+    pub shopt: Shopt,
+    /// bash: where programs were found, and how often.
+    pub hashed: Rc<BTreeMap<String, (String, u32)>>,
+    pub limits: Rc<BTreeMap<char, Limit>>,
+    /// `pushd`'s directories, the last one on top.
+    pub directories: Rc<Vec<String>>,
+    /// How deep in command substitutions, for bash's `set -x`.
+    pub substitutions: usize,
     pub positional: Vec<String>,
     pub options: Options,
     pub status: i32,
@@ -198,6 +223,16 @@ impl Shell {
             ctx,
             dialect,
             arg0: called.to_string(),
+            called: util::file_name(called).to_string(),
+            running: None,
+            sourced_file: None,
+            line_shift: 0,
+            parsed_line: 1,
+            shopt: Shopt::default(),
+            hashed: Rc::default(),
+            limits: Rc::default(),
+            directories: Rc::default(),
+            substitutions: 0,
             positional: Vec::new(),
             options: Options::default(),
             status: 0,
@@ -333,7 +368,7 @@ impl Shell {
 
     /// The aliases, where they are expanded: bash does so at a terminal only.
     pub fn usable_aliases(&self) -> Option<Rc<Aliases>> {
-        (self.interactive || !self.dialect.is_bash()).then(|| self.aliases.clone())
+        (self.interactive || self.shopt.has("expand_aliases") || !self.dialect.is_bash()).then(|| self.aliases.clone())
     }
 
     /// `$-`
@@ -380,6 +415,8 @@ impl Shell {
 
     fn message(&self, builtin: Option<&str>, text: &str) -> String {
         let (arg0, line) = (&self.arg0, self.line);
+        let arg0 = if self.dialect.is_bash() { self.sourced_file.as_ref().unwrap_or(arg0) } else { arg0 };
+        let builtin = builtin.or(self.running.as_deref().filter(|_| !self.dialect.is_bash()));
         let of = |name: Option<&str>| name.map(|name| format!("{name}: ")).unwrap_or_default();
         match self.dialect {
             Dialect::Dash => format!("{arg0}: {line}: {}{text}\n", of(builtin)),
@@ -395,13 +432,41 @@ impl Shell {
     }
 
     /// Reports a syntax error and gives back the exit status.
+    /// What a program of busybox says, when it is a builtin too.
+    pub async fn complain_as_program(&self, text: &str) {
+        util::ignore(self.proc.eprint(&format!("{}: {text}\n", self.called)).await);
+    }
+
+    /// Prints the warnings that bash has while it reads.
+    pub async fn warn(&self, parser: &mut Parser) {
+        let arg0 = self.sourced_file.as_ref().unwrap_or(&self.arg0);
+        for (line, text) in std::mem::take(&mut parser.warnings) {
+            util::ignore(self.proc.eprint(&format!("{arg0}: line {line}: warning: {text}\n")).await);
+        }
+    }
+
+    /// `set -v`
+    pub async fn show(&self, text: &str) {
+        if self.options.verbose {
+            util::ignore(self.proc.eprint(text).await);
+        }
+    }
+
     pub async fn report_syntax(&self, error: &SyntaxError) -> i32 {
-        let (arg0, line) = (&self.arg0, error.line);
+        let file = self.sourced_file.as_ref().filter(|_| self.dialect.is_bash());
+        let arg0 = file.unwrap_or(&self.arg0);
+        let line = (i64::from(error.line) + self.line_shift).max(0);
+        let running = self.running.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
         let messages = error.messages(self.dialect);
         let text: String = messages
             .iter()
             .map(|message| match self.dialect {
-                Dialect::Dash => format!("{arg0}: {line}: {message}\n"),
+                Dialect::Dash => format!("{arg0}: {line}: {running}{message}\n"),
+                Dialect::Ash if !running.is_empty() => format!("{arg0}: {running}line {line}: {message}\n"),
+                Dialect::Bash if self.running.as_deref() == Some("eval") => {
+                    format!("{arg0}: eval: line {line}: {message}\n")
+                }
+                Dialect::Bash if file.is_some() => format!("{arg0}: line {line}: {message}\n"),
                 Dialect::Bash if self.reading == Source::Terminal => format!("{arg0}: {message}\n"),
                 Dialect::Bash if self.reading == Source::Command => format!("{arg0}: -c: line {line}: {message}\n"),
                 Dialect::Bash => format!("{arg0}: line {line}: {message}\n"),
@@ -420,10 +485,10 @@ impl Shell {
 
     // Running text
 
-    /// Runs a script's text command by command. With `tail` the shell ends with it, so the last
-    /// command may take the shell's place. Gives the exit status, having reported errors.
-    pub async fn run_text(&mut self, text: &str, tail: bool) -> i32 {
-        match self.evaluate(text, tail).await {
+    /// Runs a script's text command by command. `top`: the shell ends with it. Gives the exit status, having reported
+    /// errors.
+    pub async fn run_text(&mut self, text: &str, top: bool) -> i32 {
+        match self.evaluate(text, top).await {
             Ok(code) | Err(Flow::Exit(code) | Flow::Error(code) | Flow::Return(code)) => code,
             Err(Flow::Interrupt) => 130,
             Err(Flow::Break(_) | Flow::Continue(_)) => self.status,
@@ -436,8 +501,9 @@ impl Shell {
         self.dialect.is_bash() && code == 1
     }
 
-    /// Runs text in this shell (`eval`, `.`, traps).
-    pub async fn evaluate(&mut self, text: &str, tail: bool) -> Outcome {
+    /// Runs text in this shell: the script itself (`top`), or what `eval`, `.` and traps are given. The last command
+    /// of `sh -c` may take the shell's place.
+    pub async fn evaluate(&mut self, text: &str, top: bool) -> Outcome {
         if text.len() > MAX_TEXT {
             return Err(Flow::Error(self.report_too_long().await));
         }
@@ -446,13 +512,23 @@ impl Shell {
         loop {
             // An alias works from the line after its definition on.
             parser.set_aliases(self.usable_aliases());
-            match parser.next_command() {
-                Err(error) => return Err(Flow::Error(self.report_syntax(&error).await)),
+            let command = parser.next_command();
+            self.parsed_line = parser.line();
+            self.warn(&mut parser).await;
+            if top {
+                let text = parser.text_read();
+                self.show(&text).await;
+            }
+            match command {
+                Err(error) => {
+                    let code = self.report_syntax(&error).await;
+                    return if self.dialect.is_bash() && !top { Ok(code) } else { Err(Flow::Error(code)) };
+                }
                 Ok(None) => return Ok(status),
                 Ok(Some(list)) => {
-                    let last = tail && parser.at_end_of_input();
+                    let last = top && self.reading == Source::Command && parser.at_end_of_input();
                     status = match self.list(&list, last).await {
-                        Err(Flow::Error(code)) if tail && self.goes_on_after(code) => code,
+                        Err(Flow::Error(code)) if top && self.goes_on_after(code) => code,
                         outcome => outcome?,
                     };
                     self.status = status;

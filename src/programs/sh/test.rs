@@ -11,10 +11,13 @@ use crate::os::{Proc, fs::FileType};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TestError {
     NotANumber(String),
-    Unary(String),
-    Binary(String),
+    /// The operator that was expected to be one, and what follows.
+    Unary(String, String),
+    /// What stands before it, and the operator.
+    Binary(String, String),
     MissingArgument(String),
-    Unexpected(String),
+    /// The argument before, and the one that can't be there.
+    Unexpected(String, String),
     MissingBracket,
     MissingParenthesis,
     TooDeep,
@@ -24,17 +27,22 @@ impl TestError {
     pub fn message(&self, dialect: Dialect) -> String {
         match (self, dialect) {
             (TestError::NotANumber(text), Dialect::Dash) => format!("Illegal number: {text}"),
+            (TestError::NotANumber(text), Dialect::Ash) if text.is_empty() => "bad number".to_string(),
             (TestError::NotANumber(text), Dialect::Ash) => format!("{text}: bad number"),
             (TestError::NotANumber(text), Dialect::Bash) => format!("{text}: integer expression expected"),
-            (TestError::Unary(text), Dialect::Bash) => format!("{text}: unary operator expected"),
-            (TestError::Binary(text), Dialect::Bash) => format!("{text}: binary operator expected"),
-            (TestError::Unary(text) | TestError::Binary(text), Dialect::Dash) => format!("{text}: unexpected operator"),
-            (TestError::Unary(text) | TestError::Binary(text), Dialect::Ash) => format!("{text}: unknown operand"),
+            (TestError::Unary(text, _), Dialect::Bash) => format!("{text}: unary operator expected"),
+            (TestError::Binary(_, text), Dialect::Bash) => format!("{text}: binary operator expected"),
+            (TestError::Unary(text, _) | TestError::Binary(text, _), Dialect::Dash) => {
+                format!("{text}: unexpected operator")
+            }
+            (TestError::Unary(_, text) | TestError::Binary(_, text), Dialect::Ash) => {
+                format!("{text}: unknown operand")
+            }
             (TestError::MissingArgument(_), Dialect::Bash) => "argument expected".to_string(),
             (TestError::MissingArgument(text), _) => format!("{text}: argument expected"),
-            (TestError::Unexpected(_), Dialect::Bash) => "too many arguments".to_string(),
-            (TestError::Unexpected(text), Dialect::Dash) => format!("{text}: unexpected operator"),
-            (TestError::Unexpected(text), Dialect::Ash) => format!("{text}: unknown operand"),
+            (TestError::Unexpected(..), Dialect::Bash) => "too many arguments".to_string(),
+            (TestError::Unexpected(text, _), Dialect::Dash) => format!("{text}: unexpected operator"),
+            (TestError::Unexpected(_, text), Dialect::Ash) => format!("{text}: unknown operand"),
             (TestError::MissingBracket, Dialect::Bash) => "missing `]'".to_string(),
             (TestError::MissingBracket, _) => "missing ]".to_string(),
             (TestError::MissingParenthesis, Dialect::Bash) => "`)' expected".to_string(),
@@ -45,7 +53,7 @@ impl TestError {
 }
 
 /// `test` or `[` with its arguments (`argv[0]` included).
-pub fn run(proc: &Proc, argv: &[String]) -> Result<bool, TestError> {
+pub fn run(proc: &Proc, argv: &[String], dialect: Dialect) -> Result<bool, TestError> {
     let mut args: &[String] = argv.get(1..).unwrap_or_default();
     if argv.first().is_some_and(|name| name.ends_with('[')) {
         match args.split_last() {
@@ -53,29 +61,32 @@ pub fn run(proc: &Proc, argv: &[String]) -> Result<bool, TestError> {
             _ => return Err(TestError::MissingBracket),
         }
     }
-    evaluate(proc, args)
+    evaluate(proc, args, dialect)
 }
 
 /// The rules of POSIX by the number of arguments; beyond four a grammar.
-fn evaluate(proc: &Proc, args: &[String]) -> Result<bool, TestError> {
+fn evaluate(proc: &Proc, args: &[String], dialect: Dialect) -> Result<bool, TestError> {
     match args {
         [] => Ok(false),
         [text] => Ok(!text.is_empty()),
         [not, text] if not == "!" => Ok(text.is_empty()),
         [op, operand] => match is_unary(op) {
             Some(op) => Ok(unary(proc, op, operand)?),
-            None => Err(TestError::Unary(op.clone())),
+            None => Err(TestError::Unary(op.clone(), operand.clone())),
         },
-        [left, op, right] if is_binary(op) => binary(proc, left, op, right),
-        [not, rest @ ..] if args.len() <= 4 && not == "!" => evaluate(proc, rest).map(|value| !value),
+        [left, op, right] if is_binary(op, dialect) => binary(proc, left, op, right),
+        [not, rest @ ..] if args.len() <= 4 && not == "!" => evaluate(proc, rest, dialect).map(|value| !value),
         [open, text, close] if open == "(" && close == ")" => Ok(!text.is_empty()),
-        [_, op, _] if op != "-a" && op != "-o" => Err(TestError::Binary(op.clone())),
+        [left, op, _] if op != "-a" && op != "-o" => Err(TestError::Binary(left.clone(), op.clone())),
         _ => {
-            let mut grammar = Grammar { proc, args, pos: 0, depth: 0 };
+            let mut grammar = Grammar { proc, args, pos: 0, depth: 0, dialect };
             let value = grammar.or()?;
             match args.get(grammar.pos) {
                 None => Ok(value),
-                Some(arg) => Err(TestError::Unexpected(arg.clone())),
+                Some(arg) => {
+                    let before = grammar.pos.checked_sub(1).and_then(|at| args.get(at)).cloned().unwrap_or_default();
+                    Err(TestError::Unexpected(before, arg.clone()))
+                }
             }
         }
     }
@@ -86,6 +97,7 @@ struct Grammar<'a> {
     args: &'a [String],
     pos: usize,
     depth: u32,
+    dialect: Dialect,
 }
 
 impl Grammar<'_> {
@@ -127,7 +139,7 @@ impl Grammar<'_> {
         };
         let next = self.args.get(self.pos + 1);
         if let (Some(op), Some(right)) = (next, self.args.get(self.pos + 2))
-            && is_binary(op)
+            && is_binary(op, self.dialect)
         {
             self.pos += 3;
             return binary(self.proc, &first, op, right);
@@ -159,8 +171,12 @@ fn is_unary(op: &str) -> Option<char> {
     chars.next().filter(|c| chars.next().is_none() && "bcdefghknoprstuvwxzGLNOS".contains(*c))
 }
 
-fn is_binary(op: &str) -> bool {
-    matches!(op, "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot" | "-ef")
+fn is_binary(op: &str, dialect: Dialect) -> bool {
+    (op != "==" || dialect != Dialect::Dash)
+        && matches!(
+            op,
+            "=" | "==" | "!=" | "<" | ">" | "-eq" | "-ne" | "-lt" | "-le" | "-gt" | "-ge" | "-nt" | "-ot" | "-ef"
+        )
 }
 
 fn integer(text: &str) -> Result<i64, TestError> {
@@ -269,6 +285,11 @@ impl Shell {
                 TestExpr::Binary(op, left, right) => {
                     let left = self.single(left).await?;
                     match op.as_str() {
+                        // ash has forgotten by then what was quoted.
+                        "=" | "==" | "!=" if self.dialect == Dialect::Ash => {
+                            let right = self.single(right).await?;
+                            super::pattern::Pattern::parse(&right).matches(&left) == (op != "!=")
+                        }
                         "=" | "==" | "!=" => {
                             let matches = self.pattern(right).await?.matches(&left);
                             matches == (op != "!=")

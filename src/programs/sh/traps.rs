@@ -12,10 +12,15 @@ use crate::os::{Signal, process::Disposition};
 #[derive(Clone, Debug, Default)]
 pub struct Traps {
     pub exit: Option<String>,
-    /// bash's ERR is kept for `trap` to list, but not run.
+    /// bash's ERR, DEBUG and RETURN.
+    pub on_error: Option<String>,
+    pub on_debug: Option<String>,
+    pub on_return: Option<String>,
     pub signals: BTreeMap<Signal, String>,
     /// Set while a trap's command runs, so that EXIT runs once.
     exiting: bool,
+    /// Set while ERR's or DEBUG's command runs, so that it doesn't start itself.
+    busy: bool,
 }
 
 impl Traps {
@@ -26,6 +31,8 @@ impl Traps {
     /// In a subshell only ignored signals stay.
     pub fn forget(&mut self) {
         self.exit = None;
+        self.on_debug = None;
+        self.on_return = None;
         self.exiting = false;
         self.signals.retain(|_, text| text.is_empty());
     }
@@ -97,6 +104,39 @@ impl Shell {
             }
             None => Ok(()),
         }
+    }
+
+    /// Runs bash's ERR trap after a command that failed; functions have it with `set -E` only.
+    pub async fn run_error_trap(&mut self, status: i32) -> Result<(), Flow> {
+        if self.traps.busy || ((!self.locals.is_empty() || self.is_subshell) && !self.options.errtrace) {
+            return Ok(());
+        }
+        let Some(text) = self.traps.on_error.clone() else { return Ok(()) };
+        self.status = status;
+        self.run_quietly(text).await?;
+        self.status = status;
+        Ok(())
+    }
+
+    /// Runs bash's DEBUG trap before a simple command.
+    pub async fn run_debug_trap(&mut self) -> Result<(), Flow> {
+        if self.traps.busy || (!self.locals.is_empty() && !self.options.functrace) {
+            return Ok(());
+        }
+        let Some(text) = self.traps.on_debug.clone() else { return Ok(()) };
+        let status = self.status;
+        self.run_quietly(text).await?;
+        self.status = status;
+        Ok(())
+    }
+
+    async fn run_quietly(&mut self, text: String) -> Result<(), Flow> {
+        self.traps.busy = true;
+        self.tested += 1;
+        let result = self.nested(Nested::Text(text)).await;
+        self.tested -= 1;
+        self.traps.busy = false;
+        result.map(drop)
     }
 
     /// Runs the EXIT trap if there is one; gives the exit status.
