@@ -8,6 +8,7 @@ pub mod decode;
 pub mod default;
 pub mod diagnose;
 pub mod disabled;
+pub mod disruption;
 pub mod duration;
 pub mod error;
 pub mod field;

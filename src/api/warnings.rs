@@ -72,7 +72,6 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
             return Some(format!("{NOT_SIMULATED} the {kind} controller yet: no Pods will be made from it"));
         }
         Kind::HorizontalPodAutoscaler => ("autoscaling", "nothing will be scaled by it"),
-        Kind::PodDisruptionBudget => ("disruption budgets", "evictions will not heed it"),
         Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
             ("admission policies", "nothing will be refused by it")
         }

@@ -1,13 +1,13 @@
-//! delete and evict.
+//! delete.
 
 use std::{rc::Rc, time::Duration};
 
 use k8s_openapi::{
-    api::core::v1::{Pod, PodCondition},
+    api::core::v1::Pod,
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
 };
 
-use super::{ApiServer, bootstrap, whole_seconds, write::set_condition};
+use super::{ApiServer, bootstrap, whole_seconds};
 use crate::api::{
     Error, Kind, Object, Result,
     client::{DeleteOptions, Deleted},
@@ -126,30 +126,6 @@ impl ApiServer {
         let removed = self.store.borrow_mut().remove(object.kind(), object.namespace(), object.name());
         Ok(Deleted { object: removed.unwrap_or(object), gone })
     }
-
-    pub(super) fn evict_pod(&self, namespace: &str, name: &str, options: &DeleteOptions) -> Result<()> {
-        let object = self.find(Kind::Pod, namespace, name)?;
-        check_preconditions(&object, options)?;
-        let Object::Pod(old) = &object else { return Err(Error::internal("not a pod")) };
-        if !options.dry_run && old.metadata.deletion_timestamp.is_none() {
-            let mut pod = Pod::clone(old);
-            let condition = PodCondition {
-                type_: "DisruptionTarget".into(),
-                status: "True".into(),
-                reason: Some("EvictionByEvictionAPI".into()),
-                message: Some("Eviction API: evicting".into()),
-                observed_generation: pod.metadata.generation,
-                last_transition_time: Some(self.now()),
-                ..PodCondition::default()
-            };
-            let status = pod.status.get_or_insert_default();
-            set_condition(status.conditions.get_or_insert_default(), condition);
-            self.put(pod.into());
-        }
-        // The condition moved the version on, so a precondition on it has had its effect.
-        let options = DeleteOptions { precondition_resource_version: None, ..options.clone() };
-        self.delete_object(Kind::Pod, namespace, name, &options).map(drop)
-    }
 }
 
 /// Seconds that the pod has to end: the request's, or the pod's own; none if it never started
@@ -209,7 +185,7 @@ fn check_options(options: &DeleteOptions) -> Result<()> {
     Ok(())
 }
 
-fn check_preconditions(object: &Object, options: &DeleteOptions) -> Result<()> {
+pub(super) fn check_preconditions(object: &Object, options: &DeleteOptions) -> Result<()> {
     let (kind, name) = (object.kind(), object.name());
     if let Some(uid) = options.precondition_uid.as_deref()
         && uid != object.uid()

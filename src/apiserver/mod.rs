@@ -12,6 +12,7 @@ mod checks;
 mod connect;
 mod delete;
 pub mod events;
+mod evict;
 mod limit_ranger;
 pub mod managed;
 mod pod_security;

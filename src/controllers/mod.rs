@@ -6,6 +6,7 @@
 //! - What a controller does costs as much as what changed; the periodic looks of the node and pod
 //!   garbage controllers cost one list.
 
+mod disruption;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -36,6 +37,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     pod_gc::start(sim, client.clone());
     garbage_collector::start(sim, client.clone());
     resource_quota::start(sim, client.clone());
+    disruption::start(sim, client.clone());
     volumes::start(sim, client);
 }
 
@@ -65,7 +67,7 @@ async fn change_status(
 }
 
 /// Why a pod is about to be removed.
-fn disruption(sim: &Sim, pod: &mut Pod, reason: &str, message: &str) {
+fn mark_disrupted(sim: &Sim, pod: &mut Pod, reason: &str, message: &str) {
     let condition = PodCondition {
         type_: "DisruptionTarget".into(),
         status: "True".into(),

@@ -9,7 +9,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
-use super::{change_status, disruption, is_terminal};
+use super::{change_status, is_terminal, mark_disrupted};
 use crate::{
     api::{
         ApiClient, Kind, Resource, Result,
@@ -69,7 +69,7 @@ async fn collect(sim: &Sim, client: &dyn ApiClient, missing: &mut BTreeMap<Strin
             let status = pod.status.get_or_insert_default();
             status.phase = Some("Failed".into());
             status.observed_generation = generation;
-            disruption(sim, pod, "DeletionByPodGC", "PodGC: node no longer exists");
+            mark_disrupted(sim, pod, "DeletionByPodGC", "PodGC: node no longer exists");
             true
         })
         .await?;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, future::poll_fn, rc::Rc, task::Poll, time::Dura
 
 use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 
-use super::{change_status, disruption};
+use super::{change_status, mark_disrupted};
 use crate::{
     api::{
         ApiClient, Kind, Object, Resource, Result,
@@ -219,7 +219,7 @@ impl Controller {
     async fn delete(&self, pod: &Pod) -> Result<()> {
         change_status(&*self.client, pod, |pod| {
             let message = "Taint manager: deleting due to NoExecute taint";
-            disruption(&self.sim, pod, "DeletionByTaintManager", message);
+            mark_disrupted(&self.sim, pod, "DeletionByTaintManager", message);
             true
         })
         .await?;

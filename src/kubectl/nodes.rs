@@ -219,23 +219,26 @@ async fn empty(cx: &Ctx, args: &Args, node: &str, suffix: &str, dry: bool) -> Re
     let deadline = limit.map(|limit| sim.now() + Duration::from_nanos(limit as u64));
     let grace_period_seconds =
         args.get("grace-period").and_then(|s| s.parse().ok()).filter(|seconds: &i64| *seconds >= 0);
-    let work = async {
-        let mut waiting = Vec::new();
-        for pod in &plan.delete {
-            evict(cx, args, pod, grace_period_seconds).await?;
-            waiting.push(pod);
-        }
-        for pod in waiting {
-            gone(cx, pod).await?;
-            let verb = if args.on("disable-eviction") { "deleted" } else { "evicted" };
-            cx.out(format!("pod/{} {verb}\n", pod.name())).await;
-        }
+    // Each pod by itself, all at once.
+    let each = plan.delete.iter().map(|pod| async move {
+        let reached = || format!("global timeout reached: {}s", limit.unwrap_or(0) as f64 / 1e9);
+        evict(cx, args, pod, grace_period_seconds, deadline, &reached).await?;
+        let done = within(cx, deadline, gone(cx, pod)).await.unwrap_or_else(|| Err(reached()));
+        let (namespace, name) = (pod.namespace(), pod.name());
+        done.map_err(|why| {
+            format!("error when waiting for pod \"{name}\" in namespace \"{namespace}\" to terminate: {why}")
+        })?;
+        let verb = if args.on("disable-eviction") { "deleted" } else { "evicted" };
+        cx.out(format!("pod/{name} {verb}\n")).await;
         Ok(())
-    };
-    within(cx, deadline, work).await.unwrap_or_else(|| {
-        let seconds = limit.unwrap_or(0) as f64 / 1e9;
-        Err(format!("error when waiting for pods to terminate: global timeout reached: {seconds}s"))
-    })
+    });
+    let results: Vec<Result<(), String>> = futures_util::future::join_all(each).await;
+    let errors: Vec<String> = results.into_iter().filter_map(Result::err).collect();
+    match &errors[..] {
+        [] => Ok(()),
+        [one] => Err(one.clone()),
+        many => Err(format!("[{}]", many.join(", "))),
+    }
 }
 
 async fn within<T>(cx: &Ctx, deadline: Option<SimTime>, work: impl Future<Output = T>) -> Option<T> {
@@ -246,7 +249,14 @@ async fn within<T>(cx: &Ctx, deadline: Option<SimTime>, work: impl Future<Output
     }
 }
 
-async fn evict(cx: &Ctx, args: &Args, pod: &Pod, grace_period_seconds: Option<i64>) -> Result<(), String> {
+async fn evict(
+    cx: &Ctx,
+    args: &Args,
+    pod: &Pod,
+    grace_period_seconds: Option<i64>,
+    deadline: Option<SimTime>,
+    reached: &impl Fn() -> String,
+) -> Result<(), String> {
     let (namespace, name) = (pod.namespace(), pod.name());
     let options = DeleteOptions { grace_period_seconds, ..DeleteOptions::default() };
     if args.on("disable-eviction") {
@@ -258,6 +268,9 @@ async fn evict(cx: &Ctx, args: &Args, pod: &Pod, grace_period_seconds: Option<i6
     }
     loop {
         cx.out(format!("evicting pod {namespace}/{name}\n")).await;
+        if deadline.is_some_and(|deadline| cx.proc.sim().now() >= deadline) {
+            return Err(format!("error when evicting pods/\"{name}\" -n \"{namespace}\": {}", reached()));
+        }
         match cx.client.evict(namespace, name, options.clone()).await {
             Ok(()) => return Ok(()),
             Err(error) if error.is_not_found() => return Ok(()),

@@ -177,6 +177,8 @@ pub struct Cache {
     claims: BTreeMap<(String, String), Rc<Other>>,
     volumes: BTreeMap<String, Rc<Other>>,
     classes: BTreeMap<String, Rc<Other>>,
+    /// Disruption budgets, by namespace and name.
+    budgets: BTreeMap<(String, String), Rc<Other>>,
     /// Volumes that were chosen for claims and may not know it yet: the claim's uid by the volume's name.
     promised: BTreeMap<String, String>,
 }
@@ -220,8 +222,8 @@ impl Cache {
         self.services.remove(&(namespace.to_string(), name.to_string()));
     }
 
-    /// A claim, a volume or a class of them.
-    pub fn set_storage(&mut self, object: Rc<Other>) {
+    /// A claim, a volume or a class of them, or a disruption budget.
+    pub fn set_other(&mut self, object: Rc<Other>) {
         let meta = &object.metadata;
         let name = meta.name.clone().unwrap_or_default();
         match object.kind {
@@ -234,11 +236,14 @@ impl Cache {
                 }
                 self.volumes.insert(name, object);
             }
+            Kind::PodDisruptionBudget => {
+                self.budgets.insert((meta.namespace.clone().unwrap_or_default(), name), object);
+            }
             _ => drop(self.classes.insert(name, object)),
         }
     }
 
-    pub fn remove_storage(&mut self, object: &Other) {
+    pub fn remove_other(&mut self, object: &Other) {
         let meta = &object.metadata;
         let name = meta.name.clone().unwrap_or_default();
         match object.kind {
@@ -248,6 +253,9 @@ impl Cache {
             Kind::PersistentVolume => {
                 self.promised.remove(&name);
                 self.volumes.remove(&name);
+            }
+            Kind::PodDisruptionBudget => {
+                self.budgets.remove(&(meta.namespace.clone().unwrap_or_default(), name));
             }
             _ => drop(self.classes.remove(&name)),
         }
@@ -263,6 +271,10 @@ impl Cache {
 
     pub fn volumes(&self) -> impl Iterator<Item = &Rc<Other>> {
         self.volumes.values()
+    }
+
+    pub fn budgets(&self) -> impl Iterator<Item = &Rc<Other>> {
+        self.budgets.values()
     }
 
     pub fn class(&self, name: &str) -> Option<&Other> {

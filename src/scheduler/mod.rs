@@ -145,7 +145,8 @@ impl Scheduler {
             let classes = self.client.watch(Kind::StorageClass, "", ListOptions::default()).await;
             let volumes = self.client.watch(Kind::PersistentVolume, "", ListOptions::default()).await;
             let claims = self.client.watch(Kind::PersistentVolumeClaim, "", ListOptions::default()).await;
-            let all = [namespaces, services, classes, volumes, claims, nodes, pods];
+            let budgets = self.client.watch(Kind::PodDisruptionBudget, "", ListOptions::default()).await;
+            let all = [namespaces, services, classes, volumes, claims, budgets, nodes, pods];
             let open: Result<Vec<Watch>, Error> = all.into_iter().collect();
             let Ok(watches) = open else {
                 self.sim.sleep(Duration::from_secs(1)).await;
@@ -220,9 +221,12 @@ impl Scheduler {
             Some(Object::Other(object)) => {
                 let State { cache, queue, .. } = &mut *self.state.borrow_mut();
                 if gone {
-                    cache.remove_storage(object);
+                    cache.remove_other(object);
                 } else {
-                    cache.set_storage(object.clone());
+                    cache.set_other(object.clone());
+                    if object.kind == Kind::PodDisruptionBudget {
+                        return true;
+                    }
                     let name = object.metadata.name.as_deref().unwrap_or_default();
                     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
                     queue.wake(self.sim.now(), |entry| {

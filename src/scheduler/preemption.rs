@@ -4,17 +4,20 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::{
-    core::v1::{Pod, PodCondition},
-    policy::v1::PodDisruptionBudget,
-};
+use k8s_openapi::api::core::v1::{Pod, PodCondition};
 
 use super::{
     cache::{Cache, NodeInfo, PodInfo},
     cycle::{self, Diagnosis},
     plugins::Refusal,
 };
-use crate::{api::selector::LabelSelector, sim::Rng};
+use crate::{
+    api::{
+        disruption::{number, selector},
+        other::Other,
+    },
+    sim::Rng,
+};
 
 /// A node on which room can be made.
 #[derive(Clone, Debug)]
@@ -44,10 +47,11 @@ pub fn attempt(cache: &mut Cache, pod: &PodInfo, diagnosis: &Diagnosis, rng: &mu
         return Outcome::Ineligible(why.into());
     }
     let potential = &diagnosis.potential;
+    let budgets: Vec<Rc<Other>> = cache.budgets().cloned().collect();
     let mut faults = BTreeMap::new();
     if !potential.is_empty() {
         let offset = rng.below(potential.len() as u64) as usize;
-        let (candidates, refusals) = dry_run(cache, pod, potential, &[], offset, enough(potential.len(), 10, 100));
+        let (candidates, refusals) = dry_run(cache, pod, potential, &budgets, offset, enough(potential.len(), 10, 100));
         if let Some(best) = pick(candidates) {
             return Outcome::Preempt(best);
         }
@@ -106,7 +110,7 @@ pub fn dry_run(
     cache: &mut Cache,
     pod: &PodInfo,
     nodes: &[Rc<str>],
-    budgets: &[PodDisruptionBudget],
+    budgets: &[Rc<Other>],
     offset: usize,
     wanted: usize,
 ) -> (Vec<Candidate>, BTreeMap<Rc<str>, Refusal>) {
@@ -135,7 +139,7 @@ fn select_victims(
     cache: &mut Cache,
     pod: &PodInfo,
     node: &Rc<str>,
-    budgets: &[PodDisruptionBudget],
+    budgets: &[Rc<Other>],
 ) -> Result<(Vec<Rc<PodInfo>>, usize), Refusal> {
     let lesser = |info: &NodeInfo| -> Vec<Rc<PodInfo>> {
         info.pods.values().filter(|other| other.priority() < pod.priority()).cloned().collect()
@@ -183,25 +187,21 @@ fn started(pod: &Pod) -> i128 {
 }
 
 /// Pods whose eviction some budget doesn't allow, and the others.
-fn by_budgets(pods: Vec<Rc<PodInfo>>, budgets: &[PodDisruptionBudget]) -> (Vec<Rc<PodInfo>>, Vec<Rc<PodInfo>>) {
-    let allowed = |budget: &PodDisruptionBudget| {
-        budget.status.as_ref().and_then(|status| status.disruptions_allowed).unwrap_or(0)
-    };
-    let mut left: Vec<i32> = budgets.iter().map(allowed).collect();
+fn by_budgets(pods: Vec<Rc<PodInfo>>, budgets: &[Rc<Other>]) -> (Vec<Rc<PodInfo>>, Vec<Rc<PodInfo>>) {
+    let mut left: Vec<i64> = budgets.iter().map(|budget| number(budget, "status/disruptionsAllowed")).collect();
+    let selectors: Vec<_> = budgets.iter().map(|budget| selector(budget)).collect();
     pods.into_iter().partition(|pod| {
         let meta = &pod.pod.metadata;
         let mut violated = false;
-        for (budget, left) in budgets.iter().zip(&mut left) {
-            let selector = budget.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-            let Ok(selector) = LabelSelector::from_api(selector) else { continue };
+        for ((budget, left), selector) in budgets.iter().zip(&mut left).zip(&selectors) {
+            let Some(selector) = selector else { continue };
             let labelled = meta.labels.as_ref().is_some_and(|labels| !labels.is_empty());
             let meant = labelled
                 && budget.metadata.namespace == meta.namespace
                 && !selector.is_empty()
                 && selector.matches(meta.labels.as_ref());
             let name = meta.name.as_deref().unwrap_or_default();
-            let processed = budget.status.as_ref().and_then(|status| status.disrupted_pods.as_ref());
-            if !meant || processed.is_some_and(|pods| pods.contains_key(name)) {
+            if !meant || budget.at("status/disruptedPods").get(name).is_some() {
                 continue;
             }
             *left -= 1;

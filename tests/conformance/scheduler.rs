@@ -4,11 +4,10 @@ use std::rc::Rc;
 
 use k8s_openapi::{
     api::core::v1::{Namespace, Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Service, Taint, Toleration},
-    api::policy::v1::PodDisruptionBudget,
     jiff::Timestamp,
 };
 use podarium::{
-    api::{field::Errors, taints},
+    api::{Kind, field::Errors, other::Other, taints},
     scheduler::{
         Diagnosis, PLUGINS,
         cache::{Cache, NodeInfo, PodInfo},
@@ -326,7 +325,9 @@ fn large_nodes(case: Case, pods: &str) -> (Cache, Vec<Rc<str>>) {
 /// Candidates with their victims. Where the search begins is chance, which the table doesn't tell: any beginning will do.
 fn dry_run(case: Case) -> Outcome {
     let (mut cache, names) = large_nodes(case, "initPods");
-    let budgets: Vec<PodDisruptionBudget> = serde_json::from_value(case.input["pdbs"].clone()).unwrap_or_default();
+    let budgets = case.input["pdbs"].as_array().into_iter().flatten().cloned();
+    let budgets: Vec<Rc<Other>> =
+        budgets.filter_map(|budget| Other::read(Kind::PodDisruptionBudget, budget).ok().map(Rc::new)).collect();
     let number = |key: &str, default: u64| case.input["args"][key].as_u64().unwrap_or(default) as usize;
     let wanted = preemption::enough(
         names.len(),
