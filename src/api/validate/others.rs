@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{
     METADATA, address, limits,
     meta::{self, NOT_NEGATIVE, Name},
-    resources, volume as volumes, workloads,
+    volume as volumes, workloads,
 };
 use crate::api::{
     field::{Dump, Errors, Path},
