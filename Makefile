@@ -21,7 +21,7 @@ check: ## the inner loop: format, clippy on both targets, native tests; says wha
 dist: ## the release page in dist/, working from any sub-path
 	@scripts/dist.sh
 
-bench: ## how fast the laboratory runs, natively and optimised
+bench: ## how fast the laboratory runs, natively and in wasm under Node
 	@scripts/bench.sh
 
 setup: ## only install what is missing

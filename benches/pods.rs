@@ -1,7 +1,14 @@
 //! What pods cost: CPU time of one core, and memory. `cargo bench --bench pods -- NAME…` runs some of the benches,
-//! without names all; each in a process of its own, so that none disturbs another.
+//! without names all; each in a process of its own, so that none disturbs another. With `--wasm=MODULE` it also runs
+//! in wasm under Node.js (`scripts/bench.sh` builds that module).
 
-use std::{env, fmt::Write as _, process::Command};
+use std::{
+    env,
+    error::Error,
+    fmt::Write as _,
+    io::Write as _,
+    process::{Command, Stdio},
+};
 
 use podarium::lab::{
     Config,
@@ -81,7 +88,25 @@ fn round(bench: &Bench, script: &str) -> (String, f64) {
     (printed, used)
 }
 
-fn run(bench: &Bench) {
+/// The same in wasm, by wasm.mjs: (milliseconds of CPU a round, KB of memory, what was printed).
+fn in_wasm(module: &str, bench: &Bench, script: &str) -> Result<(f64, f64, String), Box<dyn Error>> {
+    let (workers, manifest, rounds) = (bench.workers, manifest(bench), bench.rounds);
+    let input =
+        serde_json::json!({ "workers": workers, "manifest": manifest, "script": script, "rounds": rounds }).to_string();
+    // Optimised from the start, as a page's module is after a moment.
+    let mut node = Command::new("node")
+        .args(["--no-liftoff", "--no-wasm-tier-up", concat!(env!("CARGO_MANIFEST_DIR"), "/benches/wasm.mjs"), module])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    node.stdin.take().ok_or("no stdin")?.write_all(input.as_bytes())?;
+    let answer: serde_json::Value = serde_json::from_slice(&node.wait_with_output()?.stdout)?;
+    let number = |name: &str| answer[name].as_f64().unwrap_or(f64::NAN);
+    let printed = answer["printed"].as_str().unwrap_or_default().to_string();
+    Ok((number("milliseconds"), number("kilobytes"), printed))
+}
+
+fn run(bench: &Bench, module: Option<&str>) {
     let Bench { name, workers, pods, seconds, rounds, target, .. } = bench;
     let (_, empty) = round(&Bench { pods: 0, ..*bench }, "echo up");
     let script = format!(
@@ -100,20 +125,32 @@ fn run(bench: &Bench) {
         each(full - empty),
         printed.trim(),
     );
+    let Some(module) = module else { return };
+    match in_wasm(module, bench, &script) {
+        Ok((slower, memory, printed)) => println!(
+            "{name} in wasm: {slower:.1} ms CPU, {:.2} times as much; {:.1} KB a pod; {} running; target 2.5 times",
+            slower / spent,
+            each(memory),
+            printed.trim(),
+        ),
+        Err(error) => eprintln!("{name} in wasm: {error}"),
+    }
 }
 
 fn main() {
     let names: Vec<String> = env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    let wasm = env::args().find(|arg| arg.starts_with("--wasm="));
+    let module = wasm.as_ref().and_then(|arg| arg.strip_prefix("--wasm="));
     match names.as_slice() {
         [name] => match BENCHES.iter().find(|bench| bench.name == name) {
-            Some(bench) => run(bench),
+            Some(bench) => run(bench, module),
             None => eprintln!("no bench {name}: {}", BENCHES.map(|bench| bench.name).join(" ")),
         },
         names => {
             let all: Vec<String> = BENCHES.iter().map(|bench| bench.name.to_string()).collect();
             for name in if names.is_empty() { &all } else { names } {
                 let this = env::current_exe().expect("a path to this program");
-                Command::new(this).arg(name).status().expect("this program runs again");
+                Command::new(this).arg(name).args(&wasm).status().expect("this program runs again");
             }
         }
     }

@@ -8,7 +8,7 @@ use k8s_openapi::{
 };
 
 use super::{Inner, exec, runtime::Container, start::pod_label, worker::Worker};
-use crate::programs::net::http::{self, Headers, Url};
+use crate::programs::net::http::{self, Headers, Request, Url};
 
 /// A hook has no time limit of its own; preStop is cut by the grace period.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 86_400);
@@ -57,20 +57,26 @@ async fn http_get(
     action: &HTTPGetAction,
 ) -> Result<(), String> {
     let (to, url) = target(kubelet, worker, spec, action)?;
+    let request = request(&url, action, "kube-lifecycle/1.36");
+    let net = &kubelet.machine.namespaces().net;
+    // Whatever the answer says: a hook that was answered has run.
+    let response = http::get(&kubelet.sim, net, to, &url, &request, NO_LIMIT).await;
+    response.map(drop).map_err(|error| format!("Get \"{}\": {error}", show(&url)))
+}
+
+/// An httpGet action's request for `url`, from a client of this name.
+pub fn request(url: &Url, action: &HTTPGetAction, agent: &str) -> Request {
     let mut headers = Headers::default();
     for header in action.http_headers.iter().flatten() {
-        headers.add(header.name.clone(), header.value.clone());
+        headers.add(&header.name, &header.value);
     }
     if headers.get("user-agent").is_none() {
-        headers.add("User-Agent", "kube-lifecycle/1.36");
+        headers.add("User-Agent", agent);
     }
     if headers.get("accept").is_none() {
         headers.add("Accept", "*/*");
     }
-    let net = &kubelet.machine.namespaces().net;
-    // Whatever the answer says: a hook that was answered has run.
-    let response = http::get(&kubelet.sim, net, to, &url, headers, NO_LIMIT).await;
-    response.map(drop).map_err(|error| format!("Get \"{}\": {error}", show(&url)))
+    http::get_request(url, headers)
 }
 
 /// Where an httpGet action goes: its host, or the pod.

@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     rc::Rc,
     time::Duration,
 };
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     apiserver::events::EventType,
     os::Errno,
-    programs::net::http::{self, Headers},
+    programs::net::http::{self, Request, Url},
     sim::{Either, Notify, Task, race},
 };
 
@@ -35,6 +35,14 @@ pub enum Kind {
 }
 
 impl Kind {
+    fn probe(self, container: &ContainerSpec) -> Option<&Probe> {
+        match self {
+            Kind::Startup => container.startup_probe.as_ref(),
+            Kind::Liveness => container.liveness_probe.as_ref(),
+            Kind::Readiness => container.readiness_probe.as_ref(),
+        }
+    }
+
     fn title(self) -> &'static str {
         match self {
             Kind::Startup => "Startup",
@@ -49,6 +57,7 @@ const TRIES: usize = 3;
 /// A probe that a status asks for comes a little after it.
 const TRIGGERED: Duration = Duration::from_millis(2);
 const MAX_REDIRECTS: usize = 10;
+const AGENT: &str = "kube-probe/1.36";
 
 /// The probes of a pod.
 #[derive(Default)]
@@ -152,13 +161,8 @@ impl Probes {
         let Some(spec) = &pod.spec else { return };
         let sidecars = init_containers(spec).iter().filter(|c| is_sidecar(c));
         for container in spec.containers.iter().chain(sidecars) {
-            let kinds = [
-                (Kind::Startup, &container.startup_probe),
-                (Kind::Readiness, &container.readiness_probe),
-                (Kind::Liveness, &container.liveness_probe),
-            ];
-            for (kind, probe) in kinds {
-                let Some(probe) = probe else { continue };
+            for kind in [Kind::Startup, Kind::Readiness, Kind::Liveness] {
+                let Some(probe) = kind.probe(container) else { continue };
                 let key = (container.name.clone(), kind);
                 if self.probes.borrow().contains_key(&key) {
                     continue;
@@ -167,12 +171,13 @@ impl Probes {
                 let prober = Prober {
                     kubelet: kubelet.clone(),
                     worker: Rc::downgrade(worker),
-                    container: container.clone(),
-                    probe: probe.clone(),
+                    container: container.name.clone(),
                     kind,
                     state: state.clone(),
+                    target: RefCell::default(),
                 };
-                let task = kubelet.sim.spawn(prober.run());
+                let period = Duration::from_secs(u64::from(number(probe.period_seconds, 10)));
+                let task = kubelet.sim.spawn(prober.run(period));
                 self.probes.borrow_mut().insert(key, Running { task: Some(task), state });
             }
         }
@@ -202,10 +207,26 @@ impl Probes {
 struct Prober {
     kubelet: Rc<Inner>,
     worker: std::rc::Weak<Worker>,
-    container: ContainerSpec,
-    probe: Probe,
+    /// Its name: what it is, the pod knows.
+    container: String,
     kind: Kind,
     state: Rc<State>,
+    /// Where an httpGet probe went last, and for which address of the sandbox.
+    target: RefCell<Option<(Option<Ipv4Addr>, Rc<Target>)>>,
+}
+
+/// A probe and the container that has it.
+#[derive(Clone, Copy)]
+struct Spec<'a> {
+    container: &'a ContainerSpec,
+    probe: &'a Probe,
+}
+
+/// What an httpGet probe asks whom.
+struct Target {
+    to: SocketAddr,
+    url: Url,
+    request: Request,
 }
 
 /// How one probe came out.
@@ -222,9 +243,8 @@ fn number(value: Option<i32>, default: u32) -> u32 {
 }
 
 impl Prober {
-    async fn run(self) {
+    async fn run(self, period: Duration) {
         let sim = self.kubelet.sim.clone();
-        let period = Duration::from_secs(u64::from(number(self.probe.period_seconds, 10)));
         let mut next = sim.now() + period;
         loop {
             let triggered = self.state.trigger.notified();
@@ -242,10 +262,18 @@ impl Prober {
                 }
             }
             let Some(worker) = self.worker.upgrade() else { return };
-            if !Box::pin(self.probe_once(&worker)).await {
+            let pod = worker.pod();
+            let Some(spec) = self.spec(&pod) else { return };
+            if !Box::pin(self.probe_once(&worker, &pod, spec)).await {
                 return;
             }
         }
+    }
+
+    fn spec<'a>(&self, pod: &'a Pod) -> Option<Spec<'a>> {
+        let spec = pod.spec.as_ref()?;
+        let container = spec.containers.iter().chain(init_containers(spec)).find(|c| c.name == self.container)?;
+        Some(Spec { container, probe: self.kind.probe(container)? })
     }
 
     fn set(&self, worker: &Worker, result: Option<bool>) {
@@ -258,20 +286,20 @@ impl Prober {
     }
 
     /// `doProbe`: false if there is nothing to probe any more.
-    async fn probe_once(&self, worker: &Rc<Worker>) -> bool {
-        let pod = worker.told();
+    async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>) -> bool {
+        let written = worker.told();
         let none = PodStatus::default();
-        let status = pod.status.as_ref().unwrap_or(&none);
+        let status = written.status.as_ref().unwrap_or(&none);
         if is_terminal(status.phase.as_deref()) {
             return false;
         }
-        let name = &self.container.name;
+        let name = &self.container;
         let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
         let Some(told) = all.find(|s| s.name == *name) else { return true };
-        let Some(id) = told.container_id.clone().filter(|id| !id.is_empty()) else { return true };
+        let Some(id) = told.container_id.as_deref().filter(|id| !id.is_empty()) else { return true };
         let state = &self.state;
         if *state.id.borrow() != id {
-            state.id.replace(id.clone());
+            state.id.replace(id.to_string());
             let initial = match self.kind {
                 Kind::Startup => None,
                 Kind::Liveness => Some(true),
@@ -286,11 +314,11 @@ impl Prober {
         if state.on_hold.get() {
             return true;
         }
-        let pod = worker.pod();
         let Some(running) = told.state.as_ref().and_then(|s| s.running.as_ref()) else {
             self.set(worker, Some(false));
             let end = told.state.as_ref().and_then(|s| s.terminated.as_ref());
-            let comes_back = |code| pod.spec.as_ref().is_none_or(|spec| restarts_after(&self.container, spec, code));
+            let comes_back =
+                |code| pod.spec.as_ref().is_none_or(|pod_spec| restarts_after(spec.container, pod_spec, code));
             return end.is_none_or(|end| comes_back(end.exit_code));
         };
         if pod.metadata.deletion_timestamp.is_some() && self.kind != Kind::Readiness {
@@ -299,7 +327,7 @@ impl Prober {
         }
         let now = self.kubelet.sim.wall();
         let age = running.started_at.as_ref().map_or(0, |at| now.duration_since(at.0).as_secs());
-        if age < i64::from(self.probe.initial_delay_seconds.unwrap_or(0)) {
+        if age < i64::from(spec.probe.initial_delay_seconds.unwrap_or(0)) {
             return true;
         }
         // Only a startup probe runs before the container has started, and only then.
@@ -308,7 +336,7 @@ impl Prober {
         }
         let container = worker.containers.borrow().iter().find(|c| id.ends_with(&c.id)).cloned();
         let Some(container) = container else { return true };
-        let Some(success) = self.probe(worker, &pod, &container).await else { return true };
+        let Some(success) = self.probe(worker, pod, spec, &container).await else { return true };
         if *state.id.borrow() != id {
             return true;
         }
@@ -319,14 +347,14 @@ impl Prober {
             state.run.set(1);
         }
         let needed =
-            if success { number(self.probe.success_threshold, 1) } else { number(self.probe.failure_threshold, 3) };
+            if success { number(spec.probe.success_threshold, 1) } else { number(spec.probe.failure_threshold, 3) };
         if state.run.get() < needed {
             return true;
         }
         if state.result.get() != Some(success) {
             match self.kind {
-                Kind::Readiness => worker.tell_readiness(&self.kubelet, name, &id, success).await,
-                Kind::Startup => worker.tell_startup(&self.kubelet, name, &id, success).await,
+                Kind::Readiness => Box::pin(worker.tell_readiness(&self.kubelet, name, id, success)).await,
+                Kind::Startup => Box::pin(worker.tell_startup(&self.kubelet, name, id, success)).await,
                 Kind::Liveness => {}
             }
         }
@@ -339,17 +367,17 @@ impl Prober {
     }
 
     /// One probe with its events; `None` if nothing can be said.
-    async fn probe(&self, worker: &Rc<Worker>, pod: &Pod, container: &Rc<Container>) -> Option<bool> {
+    async fn probe(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>, container: &Rc<Container>) -> Option<bool> {
         let mut outcome = Outcome::Error(String::new());
         for _ in 0..TRIES {
-            outcome = self.attempt(worker, container).await;
+            outcome = self.attempt(worker, spec, container).await;
             if !matches!(outcome, Outcome::Error(_)) {
                 break;
             }
         }
-        let path = kill::find(pod, &self.container.name).map(|(_, path)| path);
         let title = self.kind.title();
         let event = |reason: &str, text: String| {
+            let path = kill::find(pod, &self.container).map(|(_, path)| path);
             self.kubelet.event(pod, path.as_deref(), EventType::Warning, reason, text);
         };
         match outcome {
@@ -369,12 +397,12 @@ impl Prober {
         }
     }
 
-    async fn attempt(&self, worker: &Rc<Worker>, container: &Rc<Container>) -> Outcome {
-        let limit = Duration::from_secs(u64::from(number(self.probe.timeout_seconds, 1)));
+    async fn attempt(&self, worker: &Rc<Worker>, spec: Spec<'_>, container: &Rc<Container>) -> Outcome {
+        let limit = Duration::from_secs(u64::from(number(spec.probe.timeout_seconds, 1)));
         let machine = &self.kubelet.machine;
-        if let Some(action) = &self.probe.exec {
+        if let Some(action) = &spec.probe.exec {
             let argv = action.command.clone().unwrap_or_default();
-            return match exec::run(machine, container, &argv, limit, &self.kubelet.rng).await {
+            return match Box::pin(exec::run(machine, container, &argv, limit, &self.kubelet.rng)).await {
                 exec::Ran::Exited(0, _) => Outcome::Success,
                 exec::Ran::Exited(_, output) => Outcome::Failure(output),
                 exec::Ran::TimedOut => Outcome::Failure(format!(
@@ -385,11 +413,11 @@ impl Prober {
                 exec::Ran::NotStarted(text) => Outcome::Error(format!("rpc error: code = Unknown desc = {text}")),
             };
         }
-        if let Some(action) = &self.probe.http_get {
-            return self.http(worker, action, limit).await;
+        if let Some(action) = &spec.probe.http_get {
+            return Box::pin(self.http(worker, spec.container, action, limit)).await;
         }
-        if let Some(action) = &self.probe.tcp_socket {
-            let address = hooks::port(&self.container, &action.port)
+        if let Some(action) = &spec.probe.tcp_socket {
+            let address = hooks::port(spec.container, &action.port)
                 .and_then(|port| self.address(worker, action.host.as_deref(), port));
             let to = match address {
                 Ok(to) => to,
@@ -400,7 +428,7 @@ impl Prober {
                 Err(text) => Outcome::Failure(text),
             };
         }
-        if let Some(action) = &self.probe.grpc {
+        if let Some(action) = &spec.probe.grpc {
             let port = u16::try_from(action.port).unwrap_or(0);
             let to = match self.address(worker, None, port) {
                 Ok(to) => to,
@@ -416,7 +444,7 @@ impl Prober {
                 Ok(()) => Outcome::Failure(format!("timeout: health rpc did not complete within {seconds}s")),
             };
         }
-        Outcome::Error(format!("missing probe handler for {}:{}", pod_label(&worker.pod()), self.container.name))
+        Outcome::Error(format!("missing probe handler for {}:{}", pod_label(&worker.pod()), self.container))
     }
 
     fn address(&self, worker: &Worker, host: Option<&str>, port: u16) -> Result<SocketAddr, String> {
@@ -437,29 +465,35 @@ impl Prober {
         }
     }
 
-    async fn http(&self, worker: &Rc<Worker>, action: &HTTPGetAction, limit: Duration) -> Outcome {
-        let (mut to, mut url) = match hooks::target(&self.kubelet, worker, &self.container, action) {
+    /// Made once, as it changes with the pod's address alone.
+    fn target(&self, worker: &Worker, spec: &ContainerSpec, action: &HTTPGetAction) -> Result<Rc<Target>, String> {
+        let address = worker.sandbox.borrow().as_ref().and_then(|sandbox| sandbox.address);
+        if let Some((known, target)) = &*self.target.borrow()
+            && *known == address
+        {
+            return Ok(target.clone());
+        }
+        let (to, url) = hooks::target(&self.kubelet, worker, spec, action)?;
+        let request = hooks::request(&url, action, AGENT);
+        let target = Rc::new(Target { to, url, request });
+        *self.target.borrow_mut() = Some((address, target.clone()));
+        Ok(target)
+    }
+
+    async fn http(&self, worker: &Worker, spec: &ContainerSpec, action: &HTTPGetAction, limit: Duration) -> Outcome {
+        let first = match self.target(worker, spec, action) {
             Ok(target) => target,
             Err(text) => return Outcome::Error(text),
         };
-        let first = hooks::show(&url);
-        let mut headers = Headers::default();
-        for header in action.http_headers.iter().flatten() {
-            headers.add(header.name.clone(), header.value.clone());
-        }
-        if headers.get("user-agent").is_none() {
-            headers.add("User-Agent", "kube-probe/1.36");
-        }
-        if headers.get("accept").is_none() {
-            headers.add("Accept", "*/*");
-        }
         let net = &self.kubelet.machine.namespaces().net;
         let deadline = self.kubelet.sim.now() + limit;
+        let mut target = first.clone();
         for _ in 0..MAX_REDIRECTS {
             let left = deadline.since(self.kubelet.sim.now());
-            let response = match http::get(&self.kubelet.sim, net, to, &url, headers.clone(), left).await {
+            let Target { to, url, request } = &*target;
+            let response = match http::get(&self.kubelet.sim, net, *to, url, request, left).await {
                 Ok(response) => response,
-                Err(error) => return Outcome::Failure(format!("Get \"{first}\": {error}")),
+                Err(error) => return Outcome::Failure(format!("Get \"{}\": {error}", hooks::show(&first.url))),
             };
             let location = response.headers.get("location").filter(|_| (301..=308).contains(&response.status));
             let Some(location) = location else {
@@ -474,9 +508,10 @@ impl Prober {
                 let body = String::from_utf8_lossy(&response.body).into_owned();
                 return Outcome::Warning(format!("Probe terminated redirects, Response body: {body}"));
             }
-            to.set_port(next.port);
-            url = next;
+            let to = SocketAddr::new(to.ip(), next.port);
+            let request = hooks::request(&next, action, AGENT);
+            target = Rc::new(Target { to, url: next, request });
         }
-        Outcome::Failure(format!("Get \"{first}\": stopped after {MAX_REDIRECTS} redirects"))
+        Outcome::Failure(format!("Get \"{}\": stopped after {MAX_REDIRECTS} redirects", hooks::show(&first.url)))
     }
 }

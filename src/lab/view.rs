@@ -4,12 +4,13 @@
 //! bounded: the oldest records go first.
 
 use std::{
+    borrow::Cow,
     cell::{Ref, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
 
-use k8s_openapi::api::core::v1::{ContainerState as ApiState, ContainerStatus, Event, Node, Pod};
+use k8s_openapi::api::core::v1::{ContainerState as ApiState, ContainerStatus, Event, Node, Pod, PodCondition};
 
 use crate::{
     api::{
@@ -25,74 +26,111 @@ const MAX_RECORDS_PER_POD: usize = 4096;
 const MAX_GONE_PODS: usize = 256;
 const MAX_NET_EVENTS: usize = 2048;
 
+/// A word of a status. The usual ones take no memory.
+type Word = Cow<'static, str>;
+
+fn word(text: &str) -> Word {
+    const USUAL: [&str; 13] = [
+        "",
+        "True",
+        "False",
+        "Unknown",
+        "Pending",
+        "Running",
+        "Succeeded",
+        "Failed",
+        "ContainerCreating",
+        "PodInitializing",
+        "CrashLoopBackOff",
+        "Completed",
+        "Error",
+    ];
+    USUAL.into_iter().find(|usual| *usual == text).map_or_else(|| text.to_owned().into(), Cow::Borrowed)
+}
+
 /// The state of one container at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContainerState {
-    Waiting { reason: String },
+    Waiting { reason: Word },
     Running,
-    Terminated { reason: String, exit_code: i32 },
+    Terminated { reason: Word, exit_code: i32 },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerRecord {
-    pub name: String,
+    pub name: Box<str>,
     pub init: bool,
     pub state: ContainerState,
     pub ready: bool,
     pub restarts: i32,
 }
 
+impl ContainerRecord {
+    fn of(status: &ContainerStatus, init: bool) -> ContainerRecord {
+        ContainerRecord {
+            name: status.name.as_str().into(),
+            init,
+            state: container_state(status.state.as_ref()),
+            ready: status.ready,
+            restarts: status.restart_count,
+        }
+    }
+}
+
 /// What a pod's status said at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodRecord {
-    pub phase: String,
-    pub reason: Option<String>,
+    pub phase: Word,
+    pub reason: Option<Box<str>>,
     pub deleting: bool,
-    /// (type, status, message)
-    pub conditions: Vec<(String, String, Option<String>)>,
-    pub containers: Vec<ContainerRecord>,
+    /// The condition Ready: status, message.
+    pub ready: Option<(Word, Option<Box<str>>)>,
+    /// Shared with the record before where nothing has changed.
+    pub containers: Rc<[ContainerRecord]>,
 }
 
 impl PodRecord {
     fn of(pod: &Pod) -> PodRecord {
         let status = pod.status.as_ref();
-        let record = |init: bool, c: &ContainerStatus| ContainerRecord {
-            name: c.name.clone(),
-            init,
-            state: container_state(c.state.as_ref()),
-            ready: c.ready,
-            restarts: c.restart_count,
-        };
-        let statuses = |list: Option<&Vec<ContainerStatus>>, init: bool| -> Vec<ContainerRecord> {
-            list.into_iter().flatten().map(|c| record(init, c)).collect()
-        };
-        let mut containers = statuses(status.and_then(|s| s.init_container_statuses.as_ref()), true);
-        containers.extend(statuses(status.and_then(|s| s.container_statuses.as_ref()), false));
+        let inits = status.and_then(|s| s.init_container_statuses.as_ref()).into_iter().flatten();
+        let regular = status.and_then(|s| s.container_statuses.as_ref()).into_iter().flatten();
+        let containers =
+            inits.map(|c| ContainerRecord::of(c, true)).chain(regular.map(|c| ContainerRecord::of(c, false)));
+        let text = |text: &String| text.as_str().into();
         PodRecord {
-            phase: status.and_then(|s| s.phase.clone()).unwrap_or_default(),
-            reason: status.and_then(|s| s.reason.clone()),
+            phase: word(status.and_then(|s| s.phase.as_deref()).unwrap_or_default()),
+            reason: status.and_then(|s| s.reason.as_ref()).map(text),
             deleting: pod.metadata.deletion_timestamp.is_some(),
-            conditions: status
-                .and_then(|s| s.conditions.as_ref())
-                .into_iter()
-                .flatten()
-                .map(|c| (c.type_.clone(), c.status.clone(), c.message.clone()))
-                .collect(),
-            containers,
+            ready: conditions(pod)
+                .find(|c| c.type_ == "Ready")
+                .map(|c| (word(&c.status), c.message.as_ref().map(text))),
+            containers: containers.collect(),
         }
     }
 }
 
+fn conditions(pod: &Pod) -> impl Iterator<Item = &PodCondition> {
+    pod.status.as_ref().and_then(|s| s.conditions.as_ref()).into_iter().flatten()
+}
+
+/// Whether the conditions say the same, whenever they began to.
+fn same_conditions(a: &Pod, b: &Pod) -> bool {
+    let same =
+        |(a, b): (&PodCondition, &PodCondition)| a.type_ == b.type_ && a.status == b.status && a.message == b.message;
+    conditions(a).count() == conditions(b).count() && conditions(a).zip(conditions(b)).all(same)
+}
+
 fn container_state(state: Option<&ApiState>) -> ContainerState {
-    let Some(state) = state else { return ContainerState::Waiting { reason: String::new() } };
+    let Some(state) = state else { return ContainerState::Waiting { reason: word("") } };
     if state.running.is_some() {
         return ContainerState::Running;
     }
     if let Some(t) = &state.terminated {
-        return ContainerState::Terminated { reason: t.reason.clone().unwrap_or_default(), exit_code: t.exit_code };
+        let reason = word(t.reason.as_deref().unwrap_or_default());
+        return ContainerState::Terminated { reason, exit_code: t.exit_code };
     }
-    let reason = state.waiting.as_ref().and_then(|w| w.reason.clone()).unwrap_or_default();
-    ContainerState::Waiting { reason }
+    let reason = state.waiting.as_ref().and_then(|w| w.reason.as_deref()).unwrap_or_default();
+    ContainerState::Waiting { reason: word(reason) }
 }
 
 /// The life of one pod.
@@ -104,7 +142,7 @@ pub struct PodHistory {
     pub node: Option<String>,
     pub created: SimTime,
     pub removed: Option<SimTime>,
-    /// Changes of status, oldest first; no two neighbours are equal.
+    /// Changes of what is recorded, oldest first; no two neighbours are equal.
     pub records: VecDeque<(SimTime, PodRecord)>,
     /// Events about the pod as they were reported, repeats included.
     pub events: VecDeque<(SimTime, Rc<Event>)>,
@@ -159,11 +197,11 @@ impl View {
         self.changes
     }
 
-    fn net_event(&mut self, event: &NetEvent) {
+    fn net_event(&mut self, event: NetEvent) {
         if self.net.len() == MAX_NET_EVENTS {
             self.net.pop_front();
         }
-        self.net.push_back(event.clone());
+        self.net.push_back(event);
         self.changes += 1;
     }
 
@@ -179,15 +217,21 @@ impl View {
             events: VecDeque::new(),
         });
         history.node = pod.spec.as_ref().and_then(|s| s.node_name.clone());
-        let record = PodRecord::of(pod);
-        if history.records.back().is_none_or(|(_, last)| *last != record) {
+        let mut record = PodRecord::of(pod);
+        let new = history.records.back().is_none_or(|(_, last)| *last != record);
+        if new {
             if history.records.len() == MAX_RECORDS_PER_POD {
                 history.records.pop_front();
             }
+            if let Some((_, last)) = history.records.back().filter(|(_, last)| last.containers == record.containers) {
+                record.containers = last.containers.clone();
+            }
             history.records.push_back((now, record));
+        }
+        let before = self.pods.insert((pod.namespace().to_string(), pod.name().to_string()), pod.clone());
+        if new || !before.is_some_and(|before| same_conditions(&before, pod)) {
             self.changes += 1;
         }
-        self.pods.insert((pod.namespace().to_string(), pod.name().to_string()), pod.clone());
     }
 
     fn pod_removed(&mut self, now: SimTime, pod: &Pod) {
@@ -268,7 +312,7 @@ impl Observer {
         self.0.borrow()
     }
 
-    pub(super) fn net_event(&self, event: &NetEvent) {
+    pub(super) fn net_event(&self, event: NetEvent) {
         self.0.borrow_mut().net_event(event);
     }
 

@@ -23,7 +23,6 @@ pub mod signal;
 #[cfg(test)]
 mod testing;
 pub mod tty;
-mod wait;
 
 pub use errno::Errno;
 pub use file::{File, OpenFlags, Stream};

@@ -6,10 +6,19 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::{Errno, wait::WaitQueue};
+use super::Errno;
+use crate::sim::WaitQueue;
 
 const CAPACITY: usize = 64 * 1024;
 const PIPE_BUF: usize = 4096;
+
+/// Takes up to `max` bytes from the front.
+pub(super) fn take_front(buffer: &mut VecDeque<u8>, max: usize) -> Vec<u8> {
+    if max >= buffer.len() {
+        return std::mem::take(buffer).into();
+    }
+    buffer.drain(..max).collect()
+}
 
 #[derive(Default)]
 pub(super) struct Pipe {
@@ -51,11 +60,7 @@ impl Pipe {
     }
 
     pub(super) fn poll_read(&self, cx: &Context<'_>, max: usize) -> Poll<Vec<u8>> {
-        let data: Vec<u8> = {
-            let mut buffer = self.buffer.borrow_mut();
-            let n = max.min(buffer.len());
-            buffer.drain(..n).collect()
-        };
+        let data: Vec<u8> = { take_front(&mut self.buffer.borrow_mut(), max) };
         if !data.is_empty() || max == 0 {
             self.changed.wake();
             return Poll::Ready(data);

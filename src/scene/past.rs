@@ -21,15 +21,15 @@ pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: 
         let at = at.as_secs_f64();
         let (mark, words) = phase(record);
         phases.turn(at, mark, words);
-        if let Some((_, status, message)) = record.conditions.iter().find(|c| c.0 == "Ready") {
+        if let Some((status, message)) = &record.ready {
             let words = match message {
                 Some(message) if status != "True" => format!("{status}: {message}"),
-                _ => status.clone(),
+                _ => status.to_string(),
             };
             ready.turn(at, if status == "True" { Mark::Running } else { Mark::Pending }, words);
         }
-        for c in &record.containers {
-            if !names.contains(&c.name.as_str()) {
+        for c in record.containers.iter() {
+            if !names.contains(&&*c.name) {
                 names.push(&c.name);
             }
             let (mark, words) = container(&c.state);
@@ -151,15 +151,15 @@ fn phase(record: &PodRecord) -> (Mark, String) {
 fn container(state: &ContainerState) -> (Mark, String) {
     match state {
         ContainerState::Running => (Mark::Running, "Running".into()),
-        ContainerState::Waiting { reason } if reason.ends_with("BackOff") => (Mark::Waiting, reason.clone()),
+        ContainerState::Waiting { reason } if reason.ends_with("BackOff") => (Mark::Waiting, reason.to_string()),
         ContainerState::Waiting { reason } if reason.starts_with("Err") || reason.ends_with("Error") => {
-            (Mark::Failed, reason.clone())
+            (Mark::Failed, reason.to_string())
         }
         ContainerState::Waiting { reason } => {
-            (Mark::Pending, if reason.is_empty() { "Waiting".into() } else { reason.clone() })
+            (Mark::Pending, if reason.is_empty() { "Waiting".into() } else { reason.to_string() })
         }
         ContainerState::Terminated { reason, exit_code: 0 } => {
-            (Mark::Succeeded, if reason.is_empty() { "Completed".into() } else { reason.clone() })
+            (Mark::Succeeded, if reason.is_empty() { "Completed".into() } else { reason.to_string() })
         }
         ContainerState::Terminated { reason, exit_code } => {
             (Mark::Failed, format!("{}, exit code {exit_code}", if reason.is_empty() { "Error" } else { reason }))

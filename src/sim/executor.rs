@@ -85,8 +85,9 @@ impl ReadyQueue {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(entry);
     }
 
-    fn pop(&self) -> Option<(TaskId, u64)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    /// Exchanges all that is queued for `other`.
+    fn swap(&self, other: &mut VecDeque<(TaskId, u64)>) {
+        std::mem::swap(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), other);
     }
 
     fn is_empty(&self) -> bool {
@@ -117,7 +118,9 @@ struct Slot {
     generation: u64,
     /// `None` while the task is being polled.
     future: Option<BoxFuture>,
-    waker: Arc<TaskWaker>,
+    task: Arc<TaskWaker>,
+    /// Wakes `task`; lent to the poll.
+    waker: Waker,
     aborted: bool,
 }
 
@@ -129,6 +132,8 @@ struct Inner {
     slots: RefCell<Vec<Option<Slot>>>,
     free: RefCell<Vec<TaskId>>,
     ready: Arc<ReadyQueue>,
+    /// Taken from `ready`: these run before what is in it.
+    batch: RefCell<VecDeque<(TaskId, u64)>>,
     timers: RefCell<BTreeMap<(SimTime, u64), Waker>>,
     polls: Cell<u64>,
 }
@@ -157,6 +162,7 @@ impl Sim {
             slots: RefCell::default(),
             free: RefCell::default(),
             ready: Arc::default(),
+            batch: RefCell::default(),
             timers: RefCell::default(),
             polls: Cell::default(),
         }))
@@ -196,8 +202,9 @@ impl Sim {
             slots.push(None);
             slots.len() - 1
         });
-        let waker = Arc::new(TaskWaker { id, generation, queued: AtomicBool::new(true), ready: self.0.ready.clone() });
-        slots[id] = Some(Slot { generation, future: Some(Box::pin(future)), waker, aborted: false });
+        let task = Arc::new(TaskWaker { id, generation, queued: AtomicBool::new(true), ready: self.0.ready.clone() });
+        let waker = Waker::from(task.clone());
+        slots[id] = Some(Slot { generation, future: Some(Box::pin(future)), task, waker, aborted: false });
         self.0.ready.push((id, generation));
         Task { sim: Rc::downgrade(&self.0), id, generation }
     }
@@ -213,7 +220,7 @@ impl Sim {
     }
 
     pub fn sleep_until(&self, deadline: SimTime) -> Sleep {
-        Sleep { sim: self.clone(), deadline, key: None }
+        Sleep { sim: self.clone(), deadline, key: None, wakes: std::ptr::null() }
     }
 
     /// Lets every other runnable task run first.
@@ -239,7 +246,7 @@ impl Sim {
 
     /// When something will happen next: now, if a task can run; else the earliest timer.
     pub fn next_time(&self) -> Option<SimTime> {
-        if !self.0.ready.is_empty() {
+        if !self.0.batch.borrow().is_empty() || !self.0.ready.is_empty() {
             return Some(self.now());
         }
         self.0.timers.borrow().keys().next().map(|(time, _)| *time)
@@ -248,7 +255,7 @@ impl Sim {
     /// Runs what can run at this instant, at most `budget` polls. Returns the polls left.
     pub fn run_ready(&self, mut budget: u64) -> u64 {
         while budget > 0 {
-            let Some((id, generation)) = self.0.ready.pop() else { break };
+            let Some((id, generation)) = self.next_ready() else { break };
             if self.poll(id, generation) {
                 budget -= 1;
             }
@@ -296,6 +303,14 @@ impl Sim {
         self.0.timers.borrow_mut().clear();
     }
 
+    fn next_ready(&self) -> Option<(TaskId, u64)> {
+        let mut batch = self.0.batch.borrow_mut();
+        if batch.is_empty() {
+            self.0.ready.swap(&mut batch);
+        }
+        batch.pop_front()
+    }
+
     fn fire(&self, time: SimTime) {
         loop {
             let waker = {
@@ -317,17 +332,17 @@ impl Sim {
                 return false;
             }
             let Some(future) = slot.future.take() else { return false };
-            slot.waker.queued.store(false, Ordering::Relaxed);
-            (future, slot.waker.clone())
+            slot.task.queued.store(false, Ordering::Relaxed);
+            (future, std::mem::replace(&mut slot.waker, Waker::noop().clone()))
         };
         self.0.polls.set(self.0.polls.get() + 1);
-        let waker = Waker::from(waker);
         let pending = future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
         let done = {
             let mut slots = self.0.slots.borrow_mut();
             match slots.get_mut(id) {
                 Some(Some(slot)) if slot.generation == generation && pending && !slot.aborted => {
                     slot.future = Some(future);
+                    slot.waker = waker;
                     None
                 }
                 Some(entry) => {
@@ -394,6 +409,8 @@ pub struct Sleep {
     sim: Sim,
     deadline: SimTime,
     key: Option<(SimTime, u64)>,
+    /// Whom the timer wakes: that waker's data. While the timer stands it holds the waker, so no other has the same.
+    wakes: *const (),
 }
 
 impl Future for Sleep {
@@ -407,6 +424,7 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         let key = match self.key {
+            Some(_) if self.wakes == cx.waker().data() => return Poll::Pending,
             Some(key) => key,
             None => {
                 let key = (self.deadline, self.sim.next_seq());
@@ -414,6 +432,7 @@ impl Future for Sleep {
                 key
             }
         };
+        self.wakes = cx.waker().data();
         self.sim.0.timers.borrow_mut().insert(key, cx.waker().clone());
         Poll::Pending
     }

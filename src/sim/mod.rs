@@ -13,4 +13,4 @@ mod sync;
 
 pub use executor::{Reached, Sim, SimTime, Sleep, Task};
 pub use rng::Rng;
-pub use sync::{Either, Notify, OneshotReceiver, OneshotSender, Receiver, Sender, channel, oneshot, race};
+pub use sync::{Either, Notify, OneshotReceiver, OneshotSender, Receiver, Sender, WaitQueue, channel, oneshot, race};

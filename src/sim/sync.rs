@@ -150,6 +150,44 @@ impl<T> Future for OneshotReceiver<T> {
     }
 }
 
+/// Tasks to wake when a condition may have changed. A waiter checks its condition again each time.
+/// Costs nothing until somebody waits, and no allocation for one.
+#[derive(Default)]
+pub struct WaitQueue(Cell<Waiting>);
+
+#[derive(Default)]
+enum Waiting {
+    #[default]
+    Nobody,
+    One(Waker),
+    Many(Vec<Waker>),
+}
+
+impl WaitQueue {
+    pub fn register(&self, cx: &Context<'_>) {
+        let new = cx.waker();
+        self.0.set(match self.0.take() {
+            Waiting::Nobody => Waiting::One(new.clone()),
+            Waiting::One(waker) if waker.will_wake(new) => Waiting::One(waker),
+            Waiting::One(waker) => Waiting::Many(vec![waker, new.clone()]),
+            Waiting::Many(mut wakers) => {
+                if !wakers.iter().any(|waker| waker.will_wake(new)) {
+                    wakers.push(new.clone());
+                }
+                Waiting::Many(wakers)
+            }
+        });
+    }
+
+    pub fn wake(&self) {
+        match self.0.take() {
+            Waiting::Nobody => {}
+            Waiting::One(waker) => waker.wake(),
+            Waiting::Many(wakers) => wakers.into_iter().for_each(Waker::wake),
+        }
+    }
+}
+
 /// "Something changed": any number of tasks wait, a notification wakes them all. A waiter hears
 /// every notification made after [`Notify::notified`] was called, even before it is first polled.
 #[derive(Clone, Default)]
@@ -158,7 +196,7 @@ pub struct Notify(Rc<NotifyInner>);
 #[derive(Default)]
 struct NotifyInner {
     epoch: Cell<u64>,
-    wakers: RefCell<Vec<Waker>>,
+    waiting: WaitQueue,
 }
 
 impl Notify {
@@ -168,9 +206,7 @@ impl Notify {
 
     pub fn notify(&self) {
         self.0.epoch.set(self.0.epoch.get() + 1);
-        for waker in self.0.wakers.take() {
-            waker.wake();
-        }
+        self.0.waiting.wake();
     }
 
     pub fn notified(&self) -> impl Future<Output = ()> + 'static {
@@ -180,10 +216,7 @@ impl Notify {
             if inner.epoch.get() != since {
                 return Poll::Ready(());
             }
-            let mut wakers = inner.wakers.borrow_mut();
-            if !wakers.iter().any(|w| w.will_wake(cx.waker())) {
-                wakers.push(cx.waker().clone());
-            }
+            inner.waiting.register(cx);
             Poll::Pending
         })
     }

@@ -382,15 +382,7 @@ impl ImageService for Puller<'_> {
                 .iter()
                 .any(|a| a["UID"] == meta["uid"] && a["Name"] == meta["name"] && a["Namespace"] == meta["namespace"])
         };
-        // Credentials by accounts come from the registry's own list.
-        let accounts = known["allowedServiceAccounts"][name].as_array().map(Vec::as_slice).unwrap_or_default();
-        let lists = self.case.input["registryCredentials"].as_object().into_iter().flat_map(|map| map.values());
-        let mut given = lists.flat_map(|list| list.as_array().into_iter().flatten());
-        let of_account = |credential: &Value| {
-            let account = &credential["Source"]["ServiceAccount"];
-            account.is_object() && accounts.iter().any(|allowed| allowed == account)
-        };
-        self.case.input["pullSecrets"].as_array().into_iter().flatten().any(has) || given.any(of_account)
+        self.case.input["pullSecrets"].as_array().into_iter().flatten().any(has)
     }
 }
 

@@ -11,10 +11,11 @@ mod module {
     };
     use wasm_bindgen::prelude::wasm_bindgen;
 
-    /// Runs `script` and gives `{stdout, stderr, code}` as JSON.
+    /// Runs `script`, which finds `manifest` in the file `pods.yaml`, and gives `{stdout, stderr, code}` as JSON.
     #[wasm_bindgen]
-    pub fn run(seed: u32, workers: u32, script: String) -> String {
-        let config = Config { seed: seed.into(), workers: workers as usize, ..Config::default() };
+    pub fn run(seed: u32, workers: u32, script: String, manifest: Option<String>) -> String {
+        let files = manifest.map(|text| ("pods.yaml".to_string(), text.into_bytes())).into_iter().collect();
+        let config = Config { seed: seed.into(), workers: workers as usize, files, ..Config::default() };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let code = headless::run(config, Script::Commands(script), &mut |stream, bytes| {
             match stream {
@@ -25,5 +26,12 @@ mod module {
         });
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         serde_json::json!({ "stdout": text(stdout), "stderr": text(stderr), "code": code }).to_string()
+    }
+
+    /// The module's memory.
+    #[wasm_bindgen]
+    pub fn kilobytes() -> u32 {
+        // Pages of 64 KiB.
+        core::arch::wasm32::memory_size(0) as u32 * 64
     }
 }

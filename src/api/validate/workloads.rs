@@ -5,13 +5,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as ApiSelecto
 use serde_json::{Value, json};
 
 use super::{
-    Options,
     meta::{self, NOT_NEGATIVE},
-    others::{self, not_negative, one_of, text},
+    others::{not_negative, one_of, text},
     pod,
 };
 use crate::api::{
-    field::{Dump, Errors, Path},
+    field::{Errors, Path},
     names,
     object::Kind,
     other::Other,
@@ -34,10 +33,11 @@ pub fn spec(errors: &mut Errors, object: &Other) {
             let selector = selector(errors, &spec["selector"], "daemonset");
             template(errors, &spec["template"], selector.as_ref(), "DaemonSet", &SPEC.child("template"));
             not_negative(errors, spec, &["minReadySeconds"], &SPEC);
-            daemon_update(errors, &spec["updateStrategy"], &SPEC.child("updateStrategy"));
+            let strategy = SPEC.child("updateStrategy");
+            one_of(errors, &spec["updateStrategy"], "type", &["OnDelete", "RollingUpdate"], &strategy);
             not_negative(errors, spec, &["revisionHistoryLimit"], &SPEC);
         }
-        Kind::StatefulSet => stateful_set(errors, spec, false, true),
+        Kind::StatefulSet => stateful_set(errors, spec),
         Kind::ReplicationController => {
             not_negative(errors, spec, &["minReadySeconds"], &SPEC);
             let chosen = spec["selector"].as_object();
@@ -59,35 +59,6 @@ pub fn spec(errors: &mut Errors, object: &Other) {
         Kind::Job => job(errors, spec, &SPEC),
         Kind::CronJob => cron_job(errors, spec),
         _ => pod_template(errors, object.at("template"), &Path::root("template")),
-    }
-}
-
-fn daemon_update(errors: &mut Errors, strategy: &Value, path: &Path) {
-    match text(&strategy["type"]) {
-        "OnDelete" => return,
-        "RollingUpdate" => {}
-        other => {
-            let update =
-                if strategy["rollingUpdate"].is_null() { "null".into() } else { strategy["rollingUpdate"].to_string() };
-            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{update}}}", json!(other));
-            return errors.not_supported(path, &Dump(shown), &["RollingUpdate", "OnDelete"]);
-        }
-    }
-    let update = &strategy["rollingUpdate"];
-    let path = path.child("rollingUpdate");
-    if update.is_null() {
-        return errors.required(&path, "");
-    }
-    let (unavailable, surge) = (&update["maxUnavailable"], &update["maxSurge"]);
-    let (unavailable_path, surge_path) = (path.child("maxUnavailable"), path.child("maxSurge"));
-    amount_or_percent(errors, unavailable, &unavailable_path);
-    amount_or_percent(errors, surge, &surge_path);
-    at_most_all(errors, unavailable, &unavailable_path);
-    at_most_all(errors, surge, &surge_path);
-    match (is_nothing(unavailable), is_nothing(surge)) {
-        (false, false) => errors.invalid(&surge_path, surge, "may not be set when maxUnavailable is non-zero"),
-        (true, true) => errors.required(&unavailable_path, "cannot be 0 when maxSurge is 0"),
-        _ => {}
     }
 }
 
@@ -128,8 +99,7 @@ fn deployment(errors: &mut Errors, spec: &Value) {
     }
 }
 
-/// A change is lenient with what was let in before.
-fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: bool) {
+fn stateful_set(errors: &mut Errors, spec: &Value) {
     match text(&spec["podManagementPolicy"]) {
         "" => errors.required(&SPEC.child("podManagementPolicy"), ""),
         "OrderedReady" | "Parallel" => {}
@@ -145,16 +115,7 @@ fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: 
         "OnDelete" => {}
         "RollingUpdate" => {
             let path = path.child("rollingUpdate");
-            let update = &spec["updateStrategy"]["rollingUpdate"];
-            not_negative(errors, update, &["partition"], &path);
-            let (most, path) = (&update["maxUnavailable"], path.child("maxUnavailable"));
-            if !most.is_null() {
-                amount_or_percent(errors, most, &path);
-                if is_nothing(most) {
-                    errors.invalid(&path, most, "cannot be 0");
-                }
-                at_most_all(errors, most, &path);
-            }
+            not_negative(errors, &spec["updateStrategy"]["rollingUpdate"], &["partition"], &path);
         }
         _ => {
             let why = "must be 'RollingUpdate' or 'OnDelete'";
@@ -162,50 +123,12 @@ fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: 
         }
     }
     let retention = SPEC.child("persistentVolumeClaimRetentionPolicy");
-    let policy = &spec["persistentVolumeClaimRetentionPolicy"];
-    for key in ["whenDeleted", "whenScaled"].into_iter().filter(|_| policy.is_object()) {
-        const POLICIES: &[&str] = &["Retain", "Delete"];
-        let value = text(&policy[key]);
-        if !POLICIES.contains(&value) {
-            errors.not_supported(&retention.child(key), value, POLICIES);
-        }
-    }
-    let claims = spec["volumeClaimTemplates"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if !changed {
-        let path = SPEC.child("volumeClaimTemplates");
-        for (index, claim) in claims.iter().enumerate() {
-            others::claim(errors, &claim["spec"], &path.index(index).child("spec"));
-        }
+    for key in ["whenDeleted", "whenScaled"] {
+        one_of(errors, &spec["persistentVolumeClaimRetentionPolicy"], key, &["Retain", "Delete"], &retention);
     }
     not_negative(errors, spec, &["replicas", "minReadySeconds"], &SPEC);
-    not_negative(errors, &spec["ordinals"], &["start"], &SPEC.child("ordinals"));
-    let service = text(&spec["serviceName"]);
-    if !changed && !service.is_empty() {
-        errors.invalid_each(&SPEC.child("serviceName"), service, names::dns1123_label(service));
-    }
     let selector = selector(errors, &spec["selector"], "statefulset");
-    // The pods' volumes for its claims are not in the template, and their names are the set's to give.
-    let mut made = spec["template"].clone();
-    if let Some(of) = made.get_mut("spec").and_then(Value::as_object_mut) {
-        of.remove("subdomain");
-        of.remove("hostname");
-        let mut volumes: Vec<Value> = Vec::new();
-        for claim in claims {
-            let name = text(&claim["metadata"]["name"]);
-            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
-        }
-        let own = of.get("volumes").and_then(Value::as_array).cloned().unwrap_or_default();
-        let hidden = |volume: &Value| claims.iter().any(|claim| claim["metadata"]["name"] == volume["name"]);
-        volumes.extend(own.into_iter().filter(|volume| !hidden(volume)));
-        of.insert("volumes".into(), volumes.into());
-    }
-    let path = SPEC.child("template");
-    matching(errors, &made, selector.as_ref(), &path);
-    if template_too {
-        pod_template(errors, &made, &path);
-    }
-    labels_and_annotations(errors, &made, &path);
-    runs_forever(errors, &made, "StatefulSet", &path);
+    template(errors, &spec["template"], selector.as_ref(), "StatefulSet", &SPEC.child("template"));
 }
 
 fn cron_job(errors: &mut Errors, spec: &Value) {
@@ -300,7 +223,7 @@ fn job(errors: &mut Errors, spec: &Value, path: &Path) {
     let indexed = spec["completionMode"] == "Indexed";
     match text(&spec["completionMode"]) {
         "" | "NonIndexed" | "Indexed" => {}
-        other => errors.not_supported(&path.child("completionMode"), other, &["NonIndexed", "Indexed"]),
+        other => errors.not_supported(&path.child("completionMode"), other, &["Indexed", "NonIndexed"]),
     }
     if indexed && spec["completions"].is_null() {
         errors.required(&path.child("completions"), "when completion mode is Indexed");
@@ -350,33 +273,25 @@ fn selector(errors: &mut Errors, value: &Value, what: &str) -> Option<LabelSelec
             errors.invalid(&path, value, &format!("empty selector is invalid for {what}"));
         }
         Ok(_) => {}
-        Err(_) => {
-            let part = |key: &str| (!value[key].is_null()).then(|| format!("\"{key}\":{}", value[key]));
-            let parts: Vec<String> = ["matchLabels", "matchExpressions"].into_iter().filter_map(part).collect();
-            let why = if what == "statefulset" { "" } else { "invalid label selector" };
-            errors.invalid(&path, &Dump(format!("{{{}}}", parts.join(","))), why);
-        }
+        Err(_) => errors.invalid(&path, value, "invalid label selector"),
     }
     parsed.ok()
 }
 
 /// The template of what runs forever: its labels are chosen, its pods always start again.
 fn template(errors: &mut Errors, template: &Value, selector: Option<&LabelSelector>, what: &str, path: &Path) {
-    matching(errors, template, selector, path);
-    pod_template(errors, template, path);
-    runs_forever(errors, template, what, path);
-}
-
-fn matching(errors: &mut Errors, template: &Value, selector: Option<&LabelSelector>, path: &Path) {
     if let Some(selector) = selector.filter(|selector| !selector.is_empty())
         && !selector.matches(labels_of(template).as_ref())
     {
         let labels = &template["metadata"]["labels"];
         errors.invalid(&path.child("metadata.labels"), labels, "`selector` does not match template `labels`");
     }
-}
-
-fn runs_forever(errors: &mut Errors, template: &Value, what: &str, path: &Path) {
+    if what == "StatefulSet" {
+        // Its pods' volumes are not all in the template, so the real code doesn't look at their spec.
+        labels_and_annotations(errors, template, path);
+    } else {
+        pod_template(errors, template, path);
+    }
     let policy = text(&template["spec"]["restartPolicy"]);
     if policy != "Always" {
         errors.not_supported(&path.child("spec.restartPolicy"), policy, &["Always"]);
@@ -400,19 +315,10 @@ fn labels_and_annotations(errors: &mut Errors, template: &Value, path: &Path) {
 fn pod_template(errors: &mut Errors, template: &Value, path: &Path) {
     labels_and_annotations(errors, template, path);
     let Ok(spec) = serde_json::from_value(template["spec"].clone()) else { return };
-    let mut of_spec = Errors::with(Options { is_pod: false, ..errors.options.clone() });
-    pod::pod_spec(&mut of_spec, &spec, "", &path.child("spec"));
-    errors.append(of_spec);
+    pod::pod_spec(errors, &spec, "", &path.child("spec"));
     if spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()) {
         errors.forbidden(&path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
-}
-
-/// A set whose pods would be refused today may still change.
-pub fn stateful_set_update(errors: &mut Errors, new: &Other, old: &Other) {
-    let mut before = Errors::with(errors.options.clone());
-    stateful_set(&mut before, old.at("spec"), true, true);
-    stateful_set(errors, new.at("spec"), true, before.is_empty());
 }
 
 /// What may not change.
@@ -471,7 +377,7 @@ fn amount_or_percent(errors: &mut Errors, value: &Value, path: &Path) {
     }
 }
 
-pub fn at_most_all(errors: &mut Errors, value: &Value, path: &Path) {
+fn at_most_all(errors: &mut Errors, value: &Value, path: &Path) {
     let share = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
     if share.is_some_and(|share| share > 100) {
         errors.invalid(path, value, "must not be greater than 100%");

@@ -224,14 +224,6 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
         let path = path.map(|p| format!(",path=\"{p}\"")).unwrap_or_default();
         out.push_str(&format!("      {} from {} ({access}{path})\n", mount.mount_path, mount.name));
     }
-    let mut devices: Vec<_> = c.volume_devices.iter().flatten().collect();
-    if !devices.is_empty() {
-        devices.sort_by(|a, b| a.device_path.cmp(&b.device_path));
-        out.push_str("    Devices:\n");
-    }
-    for device in devices {
-        out.push_str(&format!("      {} from {}\n", device.device_path, device.name));
-    }
 }
 
 fn variable(var: &EnvVar, pod: &Pod) -> String {

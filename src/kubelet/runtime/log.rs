@@ -63,32 +63,32 @@ impl Log {
     pub fn write(&self, stream: Stream, data: &[u8]) {
         let inner = &self.0;
         inner.listeners.borrow_mut().retain(|to| to.send((stream, data.to_vec())).is_ok());
-        let mut complete = Vec::new();
-        {
-            let mut pending = inner.pending.borrow_mut();
-            let buffer = &mut pending[stream as usize];
-            for piece in data.split_inclusive(|b| *b == b'\n') {
-                for part in piece.chunks(LONGEST) {
-                    buffer.extend_from_slice(part);
-                    if part.ends_with(b"\n") || buffer.len() >= LONGEST {
-                        complete.push(std::mem::take(buffer));
-                    }
+        let end = self.end();
+        let mut pending = inner.pending.borrow_mut();
+        let buffer = &mut pending[stream as usize];
+        for piece in data.split_inclusive(|b| *b == b'\n') {
+            for part in piece.chunks(LONGEST) {
+                if buffer.is_empty() && part.ends_with(b"\n") {
+                    self.push(part.into());
+                    continue;
+                }
+                buffer.extend_from_slice(part);
+                if part.ends_with(b"\n") || buffer.len() >= LONGEST {
+                    self.push(std::mem::take(buffer).into());
                 }
             }
         }
-        if !complete.is_empty() {
-            for line in complete {
-                self.push(line);
-            }
+        drop(pending);
+        if self.end() != end {
             inner.changed.notify();
         }
     }
 
-    fn push(&self, data: Vec<u8>) {
+    fn push(&self, data: Box<[u8]>) {
         let inner = &self.0;
         let mut lines = inner.lines.borrow_mut();
         inner.bytes.set(inner.bytes.get() + data.len());
-        lines.push_back(Line { at: inner.sim.wall(), data: data.into() });
+        lines.push_back(Line { at: inner.sim.wall(), data });
         while inner.bytes.get() > KEPT
             && let Some(old) = lines.pop_front()
         {
@@ -102,7 +102,7 @@ impl Log {
         let pending = self.0.pending.take();
         for data in pending {
             if !data.is_empty() {
-                self.push(data);
+                self.push(data.into());
             }
         }
         self.0.closed.set(true);

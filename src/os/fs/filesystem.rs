@@ -417,7 +417,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn file_type(&self, ino: Ino) -> FileType {
-        if let Some(node) = self.upper(ino) {
+        if let Some(node) = self.0.upper.borrow().get(&ino) {
             return match node.body {
                 Body::File(_) => FileType::Regular,
                 Body::Directory(_) => FileType::Directory,
@@ -435,7 +435,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
-        if let Some(node) = self.upper(dir) {
+        if let Some(node) = self.0.upper.borrow().get(&dir) {
             return match &node.body {
                 Body::Directory(entries) => entries.borrow().get(name).copied(),
                 _ => None,
@@ -448,7 +448,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn entries(&self, dir: Ino) -> BTreeMap<Rc<str>, Ino> {
-        if let Some(node) = self.upper(dir) {
+        if let Some(node) = self.0.upper.borrow().get(&dir) {
             return match &node.body {
                 Body::Directory(entries) => entries.borrow().clone(),
                 _ => BTreeMap::new(),
@@ -461,7 +461,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn link_target(&self, ino: Ino) -> Option<Rc<str>> {
-        if let Some(node) = self.upper(ino) {
+        if let Some(node) = self.0.upper.borrow().get(&ino) {
             return match &node.body {
                 Body::Symlink(target) => Some(target.clone()),
                 _ => None,
@@ -474,7 +474,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn device(&self, ino: Ino) -> Option<Device> {
-        if let Some(node) = self.upper(ino) {
+        if let Some(node) = self.0.upper.borrow().get(&ino) {
             return match node.body {
                 Body::Device(device) => Some(device),
                 _ => None,
@@ -526,17 +526,18 @@ impl Filesystem {
 
     /// [`Filesystem::stat_ino`] without the number of a directory's links, which is a count.
     pub(in crate::os) fn inode(&self, ino: Ino) -> Stat {
-        if let Some(node) = self.upper(ino) {
+        if let Some(node) = self.0.upper.borrow().get(&ino) {
             return node.stat();
         }
-        let file_type = self.file_type(ino);
-        let (mode, uid) = self.lower(ino).map_or((0, 0), |n| (n.mode, n.uid));
-        let size = match self.lower(ino).map(|n| &n.body) {
-            Some(ImageBody::Data(data)) => data.len() as u64,
-            Some(ImageBody::Program { size, .. }) => *size,
-            Some(ImageBody::Symlink(target)) => target.len() as u64,
-            Some(ImageBody::Directory(_)) => 4096,
-            _ => 0,
+        let lower = self.lower(ino);
+        let (mode, uid) = lower.map_or((0, 0), |n| (n.mode, n.uid));
+        let (file_type, size) = match lower.map(|n| &n.body) {
+            Some(ImageBody::Data(data)) => (FileType::Regular, data.len() as u64),
+            Some(ImageBody::Program { size, .. }) => (FileType::Regular, *size),
+            Some(ImageBody::Symlink(target)) => (FileType::Symlink, target.len() as u64),
+            Some(ImageBody::Directory(_)) => (FileType::Directory, 4096),
+            Some(ImageBody::Device(_)) => (FileType::CharDevice, 0),
+            None => (FileType::Regular, 0),
         };
         Stat { ino, file_type, mode: mode & 0o7777, uid, gid: uid, size, nlink: 1, mtime: SimTime::ZERO }
     }

@@ -18,7 +18,7 @@ use crate::sim::Sim;
 #[derive(Clone)]
 pub struct Network(pub(super) Rc<Fabric>);
 
-type Tap = Rc<dyn Fn(&NetEvent)>;
+type Tap = Rc<dyn Fn(NetEvent)>;
 type Nat = Rc<dyn Fn(SocketAddr) -> Option<SocketAddr>>;
 
 pub(super) struct Fabric {
@@ -67,7 +67,7 @@ impl Network {
     }
 
     /// Calls `tap` with everything that happens on the network. For the picture and the timeline.
-    pub fn set_tap(&self, tap: impl Fn(&NetEvent) + 'static) {
+    pub fn set_tap(&self, tap: impl Fn(NetEvent) + 'static) {
         *self.0.tap.borrow_mut() = Some(Rc::new(tap));
     }
 
@@ -81,7 +81,7 @@ impl Network {
     pub fn report(&self, event: NetEvent) {
         let tap = self.0.tap.borrow().clone();
         if let Some(tap) = tap {
-            tap(&event);
+            tap(event);
         }
     }
 

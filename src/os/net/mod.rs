@@ -10,7 +10,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, rc::Rc};
 
 use super::{Pid, Proc};
 use crate::sim::SimTime;
@@ -27,8 +27,8 @@ pub struct NetEvent {
     pub from: SocketAddr,
     pub to: SocketAddr,
     /// Names of the namespaces at both ends, as given to [`Network::namespace`].
-    pub from_ns: String,
-    pub to_ns: Option<String>,
+    pub from_ns: Rc<str>,
+    pub to_ns: Option<Rc<str>>,
     /// Host pid of the process that caused it.
     pub pid: Option<Pid>,
 }
@@ -45,13 +45,13 @@ pub enum NetEventKind {
     /// No answer, or nobody has the address.
     TimedOut,
     Request {
-        method: String,
-        path: String,
+        method: Rc<str>,
+        path: Rc<str>,
         tls: bool,
     },
     Response {
-        method: String,
-        path: String,
+        method: Rc<str>,
+        path: Rc<str>,
         status: u16,
     },
 }
@@ -60,15 +60,20 @@ pub enum NetEventKind {
 #[derive(Clone)]
 struct Owner {
     host_pid: Pid,
-    comm: std::rc::Rc<str>,
+    /// `None`: the kubelet, which is no process.
+    comm: Option<Rc<str>>,
 }
 
 impl Owner {
     fn of(proc: Option<&Proc>) -> Owner {
         match proc {
-            Some(proc) => Owner { host_pid: proc.host_pid(), comm: proc.comm() },
-            None => Owner { host_pid: 0, comm: "-".into() },
+            Some(proc) => Owner { host_pid: proc.host_pid(), comm: Some(proc.comm()) },
+            None => Owner { host_pid: 0, comm: None },
         }
+    }
+
+    fn comm(&self) -> &str {
+        self.comm.as_deref().unwrap_or("-")
     }
 
     fn pid(&self) -> Option<Pid> {

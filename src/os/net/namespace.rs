@@ -13,7 +13,7 @@ use super::{
     fabric::Route,
     tcp::{Endpoint, ListenerInner},
 };
-use crate::os::{Errno, wait::WaitQueue};
+use crate::{os::Errno, sim::WaitQueue};
 
 /// A network namespace.
 #[derive(Clone)]
@@ -128,6 +128,10 @@ impl NetNs {
         self.0.name.to_string()
     }
 
+    pub fn shared_name(&self) -> Rc<str> {
+        self.0.name.clone()
+    }
+
     pub fn network(&self) -> &Network {
         &self.0.network
     }
@@ -233,7 +237,7 @@ impl NetNs {
         if !taken {
             self.0.listeners.borrow_mut().entry(addr.port()).or_default().push(listener.clone());
         }
-        self.tell(kind, addr, addr, Some(self.0.name.to_string()), owner_info.pid());
+        self.tell(kind, addr, addr, Some(self.0.name.clone()), owner_info.pid());
         if taken { Err(Errno::EADDRINUSE) } else { Ok(TcpListener::new(listener, self.clone())) }
     }
 
@@ -291,7 +295,7 @@ impl NetNs {
             };
             if let Some(target) = target {
                 sim.sleep(if target.same(self) { LOCAL_LATENCY } else { REMOTE_LATENCY }).await;
-                let name = || Some(target.0.name.to_string());
+                let name = || Some(target.0.name.clone());
                 match target.find_listener(to) {
                     None => {
                         self.tell(NetEventKind::Refused, local, to, name(), owner.pid());
@@ -363,7 +367,7 @@ impl NetNs {
             local: l.addr,
             peer: None,
             host_pid: l.owner.host_pid,
-            comm: l.owner.comm.to_string(),
+            comm: l.owner.comm().to_owned(),
         });
         let connections = self.0.connections.borrow();
         let mut connected: Vec<SocketInfo> =
@@ -408,13 +412,13 @@ impl NetNs {
         kind: NetEventKind,
         from: SocketAddr,
         to: SocketAddr,
-        to_ns: Option<String>,
+        to_ns: Option<Rc<str>>,
         pid: Option<Pid>,
     ) {
         let network = &self.0.network;
         if network.is_tapped() {
             let at = network.0.sim.now();
-            network.report(NetEvent { at, kind, from, to, from_ns: self.name(), to_ns, pid });
+            network.report(NetEvent { at, kind, from, to, from_ns: self.0.name.clone(), to_ns, pid });
         }
     }
 }

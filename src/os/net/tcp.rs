@@ -13,7 +13,10 @@ use super::{
     ListenOptions, NetEventKind, NetNs, Owner, SocketInfo,
     namespace::{Link, NsInner},
 };
-use crate::os::{Errno, wait::WaitQueue};
+use crate::{
+    os::{Errno, pipe::take_front},
+    sim::WaitQueue,
+};
 
 /// A listening socket; dropping it closes it.
 pub struct TcpListener {
@@ -107,7 +110,7 @@ impl Drop for TcpListener {
         for stream in inner.queue.take() {
             stream.reset();
         }
-        self.ns.tell(NetEventKind::Closed, inner.addr, inner.addr, Some(self.ns.name()), inner.owner.pid());
+        self.ns.tell(NetEventKind::Closed, inner.addr, inner.addr, Some(self.ns.0.name.clone()), inner.owner.pid());
     }
 }
 
@@ -193,7 +196,7 @@ impl Endpoint {
             local: self.local,
             peer: Some(self.peer),
             host_pid: self.owner.host_pid,
-            comm: self.owner.comm.to_string(),
+            comm: self.owner.comm().to_owned(),
         }
     }
 }
@@ -261,11 +264,7 @@ impl TcpStream {
             return Poll::Pending;
         }
         let inbox = self.0.inbox();
-        let data: Vec<u8> = {
-            let mut data = inbox.data.borrow_mut();
-            let n = max.min(data.len());
-            data.drain(..n).collect()
-        };
+        let data: Vec<u8> = { take_front(&mut inbox.data.borrow_mut(), max) };
         if !data.is_empty() {
             inbox.room.wake();
             return Poll::Ready(Ok(data));

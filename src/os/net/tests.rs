@@ -366,8 +366,8 @@ fn the_tap_hears_it_all() {
     let world = World::new();
     let log: Rc<RefCell<Vec<String>>> = Rc::default();
     let to = log.clone();
-    world.network.set_tap(move |event: &NetEvent| {
-        let NetEvent { kind, from, to: there, from_ns, to_ns, pid, .. } = event;
+    world.network.set_tap(move |event: NetEvent| {
+        let NetEvent { kind, from, to: there, from_ns, to_ns, pid, .. } = &event;
         to.borrow_mut().push(format!("{kind:?} {from} {there} {from_ns} {to_ns:?} {pid:?}"));
     });
     let (client, server) = (world.pod("client", 5), world.pod("server", 6));

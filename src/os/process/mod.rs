@@ -24,8 +24,8 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{File, Namespaces, Signal, Tty, fs::Cred, wait::WaitQueue};
-use crate::sim::{SimTime, Task};
+use super::{File, Namespaces, Signal, Tty, fs::Cred};
+use crate::sim::{SimTime, Task, WaitQueue};
 
 pub use machine::Machine;
 pub(super) use machine::MachineInner;

@@ -15,8 +15,8 @@ use super::{
     Errno, File, OpenFlags, Pid, Signal,
     file::{Kind, Sink},
     process::{Machine, MachineInner},
-    wait::WaitQueue,
 };
+use crate::sim::WaitQueue;
 
 /// A pseudo-terminal. The master end belongs to whoever shows it (the page, an exec session).
 #[derive(Clone)]

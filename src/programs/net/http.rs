@@ -2,7 +2,15 @@
 //!
 //! Requests and responses are reported to the network's tap by the client's side.
 
-use std::{fmt, future::Future, net::SocketAddr, time::Duration};
+use std::{
+    fmt::{self, Write as _},
+    future::Future,
+    net::SocketAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+use jiff::{civil::DateTime, tz::Offset};
 
 use super::tls::{Stream, TlsError};
 use crate::{
@@ -15,27 +23,47 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Bytes of a body.
 const MAX_BODY: usize = 16 << 20;
 
-/// Header fields in order; names compare without case.
+/// Header fields in order, as they are sent: `Name: value` and a line's end each. Names compare without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<(String, String)>);
+pub struct Headers(String);
 
 impl Headers {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
+    /// (name, value)
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.split_terminator("\r\n").map(|line| line.split_once(": ").unwrap_or((line, "")))
     }
 
-    pub fn add(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.push((name.into(), value.into()));
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub fn add(&mut self, name: &str, value: impl fmt::Display) {
+        // Writing to a string doesn't fail.
+        let _ = write!(self.0, "{name}: {value}\r\n");
+    }
+
+    /// Adds another's fields.
+    pub fn append(&mut self, other: &Headers) {
+        self.0.push_str(&other.0);
+    }
+
+    /// Adds a field in front of the others.
+    pub fn add_first(&mut self, name: &str, value: impl fmt::Display) {
+        self.0.insert_str(0, &format!("{name}: {value}\r\n"));
     }
 
     /// Replaces every field of that name.
-    pub fn set(&mut self, name: &str, value: impl Into<String>) {
+    pub fn set(&mut self, name: &str, value: impl fmt::Display) {
         self.remove(name);
         self.add(name, value);
     }
 
     pub fn remove(&mut self, name: &str) {
-        self.0.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
+        if self.get(name).is_some() {
+            let mut left = Headers::default();
+            self.iter().filter(|(n, _)| !n.eq_ignore_ascii_case(name)).for_each(|(name, value)| left.add(name, value));
+            *self = left;
+        }
     }
 
     /// Whether a list-valued field holds `token`.
@@ -88,8 +116,12 @@ impl Request {
         }
     }
 
-    fn head(&self) -> String {
-        head(&format!("{} {} HTTP/1.{}", self.method, self.target, self.minor), &self.headers)
+    /// All of it, as it is sent.
+    fn bytes(&self) -> Vec<u8> {
+        let first = format_args!("{} {} HTTP/1.{}", self.method, self.target, self.minor);
+        let mut bytes = head(first, &self.headers, self.body.len()).into_bytes();
+        bytes.extend_from_slice(&self.body);
+        bytes
     }
 }
 
@@ -107,7 +139,7 @@ impl Response {
         Response { status, reason: reason(status).into(), minor: 1, headers: Headers::default(), body: Vec::new() }
     }
 
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Response {
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Response {
         self.headers.add(name, value);
         self
     }
@@ -115,7 +147,7 @@ impl Response {
     /// Sets the body and, where it belongs, `Content-Length`.
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Response {
         self.body = body.into();
-        self.headers.add("Content-Length", self.body.len().to_string());
+        self.headers.add("Content-Length", self.body.len());
         self
     }
 
@@ -125,16 +157,16 @@ impl Response {
 
     /// Status line and headers, with the empty line.
     pub fn head(&self) -> String {
-        head(&format!("HTTP/1.{} {} {}", self.minor, self.status, self.reason), &self.headers)
+        let first = format_args!("HTTP/1.{} {} {}", self.minor, self.status, self.reason);
+        head(first, &self.headers, self.body.len())
     }
 }
 
-fn head(first: &str, headers: &Headers) -> String {
-    let mut text = format!("{first}\r\n");
-    for (name, value) in &headers.0 {
-        text.push_str(&format!("{name}: {value}\r\n"));
-    }
-    text.push_str("\r\n");
+/// A message's first line and headers, with room for `more` bytes.
+fn head(first: fmt::Arguments<'_>, headers: &Headers, more: usize) -> String {
+    let mut text = String::with_capacity(64 + headers.0.len() + more);
+    // Writing to a string doesn't fail.
+    let _ = write!(text, "{first}\r\n{}\r\n", headers.0);
     text
 }
 
@@ -198,7 +230,25 @@ pub fn date(sim: &Sim) -> String {
 }
 
 pub fn format_date(time: jiff::Timestamp) -> String {
-    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    let at = Offset::UTC.to_datetime(time);
+    let day = WEEKDAYS[usize::from(at.weekday().to_monday_zero_offset().unsigned_abs()) % 7];
+    let (month, year) = (month(at), at.year());
+    format!("{day}, {:02} {month} {year:04} {:02}:{:02}:{:02} GMT", at.day(), at.hour(), at.minute(), at.second())
+}
+
+/// As the common log format writes times: `23/Nov/2026:09:44:28 +0000`.
+pub fn format_log_date(time: jiff::Timestamp) -> String {
+    let at = Offset::UTC.to_datetime(time);
+    let (month, year) = (month(at), at.year());
+    format!("{:02}/{month}/{year:04}:{:02}:{:02}:{:02} +0000", at.day(), at.hour(), at.minute(), at.second())
+}
+
+// By hand: a server writes three dates an answer, and a general formatter takes most of the answer's time.
+const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+fn month(at: DateTime) -> &'static str {
+    MONTHS[usize::from(at.month().unsigned_abs() + 11) % 12]
 }
 
 /// Why a message couldn't be read.
@@ -234,8 +284,13 @@ impl Connection {
     /// Reads more; false at the end.
     async fn fill(&mut self) -> Result<bool, ReadError> {
         let more = self.stream.read().await.map_err(ReadError::Io)?;
-        self.buffer.extend_from_slice(&more);
-        Ok(!more.is_empty())
+        let any = !more.is_empty();
+        if self.buffer.is_empty() {
+            self.buffer = more;
+        } else {
+            self.buffer.extend_from_slice(&more);
+        }
+        Ok(any)
     }
 
     /// The first line and the headers. `plausible` judges the first bytes: garbage is noticed
@@ -246,9 +301,9 @@ impl Connection {
                 return Err(ReadError::Malformed(std::mem::take(&mut self.buffer)));
             }
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                let bytes: Vec<u8> = self.buffer.drain(..end + 4).collect();
-                let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-                return parse_head(&text).ok_or(ReadError::Malformed(bytes));
+                let parsed = parse_head(&String::from_utf8_lossy(&self.buffer[..end]));
+                let bytes = self.buffer.drain(..end + 4);
+                return parsed.ok_or_else(|| ReadError::Malformed(bytes.collect()));
             }
             if self.buffer.len() > MAX_HEAD {
                 return Err(ReadError::TooLarge);
@@ -273,7 +328,8 @@ impl Connection {
                 return Err(ReadError::Cut { missing });
             }
         }
-        Ok(self.buffer.drain(..length).collect())
+        let rest = self.buffer.split_off(length);
+        Ok(std::mem::replace(&mut self.buffer, rest))
     }
 
     async fn read_line(&mut self) -> Result<String, ReadError> {
@@ -362,9 +418,7 @@ impl Connection {
     }
 
     pub async fn write_request(&mut self, request: &Request) -> Result<(), Errno> {
-        let mut bytes = request.head().into_bytes();
-        bytes.extend_from_slice(&request.body);
-        self.stream.write_all(&bytes).await
+        self.stream.write_all(&request.bytes()).await
     }
 
     /// Writes an answer; `method` is the request's, as HEAD gets no body.
@@ -387,13 +441,21 @@ impl Connection {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
+    let mut at = 0;
+    while let Some(found) = haystack[at..].iter().position(|byte| *byte == needle[0]) {
+        at += found;
+        if haystack[at..].starts_with(needle) {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 fn parse_head(text: &str) -> Option<(String, Headers)> {
     let mut lines = text.split("\r\n");
     let first = lines.next()?.to_owned();
-    let mut headers = Headers::default();
+    let mut headers = Headers(String::with_capacity(text.len() - first.len() + 2));
     for line in lines {
         let (name, value) = line.split_once(':')?;
         if name.is_empty() || name.contains(' ') {
@@ -557,7 +619,7 @@ pub fn report(net: &NetNs, sim: &Sim, owner: Option<&Proc>, from: SocketAddr, to
         return;
     }
     let pid = owner.map(Proc::host_pid);
-    net.network().report(NetEvent { at: sim.now(), kind, from, to, from_ns: net.name(), to_ns: None, pid });
+    net.network().report(NetEvent { at: sim.now(), kind, from, to, from_ns: net.shared_name(), to_ns: None, pid });
 }
 
 /// Sends a request on an open connection and reads the answer, reporting both.
@@ -569,7 +631,8 @@ pub async fn exchange(
     request: &Request,
 ) -> Result<Response, ReadError> {
     let (from, to) = (connection.stream.local_addr(), connection.stream.peer_addr());
-    let (method, path, tls) = (request.method.clone(), request.target.clone(), connection.stream.is_tls());
+    let (method, path) = (Rc::<str>::from(&*request.method), Rc::<str>::from(&*request.target));
+    let tls = connection.stream.is_tls();
     connection.write_request(request).await.map_err(ReadError::Io)?;
     report(net, sim, owner, from, to, NetEventKind::Request { method: method.clone(), path: path.clone(), tls });
     let response = connection.read_response(&method).await?;
@@ -648,6 +711,15 @@ fn go_quote(bytes: &[u8]) -> String {
     text
 }
 
+/// A request for `url` with these headers, and `Host` if it isn't among them.
+pub fn get_request(url: &Url, headers: Headers) -> Request {
+    let mut request = Request { headers, ..Request::new("GET", &url.target) };
+    if request.headers.get("host").is_none() {
+        request.headers.add_first("Host", url.authority());
+    }
+    request
+}
+
 /// A single GET, as the kubelet's probes make it: a new connection, any certificate will do, no
 /// redirects followed, `timeout` for all of it. `to` is where `url`'s host is found.
 pub async fn get(
@@ -655,7 +727,7 @@ pub async fn get(
     net: &NetNs,
     to: SocketAddr,
     url: &Url,
-    headers: Headers,
+    request: &Request,
     timeout: Duration,
 ) -> Result<Response, HttpError> {
     let whole = async {
@@ -668,7 +740,8 @@ pub async fn get(
                 stream.client_hello(&url.host).await?;
                 stream.accept_certificate().await
             };
-            handshake.await.map_err(|error| match error {
+            // Boxed, as most connections have none.
+            Box::pin(handshake).await.map_err(|error| match error {
                 TlsError::NotTls(bytes) if bytes.starts_with(b"HTTP/") => HttpError::PlainServer,
                 TlsError::NotTls(_) => HttpError::Handshake("tls: first record does not look like a TLS handshake"),
                 TlsError::Closed => HttpError::Eof,
@@ -676,13 +749,8 @@ pub async fn get(
                 TlsError::Io(error) => read(error),
             })?;
         }
-        let mut request = Request::new("GET", &url.target);
-        request.headers = headers;
-        if request.headers.get("host").is_none() {
-            request.headers.0.insert(0, ("Host".into(), url.authority()));
-        }
         let mut connection = Connection::new(stream);
-        exchange(net, sim, None, &mut connection, &request).await.map_err(|error| match error {
+        exchange(net, sim, None, &mut connection, request).await.map_err(|error| match error {
             ReadError::Closed => HttpError::Eof,
             ReadError::Cut { .. } => HttpError::Handshake("unexpected EOF"),
             ReadError::Malformed(bytes) => HttpError::Malformed(bytes),

@@ -107,7 +107,7 @@ async fn request(curl: &Curl, url: &Url, method: &str, with_body: bool) -> Resul
             headers.remove(name);
             if !value.trim().is_empty() {
                 if name.eq_ignore_ascii_case("host") {
-                    headers.0.insert(0, (name.into(), value.trim().into()));
+                    headers.add_first(name, value.trim());
                 } else {
                     headers.add(name, value.trim());
                 }
@@ -292,7 +292,7 @@ async fn exchange(curl: &mut Curl, url: &Url, stream: Stream, request: &Request)
     let mut connection = Connection::new(stream);
     let version = if request.minor == 0 { "1.0" } else { "1.1" };
     curl.say('>', &format!("{} {} HTTP/{version}", request.method, request.target)).await;
-    for (name, value) in &request.headers.0 {
+    for (name, value) in request.headers.iter() {
         curl.say('>', &format!("{name}: {value}")).await;
     }
     curl.say('>', "").await;
@@ -325,7 +325,7 @@ async fn exchange(curl: &mut Curl, url: &Url, stream: Stream, request: &Request)
         curl.data('{', 5).await;
     }
     curl.say('<', &format!("HTTP/1.{} {} {}", response.minor, response.status, response.reason)).await;
-    for (name, value) in &response.headers.0 {
+    for (name, value) in response.headers.iter() {
         curl.say('<', &format!("{name}: {value}")).await;
     }
     curl.say('<', "").await;

@@ -379,10 +379,10 @@ async fn proxy(
             envoy.count(stat(&format!("upstream_rq_{}", answer.status)));
             let mut response = Response::new(answer.status);
             response.reason = answer.reason;
-            for (name, value) in answer.headers.0 {
+            for (name, value) in answer.headers.iter() {
                 let name = name.to_ascii_lowercase();
                 if !matches!(name.as_str(), "connection" | "keep-alive" | "transfer-encoding" | "server") {
-                    response.headers.add(name, value);
+                    response.headers.add(&name, value);
                 }
             }
             let took = envoy.proc.sim().now().since(begun).as_millis();

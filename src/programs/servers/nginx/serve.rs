@@ -9,7 +9,7 @@ use super::{
 use crate::{
     os::{Errno, Proc, TcpStream, fs::FileType},
     programs::net::{
-        http::{self, Connection, ReadError, Request, Response, Url},
+        http::{self, Connection, Headers, ReadError, Request, Response, Url},
         resolve,
         tls::{Stream, TlsError},
     },
@@ -35,7 +35,7 @@ async fn connection(proc: Proc, nginx: Rc<Nginx>, index: usize, tcp: TcpStream) 
         let server = nginx.config.servers.iter().position(|s| s.listen.iter().any(|l| l.address == listen.address));
         let certificate = server.and_then(|at| nginx.certificates[at].as_ref());
         let Some(certificate) = certificate else { return };
-        match stream.server_handshake(certificate).await {
+        match Box::pin(stream.server_handshake(certificate)).await {
             Ok(_) => {}
             Err(TlsError::NotTls(bytes)) if bytes.first().is_some_and(u8::is_ascii_uppercase) => {
                 let title = "400 The plain HTTP request was sent to HTTPS port";
@@ -107,7 +107,7 @@ async fn access(
     status: u16,
 ) {
     let Some(file) = &nginx.access_log else { return };
-    let time = proc.sim().wall().strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+    let time = http::format_log_date(proc.sim().wall());
     let header = |name| request.and_then(|r| r.headers.get(name)).unwrap_or("-");
     let size = if request.is_some_and(|r| r.method == "HEAD") { 0 } else { response.body.len() };
     let text = format!(
@@ -168,7 +168,8 @@ async fn answer(
     let mut response = if let Some((status, text)) = common.iter().find_map(|c| c.answer.as_ref()) {
         fixed(proc, nginx, request, *status, text, keep)
     } else if let Some(to) = location.and_then(|l| l.proxy.as_ref()) {
-        proxy(proc, nginx, request, to, client, keep).await
+        // Boxed, as most requests have none.
+        Box::pin(proxy(proc, nginx, request, to, client, keep)).await
     } else if location.is_some_and(|l| l.stub_status) {
         let (n, r) = (nginx.connections.get(), nginx.requests.get());
         let body = format!(
@@ -190,13 +191,13 @@ async fn answer(
                     );
                     nginx.log(proc, "error", &text).await;
                 }
-                page(proc, nginx, &common, status, keep).await
+                Box::pin(page(proc, nginx, &common, status, keep)).await
             }
         }
     };
     if response.status < 400 {
         for (name, value) in common.iter().flat_map(|c| &c.headers) {
-            response.headers.add(name.clone(), value.clone());
+            response.headers.add(name, value);
         }
     }
     response
@@ -251,7 +252,7 @@ async fn file(
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         return Err((405, None));
     }
-    let root = common.iter().find_map(|c| c.root.clone()).unwrap_or_else(|| "/etc/nginx/html".into());
+    let root = common.iter().find_map(|c| c.root.as_deref()).unwrap_or("/etc/nginx/html");
     let of = |path: &str| match location.and_then(|l| l.alias.as_ref().map(|a| (a, &l.path))) {
         Some((alias, prefix)) => format!("{alias}{}", path.strip_prefix(prefix.as_str()).unwrap_or(path)),
         None => format!("{root}{path}"),
@@ -261,7 +262,8 @@ async fn file(
         (status, Some(format!("open() \"{name}\" failed ({}: {error})", error.number())))
     };
     let name = of(path);
-    let mut found = (name.clone(), proc.stat(&name).map_err(|e| not_there(&name, e))?);
+    let stat = proc.stat(&name).map_err(|e| not_there(&name, e))?;
+    let mut found = (name, stat);
     if found.1.file_type == FileType::Directory {
         if !path.ends_with('/') {
             let host = request.headers.get("host").unwrap_or_default();
@@ -270,9 +272,11 @@ async fn file(
             response.headers.add("Location", format!("{scheme}://{host}{path}/"));
             return Ok(response);
         }
-        let names = common.iter().find_map(|c| c.index.clone()).unwrap_or_else(|| vec!["index.html".into()]);
-        let index = names.iter().map(|n| format!("{name}{n}")).find_map(|n| Some((n.clone(), proc.stat(&n).ok()?)));
-        found = index.ok_or_else(|| (403, Some(format!("directory index of \"{name}\" is forbidden"))))?;
+        let dir = &found.0;
+        let usual = ["index.html".to_owned()];
+        let names = common.iter().find_map(|c| c.index.as_deref()).unwrap_or(&usual);
+        let index = names.iter().map(|n| format!("{dir}{n}")).find_map(|n| proc.stat(&n).ok().map(|stat| (n, stat)));
+        found = index.ok_or_else(|| (403, Some(format!("directory index of \"{dir}\" is forbidden"))))?;
     }
     let (name, stat) = found;
     if stat.size > MAX_FILE || stat.file_type != FileType::Regular {
@@ -284,9 +288,9 @@ async fn file(
     if request.headers.get("if-none-match") == Some(&tag) {
         return Ok(finish(proc, nginx, Response::new(304), "", Vec::new(), keep));
     }
-    let mut response = finish(proc, nginx, Response::new(200), mime(&name), data, keep);
-    let at = response.headers.0.iter().position(|(n, _)| n == "Connection").unwrap_or(0);
-    response.headers.0.insert(at, ("Last-Modified".into(), http::format_date(changed)));
+    let mut response = Response::new(200);
+    response.headers.add("Last-Modified", http::format_date(changed));
+    let mut response = finish(proc, nginx, response, mime(&name), data, keep);
     response.headers.add("ETag", tag);
     response.headers.add("Accept-Ranges", "bytes");
     Ok(response)
@@ -325,16 +329,18 @@ fn error(proc: &Proc, nginx: &Nginx, status: u16, keep: bool) -> Response {
     finish(proc, nginx, response, "text/html", body.into_bytes(), keep)
 }
 
-/// The headers that every answer has.
+/// The headers that every answer has, around those that it has already.
 fn finish(proc: &Proc, nginx: &Nginx, response: Response, kind: &str, body: Vec<u8>, keep: bool) -> Response {
-    let mut response = response.with("Server", format!("nginx/{}", nginx.version)).with("Date", http::date(proc.sim()));
+    let mut headers = Headers::default();
+    headers.add("Server", format_args!("nginx/{}", nginx.version));
+    headers.add("Date", http::date(proc.sim()));
     if !kind.is_empty() {
-        response.headers.add("Content-Type", kind);
-        response.headers.add("Content-Length", body.len().to_string());
+        headers.add("Content-Type", kind);
+        headers.add("Content-Length", body.len());
     }
-    response.headers.add("Connection", if keep { "keep-alive" } else { "close" });
-    response.body = body;
-    response
+    headers.append(&response.headers);
+    headers.add("Connection", if keep { "keep-alive" } else { "close" });
+    Response { headers, body, ..response }
 }
 
 fn mime(name: &str) -> &'static str {
