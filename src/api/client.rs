@@ -10,7 +10,8 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 
 use super::{
-    error::Error,
+    error::{Error, Reason},
+    metrics::{MetricsOptions, NodeMetrics, PodMetrics},
     object::{Kind, Object, Resource},
 };
 use crate::{
@@ -211,8 +212,19 @@ pub trait ApiClient {
     fn attach<'a>(&'a self, namespace: &'a str, name: &'a str, options: ExecOptions) -> Answer<'a, Session>;
     /// A way to a pod's ports.
     fn port_forward<'a>(&'a self, namespace: &'a str, name: &'a str) -> Answer<'a, Dial>;
+    /// Of the API group metrics.k8s.io, which not every cluster has.
+    fn pod_metrics<'a>(&'a self, _namespace: &'a str, _options: MetricsOptions) -> Answer<'a, Vec<PodMetrics>> {
+        no_metrics()
+    }
+    fn node_metrics<'a>(&'a self, _options: MetricsOptions) -> Answer<'a, Vec<NodeMetrics>> {
+        no_metrics()
+    }
     /// The server's `gitVersion`: `v1.36.2`.
     fn version<'a>(&'a self) -> Answer<'a, String>;
+}
+
+fn no_metrics<'a, T: 'a>() -> Answer<'a, T> {
+    Box::pin(async { Err(Error::new(Reason::NotFound, "the server could not find the requested resource")) })
 }
 
 /// Typed shorthands for components.

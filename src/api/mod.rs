@@ -13,6 +13,7 @@ pub mod duration;
 pub mod error;
 pub mod field;
 mod internal;
+pub mod metrics;
 pub mod names;
 pub mod object;
 pub mod other;

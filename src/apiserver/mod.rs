@@ -15,6 +15,7 @@ pub mod events;
 mod evict;
 mod limit_ranger;
 pub mod managed;
+pub mod metrics;
 mod pod_security;
 mod pod_security_checks;
 pub mod proxy;
@@ -30,7 +31,7 @@ mod write;
 pub use write::{prepare_create, set_condition, updated};
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::{Rc, Weak},
     time::Duration,
@@ -46,6 +47,7 @@ use crate::{
             Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
         },
+        metrics::{MetricsOptions, NodeMetrics, PodMetrics},
     },
     sim::{self, Rng, Sim, SimTime},
 };
@@ -65,6 +67,8 @@ pub struct ApiServer {
     store: RefCell<Store>,
     rng: RefCell<Rng>,
     kubelets: RefCell<BTreeMap<String, Weak<dyn KubeletEndpoint>>>,
+    /// metrics.k8s.io is served.
+    metrics_server: Cell<bool>,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
     events: RefCell<VecDeque<(SimTime, String, String, u64)>>,
 }
@@ -77,6 +81,7 @@ impl ApiServer {
             store: RefCell::new(Store::new()),
             rng: RefCell::new(sim.rng("apiserver")),
             kubelets: RefCell::default(),
+            metrics_server: Cell::default(),
             events: RefCell::default(),
         };
         server.bootstrap();
@@ -229,6 +234,14 @@ impl ApiClient for ApiServer {
         options: LogOptions,
     ) -> Answer<'a, sim::Receiver<Vec<u8>>> {
         Box::pin(self.pod_logs(namespace, name, options))
+    }
+
+    fn pod_metrics<'a>(&'a self, namespace: &'a str, options: MetricsOptions) -> Answer<'a, Vec<PodMetrics>> {
+        Box::pin(self.measured_pods(namespace, options))
+    }
+
+    fn node_metrics<'a>(&'a self, options: MetricsOptions) -> Answer<'a, Vec<NodeMetrics>> {
+        Box::pin(self.measured_nodes(options))
     }
 
     fn exec<'a>(&'a self, namespace: &'a str, name: &'a str, options: ExecOptions) -> Answer<'a, Session> {

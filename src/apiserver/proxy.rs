@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::Pod;
 
+use super::metrics::Scraped;
 use crate::{
     api::{
         Result,
@@ -15,6 +16,10 @@ use crate::{
 pub trait KubeletEndpoint {
     fn logs<'a>(&'a self, pod: &'a Pod, container: &'a str, options: LogOptions) -> Answer<'a, sim::Receiver<Vec<u8>>>;
     fn exec<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
+    /// What the node's metrics endpoint gives, if it has one.
+    fn scrape(&self) -> Option<Scraped> {
+        None
+    }
     fn attach<'a>(&'a self, pod: &'a Pod, container: &'a str, options: ExecOptions) -> Answer<'a, Session>;
     fn port_forward(&self, pod: &Pod) -> Result<Dial>;
 }

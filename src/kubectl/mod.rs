@@ -39,6 +39,7 @@ pub mod run;
 mod set;
 pub mod tabwriter;
 pub mod taint;
+mod top;
 mod wait;
 pub mod write;
 

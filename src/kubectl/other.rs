@@ -1,4 +1,4 @@
-//! Commands with little to do here: edit, top, auth, options, completion, scale.
+//! Commands with little to do here: edit, auth, options, completion, scale.
 
 use serde_json::json;
 
@@ -23,14 +23,6 @@ pub async fn edit(cx: &Ctx, args: &Args) -> Outcome {
     fail(
         "there is no editor in this terminal: change the manifest in the editor pane and apply it, or use 'kubectl patch'",
     )
-}
-
-pub async fn top(_: &Ctx, args: &Args) -> Outcome {
-    match args.args.first().map(String::as_str) {
-        Some("node" | "nodes" | "no" | "pod" | "pods" | "po") => fail("Metrics API not available"),
-        Some(other) => Err(Failure::Usage { command: "top".into(), message: format!("unknown command \"{other}\"") }),
-        None => fail("You must specify what to show: node or pod"),
-    }
 }
 
 pub async fn auth(cx: &Ctx, args: &Args) -> Outcome {

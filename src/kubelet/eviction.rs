@@ -3,7 +3,10 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::{
+    api::core::v1::{Container, Pod, PodCondition, Volume},
+    apimachinery::pkg::apis::meta::v1::Time,
+};
 
 use super::{
     Inner,
@@ -33,6 +36,42 @@ fn is_limited(pod: &Pod) -> bool {
     dirs.any(|dir| dir.size_limit.is_some()) || spec.containers.iter().any(|c| storage_limit(c).is_some())
 }
 
+/// A pod's end before its time.
+#[derive(Clone, Debug)]
+pub struct Eviction {
+    /// Of its status, and of the event.
+    pub message: String,
+    /// When it was decided, if it is for the node's sake.
+    pub disrupts: Option<Time>,
+}
+
+/// The reason of the status and of the event.
+pub const EVICTED: &str = "Evicted";
+pub const DISRUPTION: &str = "DisruptionTarget";
+
+impl Eviction {
+    /// The condition that tells of it.
+    pub fn disruption(&self, generation: Option<i64>) -> Option<PodCondition> {
+        Some(PodCondition {
+            type_: DISRUPTION.into(),
+            status: "True".into(),
+            reason: Some("TerminationByKubelet".into()),
+            message: Some(self.message.clone()),
+            last_transition_time: Some(self.disrupts.clone()?),
+            observed_generation: generation,
+            ..PodCondition::default()
+        })
+    }
+}
+
+impl Inner {
+    /// Says that a pod is evicted, and ends it.
+    pub(super) fn evict(&self, worker: &Worker, eviction: Eviction) {
+        self.event(&worker.pod(), None, EventType::Warning, EVICTED, eviction.message.clone());
+        worker.evict(eviction);
+    }
+}
+
 impl Worker {
     /// Measures a pod that has limits, until it ends.
     pub(super) fn watch_storage(self: &Rc<Self>, kubelet: &Rc<Inner>) {
@@ -47,13 +86,35 @@ impl Worker {
                 let Some(worker) = me.upgrade().filter(|w| w.life.get() == Life::Syncing) else { return };
                 let pod = worker.pod();
                 if let Some(message) = worker.excess(&pod) {
-                    kubelet.event(&pod, None, EventType::Warning, "Evicted", message.clone());
-                    worker.evict(message);
+                    kubelet.evict(&worker, Eviction { message, disrupts: None });
                     return;
                 }
             }
         });
         *self.measurer.borrow_mut() = Some(task);
+    }
+
+    /// Bytes on the node's disk of all of the pod's containers and volumes.
+    pub(super) fn stored_in_all(&self, pod: &Pod) -> i64 {
+        let Some(spec) = &pod.spec else { return 0 };
+        let on_disk =
+            |volume: &&Volume| volume.empty_dir.as_ref().is_some_and(|d| d.medium.as_deref() != Some("Memory"));
+        let volumes = spec.volumes.iter().flatten().filter(on_disk);
+        let used = |volume: &Volume| self.volumes.get(&volume.name).map_or(0, |ready| ready.fs.used());
+        let volumes: u64 = volumes.map(used).sum();
+        let containers: i64 = spec.containers.iter().map(|c| self.stored(&c.name)).sum();
+        containers + i64::try_from(volumes).unwrap_or(i64::MAX)
+    }
+
+    /// Bytes that a running container has written to its own file system and its log.
+    pub(super) fn stored(&self, name: &str) -> i64 {
+        let containers = self.containers.borrow();
+        let Some(container) = containers.iter().find(|c| c.name == name) else { return 0 };
+        let root = container.proc().and_then(|proc| {
+            let mounts = proc.namespaces().mnt.mounts();
+            mounts.into_iter().find(|mount| mount.target == "/")
+        });
+        root.map_or(0, |root| i64::try_from(root.fs.used()).unwrap_or(i64::MAX))
     }
 
     /// What of its limits the pod exceeds, as its status then says.
@@ -76,12 +137,7 @@ impl Worker {
                 total += used;
             }
         }
-        let used = |container: &Container| {
-            let containers = self.containers.borrow();
-            let running = containers.iter().find(|c| c.name == container.name).and_then(|c| c.proc());
-            let root = running.and_then(|proc| proc.namespaces().mnt.mounts().into_iter().find(|m| m.target == "/"));
-            root.map_or(0, |root| i64::try_from(root.fs.used()).unwrap_or(i64::MAX))
-        };
+        let used = |container: &Container| self.stored(&container.name);
         let each: Vec<(&Container, i64)> = spec.containers.iter().map(|c| (c, used(c))).collect();
         total += each.iter().map(|(_, used)| used).sum::<i64>();
         let limits = spec.containers.iter().filter_map(storage_limit);

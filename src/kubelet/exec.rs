@@ -45,7 +45,8 @@ pub fn spawn(
         stdout: streams.stdout,
         stderr: streams.stderr,
         tty: streams.tty,
-        cgroup: container.id.clone(),
+        cgroup: container.cgroup.clone(),
+        oom_score_adj: container.oom_score_adj,
     };
     match machine.spawn(options) {
         Ok(proc) => {

@@ -14,6 +14,7 @@ use k8s_openapi::api::core::v1::{Container, ContainerImage};
 use super::backoff::{Backoff, go_duration};
 use crate::{
     apiserver::events::EventType,
+    os::fs::Disk,
     registry::{Catalogue, Image, ImageRef, PullTimes, apply_default_tag},
     sim::{Notify, Sim, SimTime},
 };
@@ -23,6 +24,7 @@ pub struct ImageStore {
     sim: Sim,
     catalogue: Rc<Catalogue>,
     times: PullTimes,
+    disk: Disk,
     /// By full name.
     images: RefCell<BTreeMap<String, Rc<Image>>>,
     /// Pulls take turns: the next number to give out, and the one whose turn it is.
@@ -90,11 +92,12 @@ fn key(uid: &str, image: &str) -> String {
 pub type Refusal = (String, String);
 
 impl ImageStore {
-    pub fn new(sim: &Sim, catalogue: Rc<Catalogue>, times: PullTimes) -> ImageStore {
+    pub fn new(sim: &Sim, catalogue: Rc<Catalogue>, times: PullTimes, disk: &Disk) -> ImageStore {
         ImageStore {
             sim: sim.clone(),
             catalogue,
             times,
+            disk: disk.clone(),
             images: RefCell::default(),
             tickets: Cell::default(),
             turn: Notify::new(),
@@ -113,8 +116,26 @@ impl ImageStore {
         if let Ok(reference) = ImageRef::parse(name)
             && let Ok(image) = self.catalogue.resolve(&reference)
         {
-            self.images.borrow_mut().insert(reference.to_string(), image);
+            self.store(&reference, image);
         }
+    }
+
+    fn store(&self, reference: &ImageRef, image: Rc<Image>) {
+        self.disk.take(image.size);
+        let before = self.images.borrow_mut().insert(reference.to_string(), image);
+        self.disk.give_back(before.map_or(0, |image| image.size));
+    }
+
+    /// Removes the images that no container uses (`DeleteUnusedImages`).
+    pub fn delete_unused(&self, used: &[Rc<Image>]) {
+        let mut images = self.images.borrow_mut();
+        images.retain(|_, image| {
+            let kept = used.iter().any(|used| Rc::ptr_eq(used, image));
+            if !kept {
+                self.disk.give_back(image.size);
+            }
+            kept
+        });
     }
 
     pub fn current(&self) -> Option<Pull> {
@@ -162,7 +183,7 @@ impl ImageStore {
         self.current.take();
         drop(turn);
         let image = found.map_err(|error| error.to_string())?;
-        self.images.borrow_mut().insert(reference.to_string(), image.clone());
+        self.store(reference, image.clone());
         Ok((image, time))
     }
 }

@@ -78,8 +78,8 @@ impl Kubelet {
         let host_pids = &machine.namespaces().pid;
         let containers = worker.containers.borrow().clone();
         let owner = |host_pid: u32| {
-            let cgroup = machine.process(host_pid)?.cgroup();
-            containers.iter().find(|c| c.id == cgroup).map(|c| c.name.clone())
+            let process = machine.process(host_pid)?;
+            containers.iter().find(|c| c.cgroup.same(process.cgroup())).map(|c| c.name.clone())
         };
         let listeners = sandbox
             .net
@@ -127,7 +127,7 @@ impl Kubelet {
         if let Some(proc) = current.proc() {
             let namespaces = proc.namespaces();
             let seen = self.0.machine.processes_seen_from(&namespaces.pid);
-            view.processes = seen.into_iter().filter(|p| p.cgroup == current.id).collect();
+            view.processes = seen.into_iter().filter(|p| p.cgroup.same(&current.cgroup)).collect();
             view.mounts = mounts(current);
         }
         view

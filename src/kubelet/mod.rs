@@ -14,6 +14,7 @@
 pub mod actions;
 mod admission;
 pub mod backoff;
+mod cgroups;
 pub mod env;
 mod eviction;
 mod exec;
@@ -22,8 +23,10 @@ pub mod hosts;
 pub mod images;
 pub mod inspect;
 pub mod kill;
+mod metrics;
 mod mounting;
 mod node;
+mod pressure;
 mod probes;
 mod quantity;
 mod relist;
@@ -51,7 +54,9 @@ use std::{
 use k8s_openapi::api::core::v1::{Node, Pod, Taint};
 
 use self::{
+    cgroups::Cgroups,
     images::{ImageStore, PullBackoff},
+    pressure::Pressure,
     runtime::ipam::Ipam,
     worker::Worker,
 };
@@ -147,12 +152,25 @@ impl NodeConfig {
     }
 }
 
+impl NodeConfig {
+    fn processors(&self) -> f64 {
+        quantity::parse(&self.cpu, 3).unwrap_or(0) as f64 / 1000.0
+    }
+
+    fn memory_bytes(&self) -> u64 {
+        quantity::parse(&self.memory, 0).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
+    }
+}
+
 /// Dead containers, and the number of the last sandbox.
 #[derive(Default)]
 struct LeftBehind {
     containers: Vec<Rc<runtime::Container>>,
     attempt: Option<u32>,
 }
+
+/// What the system itself has on the disk.
+const SYSTEM_DISK: u64 = 6 << 30;
 
 /// How often containers are looked at, the looking included (recorded), and due syncs.
 const RELIST: Duration = Duration::from_millis(1001);
@@ -170,6 +188,8 @@ pub(crate) struct Inner {
     client: Rc<dyn ApiClient>,
     machine: Machine,
     images: ImageStore,
+    cgroups: Cgroups,
+    pressure: Pressure,
     config: NodeConfig,
     ipam: Option<Ipam>,
     recorder: Recorder,
@@ -209,9 +229,16 @@ impl Kubelet {
         let pause = Filesystem::new("overlay", Rc::new(FsImage::new([])));
         let mounts = machine.namespaces().mnt.mounts();
         let host_root = mounts.first().map_or_else(|| Filesystem::empty("ext4", None), |mount| mount.fs.clone());
+        host_root.lie_on(machine.disk());
         let kubelet = Kubelet(Rc::new(Inner {
             sim: sim.clone(),
-            images: ImageStore::new(sim, catalogue, config.pull_times),
+            cgroups: {
+                machine.set_capacity(config.processors(), config.memory_bytes());
+                machine.disk().take(SYSTEM_DISK);
+                Cgroups::new(&machine)
+            },
+            pressure: Pressure::default(),
+            images: ImageStore::new(sim, catalogue, config.pull_times, machine.disk()),
             ipam: Ipam::new(&config.pod_cidr),
             recorder: Recorder::new(sim, client.clone(), "kubelet", &config.name),
             rng: RefCell::new(rng),
@@ -230,6 +257,14 @@ impl Kubelet {
             machine,
             config,
         }));
+        let inner = Rc::downgrade(&kubelet.0);
+        kubelet.0.machine.on_oom_kill(move |kill| {
+            // Of a container's limit the kernel names the group, and the kubelet says nothing.
+            if let Some(inner) = inner.upgrade().filter(|inner| inner.running.get() && kill.global) {
+                let text = format!("System OOM encountered, victim process: {}, pid: {}", kill.comm, kill.pid);
+                inner.node_event_of(EventType::Warning, "SystemOOM", &text);
+            }
+        });
         kubelet.boot();
         kubelet
     }
@@ -249,6 +284,8 @@ impl Kubelet {
             node.heartbeat().await;
         });
         inner.tasks.borrow_mut().push(task);
+        let manager = inner.sim.spawn(inner.clone().manage_pressure());
+        inner.tasks.borrow_mut().push(manager);
     }
 
     /// Power cut: every process of the node ends at once, and nobody says so. Its disk stays.

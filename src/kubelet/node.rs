@@ -18,7 +18,11 @@ use k8s_openapi::{
     },
 };
 
-use super::{Inner, quantity::parse};
+use super::{
+    Inner,
+    pressure::{DISK_PRESSURE, MEMORY_PRESSURE},
+    quantity::parse,
+};
 use crate::{
     api::{
         Kind, Resource,
@@ -41,15 +45,24 @@ const LEASES: &str = "kube-node-lease";
 const NETWORK_SETUP: Duration = Duration::from_millis(200);
 
 /// What hard eviction keeps free.
-const EVICTION_MEMORY: i64 = 100 << 20;
-const DISK: i64 = 100 << 30;
+pub(super) const EVICTION_MEMORY: i64 = 100 << 20;
 
 /// (type, status, reason, message) of a healthy node; Ready comes last.
 const HEALTHY: [(&str, &str, &str, &str); 4] = [
-    ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
-    ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    (MEMORY_PRESSURE, "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    (DISK_PRESSURE, "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
+];
+/// The same under pressure.
+const PRESSED: [(&str, &str, &str, &str); 2] = [
+    (MEMORY_PRESSURE, "True", "KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    (DISK_PRESSURE, "True", "KubeletHasDiskPressure", "kubelet has disk pressure"),
+];
+/// What an event says when a condition changes.
+const PRESSURE_EVENTS: [(&str, &str, &str); 2] = [
+    (MEMORY_PRESSURE, "NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    (DISK_PRESSURE, "NodeHasDiskPressure", "NodeHasNoDiskPressure"),
 ];
 
 impl Inner {
@@ -95,19 +108,33 @@ impl Inner {
     pub(super) async fn heartbeat(self: &Rc<Self>) {
         let mut reported = self.sim.now();
         let mut images = self.images.count();
+        let mut pressure = self.pressure.conditions();
         loop {
             self.sim.sleep(LEASE_RENEWAL).await;
             self.renew_lease().await;
-            let changed = self.images.count() != images;
+            let pressed = self.pressure.conditions();
+            let changed = self.images.count() != images || pressed != pressure;
             if changed || self.sim.now().since(reported) >= STATUS_REPORT {
                 images = self.images.count();
                 reported = self.sim.now();
+                for (kind, worse, better) in PRESSURE_EVENTS {
+                    let (was, is) = (pressure.contains(&kind), pressed.contains(&kind));
+                    if was != is {
+                        let reason = if is { worse } else { better };
+                        self.node_event(reason, &format!("Node {} status is now: {reason}", self.config.name));
+                    }
+                }
+                pressure = pressed;
                 self.write_status().await;
             }
         }
     }
 
-    fn node_event(&self, reason: &str, message: &str) {
+    pub(super) fn node_event(&self, reason: &str, message: &str) {
+        self.node_event_of(EventType::Normal, reason, message);
+    }
+
+    pub(super) fn node_event_of(&self, kind: EventType, reason: &str, message: &str) {
         // A kubelet refers to its node by name where others use the UID.
         let about = ObjectReference {
             kind: Some("Node".into()),
@@ -115,7 +142,7 @@ impl Inner {
             uid: Some(self.config.name.clone()),
             ..ObjectReference::default()
         };
-        self.recorder.event(about, EventType::Normal, reason, message);
+        self.recorder.event(about, kind, reason, message);
     }
 
     fn new_node(&self) -> Node {
@@ -157,6 +184,7 @@ impl Inner {
         let config = &self.config;
         let now = whole_seconds(self.sim.wall());
         let memory = parse(&config.memory, 0).unwrap_or(0);
+        let disk = self.machine.disk().size();
         let quantities = |memory: i64, disk: String| {
             [
                 ("cpu", config.cpu.clone()),
@@ -169,7 +197,10 @@ impl Inner {
             .map(|(name, amount)| (name.to_string(), Quantity(amount)))
             .into()
         };
-        let condition = |(kind, status, reason, message): &(&str, &str, &str, &str)| {
+        let pressed = self.pressure.conditions();
+        let condition = |healthy: &(&'static str, &'static str, &'static str, &'static str)| {
+            let found = PRESSED.iter().find(|worse| worse.0 == healthy.0 && pressed.contains(&worse.0));
+            let (kind, status, reason, message) = found.unwrap_or(healthy);
             let (status, reason, message) = match *kind {
                 "Ready" if !ready => (
                     "False",
@@ -196,9 +227,9 @@ impl Inner {
         let address = |kind: &str, address: &str| NodeAddress { type_: kind.into(), address: address.into() };
         let mut rng = self.sim.rng(&format!("machine id {}", config.name));
         NodeStatus {
-            capacity: Some(quantities(memory, format!("{}Ki", DISK >> 10))),
+            capacity: Some(quantities(memory, format!("{}Ki", disk >> 10))),
             // The disk's share for pods is counted in bytes.
-            allocatable: Some(quantities((memory - EVICTION_MEMORY).max(0), (DISK / 10 * 9).to_string())),
+            allocatable: Some(quantities((memory - EVICTION_MEMORY).max(0), (disk / 10 * 9).to_string())),
             conditions: Some(conditions),
             addresses: Some(vec![address("InternalIP", &config.internal_ip), address("Hostname", &config.name)]),
             daemon_endpoints: Some(NodeDaemonEndpoints { kubelet_endpoint: Some(DaemonEndpoint { port: 10250 }) }),

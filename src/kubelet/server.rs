@@ -26,12 +26,16 @@ use crate::{
         client::{Answer, Dial, ExecOptions, LogOptions, Session},
         error::Reason,
     },
-    apiserver::proxy::KubeletEndpoint,
+    apiserver::{metrics::Scraped, proxy::KubeletEndpoint},
     os::{File, Stream, TcpStream, Tty},
     sim::{Either, OneshotReceiver, OneshotSender, Receiver, Sender, channel, oneshot, race},
 };
 
 impl KubeletEndpoint for Inner {
+    fn scrape(&self) -> Option<Scraped> {
+        self.running.get().then(|| self.scraped())?
+    }
+
     fn logs<'a>(&'a self, pod: &'a Pod, container: &'a str, options: LogOptions) -> Answer<'a, Receiver<Vec<u8>>> {
         Box::pin(async move { self.serve_logs(pod, container, options) })
     }

@@ -9,6 +9,7 @@ use super::{
     Inner,
     actions::container_hash,
     backoff::go_duration,
+    cgroups::{self, container_limits, oom_score_adj},
     env::{Env, expand_all},
     hooks,
     hosts::{host_network_hosts_file, hostname_and_domain, hosts_file, kernel_hostname, node_hosts_file, resolv_conf},
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     api::Resource,
     apiserver::events::EventType,
-    os::{Filesystem, PidNs, fs::Mount},
+    os::{Cgroup, Filesystem, PidNs, fs::Mount},
     registry::Image,
     sim::SimTime,
 };
@@ -73,6 +74,11 @@ impl Failed {
 }
 
 impl Worker {
+    /// The pod's control group, made when it is first needed.
+    fn cgroup(&self, kubelet: &Inner, pod: &Pod) -> Cgroup {
+        self.cgroup.borrow_mut().get_or_insert_with(|| kubelet.cgroups.pod(&kubelet.machine, pod)).clone()
+    }
+
     pub(super) async fn create_sandbox(
         self: &Rc<Self>,
         kubelet: &Rc<Inner>,
@@ -115,6 +121,8 @@ impl Worker {
             host_pid: spec.host_pid == Some(true),
             host_ipc: spec.host_ipc == Some(true),
             share_pids: spec.share_process_namespace == Some(true),
+            cgroup: self.cgroup(kubelet, pod),
+            oom_score_adj: cgroups::PAUSE_ADJ,
         };
         let me = Rc::downgrade(self);
         let ended = move || {
@@ -313,6 +321,12 @@ impl Worker {
             message_path,
             fallback_to_logs: container.termination_message_policy.as_deref() == Some("FallbackToLogsOnError"),
             target,
+            limits: container_limits(container),
+            oom_score_adj: oom_score_adj(
+                pod,
+                container,
+                i64::try_from(kubelet.config.memory_bytes()).unwrap_or(i64::MAX),
+            ),
         };
         Container::create(&kubelet.machine, &sandbox, options).map_err(|text| Failed::new("RunContainerError", text))
     }

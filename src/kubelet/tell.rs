@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{Pod, PodStatus};
 
 use super::{
     Inner,
+    eviction::{DISRUPTION, EVICTED},
     status::{
         Runtime,
         pod::{Input, finish, generate},
@@ -54,8 +55,9 @@ impl Worker {
         if late {
             kubelet.event(pod, None, EventType::Normal, DEADLINE.0, DEADLINE.1);
         }
-        let evicted = self.evicted.borrow();
-        let evicted = evicted.as_deref().map(|message| ("Evicted", message)).or(late.then_some(DEADLINE));
+        let eviction = self.evicted.borrow();
+        let evicted = eviction.as_ref().map(|e| (EVICTED, e.message.as_str())).or(late.then_some(DEADLINE));
+        let disruption = eviction.as_ref().and_then(|e| e.disruption(pod.metadata.generation));
         generate(
             pod,
             &Input {
@@ -67,6 +69,7 @@ impl Worker {
                 now: kubelet.sim.wall(),
                 pod_ends,
                 evicted,
+                disruption,
                 resize: &self.resize.borrow().conditions(),
             },
         )
@@ -171,9 +174,12 @@ impl Worker {
 /// Conditions and fields that others own are the server's.
 pub(super) fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
     let owned = |kind: &str| super::status::conditions::OWNED.contains(&kind);
-    let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| !owned(&c.type_)).cloned().collect();
     let list = status.conditions.get_or_insert_default();
-    list.retain(|c| owned(&c.type_));
+    // A disruption may be of others' making, too.
+    let ours = |kind: &str| kind == DISRUPTION && list.iter().any(|c| c.type_ == DISRUPTION);
+    let is_foreign = |kind: &str| !owned(kind) && !ours(kind);
+    let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| is_foreign(&c.type_)).cloned().collect();
+    list.retain(|c| owned(&c.type_) || (c.type_ == DISRUPTION && c.reason.as_deref() == Some("TerminationByKubelet")));
     list.splice(0..0, foreign);
     status.nominated_node_name.clone_from(&server.nominated_node_name);
     status.resource_claim_statuses.clone_from(&server.resource_claim_statuses);

@@ -218,6 +218,9 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         let limit = dir.size_limit.as_ref().and_then(|q| quantity::parse(&q.0, 0)).and_then(|l| u64::try_from(l).ok());
         let memory = dir.medium.as_deref() == Some("Memory");
         let fs = Filesystem::empty(if memory { "tmpfs" } else { "ext4" }, limit.filter(|_| memory));
+        if let Some(disk) = source.host.disk().filter(|_| !memory) {
+            fs.lie_on(disk);
+        }
         let mode = fs.chmod("/", 0o777);
         let group = source.group.map_or(Ok(()), |group| fs.chown("/", None, Some(group)));
         return match mode.and(group) {

@@ -15,7 +15,7 @@ use super::{
     actions::{self, Actions},
     admission,
     backoff::Backoff,
-    eviction,
+    eviction::{self, Eviction},
     probes::Probes,
     relist::Seen,
     resize::Resize,
@@ -33,7 +33,7 @@ use crate::{
         client::{self, DeleteOptions},
     },
     apiserver::events::EventType,
-    os::Filesystem,
+    os::{Cgroup, Filesystem},
     sim::{Either, Notify, SimTime, Task, race},
 };
 
@@ -69,6 +69,7 @@ pub(crate) struct Worker {
     pub(super) last_attempt: Cell<Option<u32>>,
     /// Newest first; two a name at most.
     pub(super) containers: RefCell<Vec<Rc<Container>>>,
+    pub(super) cgroup: RefCell<Option<Cgroup>>,
     pub(super) volumes: Volumes,
     /// When the volumes' contents were last brought up to date.
     pub(super) refreshed: Cell<SimTime>,
@@ -86,7 +87,7 @@ pub(crate) struct Worker {
     pub(super) seen: Seen,
     pub(super) resize: RefCell<Resize>,
     /// Why it was evicted.
-    pub(super) evicted: RefCell<Option<String>>,
+    pub(super) evicted: RefCell<Option<Eviction>>,
     /// Measures what the pod stores, if it has limits.
     pub(super) measurer: RefCell<Option<Task>>,
     pub(super) syncing: Cell<bool>,
@@ -123,6 +124,7 @@ impl Worker {
             sandbox: RefCell::default(),
             last_attempt: Cell::new(left.attempt),
             containers: RefCell::new(left.containers),
+            cgroup: RefCell::default(),
             volumes: Volumes::default(),
             refreshed: Cell::default(),
             files: RefCell::default(),
@@ -320,9 +322,9 @@ impl Worker {
         self.gone.get() || deleted || removed || self.evicted.borrow().is_some()
     }
 
-    /// Ends the pod, with this as its status' message.
-    pub(super) fn evict(&self, message: String) {
-        self.evicted.replace(Some(message));
+    /// Ends the pod, with this in its status.
+    pub(super) fn evict(&self, eviction: Eviction) {
+        self.evicted.replace(Some(eviction));
         self.wake.notify();
     }
 
@@ -413,7 +415,9 @@ impl Worker {
         let node = client::get(&*kubelet.client, "", &kubelet.config.name).await;
         let node = node.unwrap_or_else(|_| kubelet.node.borrow().clone());
         let active = kubelet.active_pods(&self.uid);
-        let Err((reason, message)) = admission::admit(&pod, &node, &admission::amounts(&node), &active) else { return };
+        let admitted = (kubelet.pressure.admit(&pod))
+            .and_then(|()| admission::admit(&pod, &node, &admission::amounts(&node), &active));
+        let Err((reason, message)) = admitted else { return };
         kubelet.event(&pod, None, EventType::Warning, &reason, message.clone());
         let status = PodStatus {
             phase: Some("Failed".into()),

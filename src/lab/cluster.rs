@@ -84,6 +84,7 @@ impl Cluster {
             network.add_remote(IpAddr::V4(addr), distance);
         }
         let server = ApiServer::new(sim);
+        server.install_metrics_server();
         let client: Rc<dyn ApiClient> = server.clone();
         let observer = Observer::start(sim, &client);
         let tap = observer.clone();

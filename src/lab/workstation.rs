@@ -160,7 +160,8 @@ pub(super) fn spawn(
         stdout,
         stderr,
         tty,
-        cgroup: "user".to_string(),
+        cgroup: machine.cgroup().child("user.slice"),
+        oom_score_adj: 0,
     })
 }
 

@@ -11,6 +11,7 @@
 //!   [`Proc::charge`], which makes it pay simulated CPU time.
 //! - Process ids, ports and inode numbers are given out in order, so runs repeat.
 
+pub mod cgroup;
 pub mod errno;
 pub mod file;
 pub mod fs;
@@ -18,12 +19,14 @@ pub mod namespace;
 pub mod net;
 mod pipe;
 pub mod process;
-mod procfs;
+pub mod procfs;
 pub mod signal;
+mod sysfs;
 #[cfg(test)]
 mod testing;
 pub mod tty;
 
+pub use cgroup::Cgroup;
 pub use errno::Errno;
 pub use file::{File, OpenFlags, Stream};
 pub use fs::{Filesystem, FsImage, MountNs};

@@ -1,17 +1,19 @@
-//! /proc, made up when it is looked at. A file is named by its path below /proc.
+//! /proc, made up when it is looked at. A file is named by its path below /proc. What is named by a
+//! whole path is of /sys ([`super::sysfs`]).
 
 use std::rc::Rc;
 
 use super::{
-    Errno, File, OpenFlags, Proc,
+    Errno, File, Machine, OpenFlags, Proc,
     file::Kind,
     fs::{DirEntry, FileType, Stat},
     process::ProcInfo,
+    sysfs,
 };
 
 /// The files of /proc itself and of each process.
 const TOP: [&str; 7] = ["cpuinfo", "loadavg", "meminfo", "mounts", "stat", "uptime", "version"];
-const PROCESS: [(&str, FileType); 12] = [
+const PROCESS: [(&str, FileType); 14] = [
     ("cgroup", FileType::Regular),
     ("cmdline", FileType::Regular),
     ("comm", FileType::Regular),
@@ -21,11 +23,12 @@ const PROCESS: [(&str, FileType); 12] = [
     ("fd", FileType::Directory),
     ("mounts", FileType::Regular),
     ("net", FileType::Directory),
+    ("oom_score", FileType::Regular),
+    ("oom_score_adj", FileType::Regular),
     ("root", FileType::Symlink),
     ("stat", FileType::Regular),
     ("status", FileType::Regular),
 ];
-const MEMORY_KB: u64 = 8 * 1024 * 1024;
 
 /// A path below /proc, taken apart.
 enum Entry<'a> {
@@ -72,6 +75,9 @@ fn parse<'a>(asker: &Proc, at: &'a str) -> Result<Entry<'a>, Errno> {
 }
 
 pub(super) fn file_type(asker: &Proc, at: &str) -> Result<FileType, Errno> {
+    if let Some(at) = at.strip_prefix("/sys") {
+        return sysfs::file_type(asker, at);
+    }
     Ok(match parse(asker, at)? {
         Entry::Top | Entry::Sys(_) | Entry::Process => FileType::Directory,
         Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Descriptor(_) => FileType::Symlink,
@@ -83,9 +89,12 @@ pub(super) fn file_type(asker: &Proc, at: &str) -> Result<FileType, Errno> {
 }
 
 pub(super) fn stat(asker: &Proc, at: &str, follow: bool) -> Result<Stat, Errno> {
-    let file_type = match (parse(asker, at)?, follow) {
-        (Entry::Descriptor(file), true) => return file.stat(),
-        _ => file_type(asker, at)?,
+    let file_type = match at.starts_with("/sys") || !follow {
+        true => file_type(asker, at)?,
+        false => match parse(asker, at)? {
+            Entry::Descriptor(file) => return file.stat(),
+            _ => file_type(asker, at)?,
+        },
     };
     let mode = match file_type {
         FileType::Directory => 0o555,
@@ -98,6 +107,9 @@ pub(super) fn stat(asker: &Proc, at: &str, follow: bool) -> Result<Stat, Errno> 
 
 pub(super) fn read_dir(asker: &Proc, at: &str) -> Result<Vec<DirEntry>, Errno> {
     let entry = |name: &str, file_type| DirEntry { name: name.to_owned(), file_type, ino: 0 };
+    if let Some(at) = at.strip_prefix("/sys") {
+        return Ok(sysfs::names(asker, at)?.into_iter().map(|(name, file_type)| entry(name, file_type)).collect());
+    }
     let mut entries: Vec<DirEntry> = match parse(asker, at)? {
         Entry::Top => {
             let pids = asker.processes();
@@ -120,6 +132,9 @@ pub(super) fn read_dir(asker: &Proc, at: &str) -> Result<Vec<DirEntry>, Errno> {
 
 /// Where a symlink leads; `None` if it is none.
 pub(super) fn link(asker: &Proc, at: &str) -> Result<Option<String>, Errno> {
+    if at.starts_with("/sys") {
+        return Ok(None);
+    }
     Ok(match parse(asker, at)? {
         Entry::SelfLink => Some(asker.pid().to_string()),
         Entry::MountsLink => Some("self/mounts".to_owned()),
@@ -141,6 +156,17 @@ pub(super) fn descriptor(asker: &Proc, at: &str) -> Option<File> {
 }
 
 pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Errno> {
+    if let Some(below) = at.strip_prefix("/sys") {
+        return match sysfs::file_type(asker, below)? {
+            FileType::Directory if flags.write => Err(Errno::EISDIR),
+            FileType::Directory => Ok(File::from_kind(Kind::Directory, flags, at)),
+            _ if flags.write => Err(Errno::EROFS),
+            _ => {
+                let text = sysfs::text(asker, below)?;
+                Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, at))
+            }
+        };
+    }
     let text = match parse(asker, at)? {
         Entry::Descriptor(file) => return Ok(file),
         Entry::Top | Entry::Sys(_) | Entry::Process if flags.write => return Err(Errno::EISDIR),
@@ -160,7 +186,7 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
 fn top_file(asker: &Proc, name: &str) -> String {
     let up = asker.sim().now().since(asker.machine().booted()).as_secs_f64();
     match name {
-        "cpuinfo" => (0..2)
+        "cpuinfo" => (0..asker.machine().processors())
             .map(|n| {
                 format!(
                     "processor\t: {n}\nvendor_id\t: GenuineIntel\nmodel name\t: Virtual CPU\ncpu MHz\t\t: 2400.000\n\n"
@@ -173,11 +199,21 @@ fn top_file(asker: &Proc, name: &str) -> String {
             let last = all.last().map_or(0, |p| p.pid);
             format!("0.00 0.00 0.00 {running}/{} {last}\n", all.len())
         }
-        "meminfo" => format!(
-            "MemTotal:       {MEMORY_KB:>8} kB\nMemFree:        {:>8} kB\nMemAvailable:   {:>8} kB\nSwapTotal:             0 kB\nSwapFree:              0 kB\n",
-            MEMORY_KB / 2,
-            MEMORY_KB * 3 / 4
-        ),
+        "meminfo" => {
+            let Memory { total, free, available, buffers, cached, shared } = Memory::of(asker.machine());
+            let line = |name: &str, bytes: u64| format!("{:<15}{:>9} kB\n", format!("{name}:"), bytes >> 10);
+            let lines = [
+                ("MemTotal", total),
+                ("MemFree", free),
+                ("MemAvailable", available),
+                ("Buffers", buffers),
+                ("Cached", cached),
+                ("Shmem", shared),
+                ("SwapTotal", 0),
+                ("SwapFree", 0),
+            ];
+            lines.iter().map(|(name, bytes)| line(name, *bytes)).collect()
+        }
         "stat" => format!(
             "cpu  0 0 0 {} 0 0 0 0 0 0\nbtime {}\n",
             (up * 200.0) as u64,
@@ -189,11 +225,40 @@ fn top_file(asker: &Proc, name: &str) -> String {
     }
 }
 
+/// What a machine's memory is used for, in bytes.
+pub struct Memory {
+    pub total: u64,
+    pub free: u64,
+    pub available: u64,
+    pub buffers: u64,
+    /// Of files, those of a tmpfs included.
+    pub cached: u64,
+    /// Of tmpfs.
+    pub shared: u64,
+}
+
+/// What files take of the memory that nobody else wants, and of that for metadata.
+const CACHE: u64 = 640 << 20;
+const BUFFERS: u64 = 24 << 20;
+
+impl Memory {
+    pub fn of(machine: &Machine) -> Memory {
+        let (total, used) = (machine.memory(), machine.cgroup().memory());
+        let processes = machine.processes();
+        let private: u64 = processes.iter().map(|p| p.resident - p.shared).sum();
+        let shared = used.saturating_sub(private).saturating_sub(machine.kernel_memory());
+        let available = total.saturating_sub(used);
+        let (cache, buffers) = (CACHE.min(available / 2), BUFFERS.min(available / 16));
+        let free = available - cache - buffers;
+        Memory { total, free, available, buffers, cached: cache + shared, shared }
+    }
+}
+
 fn process_file(asker: &Proc, proc: &Proc, name: &str) -> Result<String, Errno> {
     let info = proc.0.info(&asker.namespaces().pid);
     let zombie = info.state == 'Z';
     Ok(match name {
-        "cgroup" => format!("0::/{}\n", info.cgroup.trim_start_matches('/')),
+        "cgroup" => format!("0::{}\n", info.cgroup.path_seen_by(asker.cgroup())),
         "cmdline" if zombie => String::new(),
         "cmdline" => info.args.iter().map(|arg| format!("{arg}\0")).collect(),
         "comm" => format!("{}\n", info.comm),
@@ -203,6 +268,8 @@ fn process_file(asker: &Proc, proc: &Proc, name: &str) -> Result<String, Errno> 
             }
             proc.environ().iter().map(|(key, value)| format!("{key}={value}\0")).collect()
         }
+        "oom_score" => format!("{}\n", proc.oom_score()),
+        "oom_score_adj" => format!("{}\n", proc.oom_score_adj()),
         "mounts" => proc.namespaces().mnt.table(),
         "stat" => stat_line(asker, &info, proc),
         "status" => status(&info, proc),
@@ -214,13 +281,15 @@ fn stat_line(asker: &Proc, info: &ProcInfo, proc: &Proc) -> String {
     let start = info.started.since(asker.machine().booted()).as_millis() / 10;
     let cpu = info.cpu.as_millis() / 10;
     format!(
-        "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} 0 0\n",
+        "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} {} {}\n",
         info.pid,
         info.comm,
         info.state,
         info.ppid,
         info.pgid,
-        proc.sid()
+        proc.sid(),
+        info.size,
+        info.resident / 4096,
     )
 }
 
@@ -234,9 +303,21 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
     let (uid, gid) = (info.uid, proc.gid());
     let groups: String = proc.groups().iter().map(|g| format!("{g} ")).collect();
     let (ignored, caught) = proc.signal_masks();
+    let line = |name: &str, bytes: u64| format!("{name}:\t{:>8} kB\n", bytes >> 10);
+    let memory = match info.state {
+        'Z' => String::new(),
+        _ => [
+            ("VmSize", info.size),
+            ("VmRSS", info.resident),
+            ("RssAnon", info.resident - info.shared),
+            ("RssFile", info.shared),
+        ]
+        .map(|(name, bytes)| line(name, bytes))
+        .concat(),
+    };
     format!(
         "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n\
-         Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n\
+         Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n{memory}\
          Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n",
         info.comm,
         proc.umask(),

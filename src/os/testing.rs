@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::BTreeMap, future::Future, rc::Rc, time::Duration};
 
 use super::{
-    File, Filesystem, FsImage, IpcNs, Machine, MountNs, Namespaces, NetNs, Network, PidNs, Proc, Program, ProgramTable,
-    SpawnOptions, UtsNs, fs::Content,
+    Cgroup, File, Filesystem, FsImage, IpcNs, Machine, MountNs, Namespaces, NetNs, Network, PidNs, Proc, Program,
+    ProgramTable, SpawnOptions, UtsNs, fs::Content,
 };
 use crate::sim::{Sim, SimTime};
 
@@ -82,6 +82,8 @@ pub struct World {
     pub sim: Sim,
     pub network: Network,
     pub machine: Machine,
+    /// Of its containers.
+    pub cgroup: Cgroup,
 }
 
 impl World {
@@ -92,7 +94,8 @@ impl World {
         net.add_interface("eth0", [192, 168, 0, 2].into(), 24, None).unwrap();
         let root = Filesystem::new("ext4", image(FILES));
         let machine = Machine::new(&sim, &network, Rc::new(Programs), "host", net, root);
-        World { sim, network, machine }
+        let cgroup = machine.cgroup().child("box");
+        World { sim, network, machine, cgroup }
     }
 
     /// A pod's network namespace.
@@ -134,7 +137,8 @@ impl World {
             stdout: File::null(),
             stderr: File::null(),
             tty: None,
-            cgroup: "box".to_owned(),
+            cgroup: self.cgroup.clone(),
+            oom_score_adj: 0,
         }
     }
 

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, rc::Rc};
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::os::{Proc, Program, ProgramTable};
+use crate::os::{Proc, Program, ProgramTable, process::Footprint};
 
 /// A line of a program table.
 pub struct Entry {
@@ -50,6 +50,7 @@ macro_rules! entry {
 }
 
 pub mod coreutils;
+pub mod load;
 pub mod net;
 pub mod procutils;
 pub mod servers;
@@ -71,7 +72,7 @@ pub trait Completer {
     ) -> LocalBoxFuture<'static, Vec<String>>;
 }
 
-const TABLES: &[&[Entry]] = &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE];
+const TABLES: &[&[Entry]] = &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE];
 
 /// Every program there is, with those that a machine adds on top. Cheap to clone.
 #[derive(Clone)]
@@ -164,6 +165,32 @@ impl ProgramTable for Programs {
         Some(Rc::new(move |proc| {
             (entry.main)(proc, Context { programs: programs.clone(), flavour: Flavour::default() })
         }))
+    }
+
+    fn footprint(&self, name: &str) -> Footprint {
+        footprint(name)
+    }
+}
+
+/// What programs have in memory while they idle: private, shared, address space, in KiB. Measured on
+/// Debian 13 and Alpine 3.22, rounded.
+fn footprint(name: &str) -> Footprint {
+    match name {
+        "busybox" => Footprint::kib(140, 900, 4400),
+        "bash" => Footprint::kib(1300, 2400, 4600),
+        "dash" | "sh" => Footprint::kib(160, 1400, 2600),
+        "nginx" => Footprint::kib(1900, 5600, 11_600),
+        "node" => Footprint::kib(24_600, 31_000, 590_000),
+        "envoy" => Footprint::kib(22_000, 34_000, 2_200_000),
+        // Go programs.
+        "agnhost" => Footprint::kib(5200, 12_400, 1_270_000),
+        "http-server" => Footprint::kib(2900, 4100, 1_230_000),
+        "vish-stress" => Footprint::kib(1700, 2300, 8600),
+        "curl" | "wget" => Footprint::kib(1500, 6500, 22_000),
+        "pause" => Footprint::kib(130, 560, 1020),
+        "stress-ng" => Footprint::kib(2100, 4300, 43_000),
+        "grep" | "sed" | "awk" | "find" | "ps" | "top" => Footprint::kib(300, 2300, 6800),
+        _ => Footprint::default(),
     }
 }
 

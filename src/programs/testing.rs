@@ -71,7 +71,8 @@ impl World {
             stdout: File::null(),
             stderr: File::null(),
             tty: None,
-            cgroup: "/test".to_string(),
+            cgroup: self.machine.cgroup().child("test"),
+            oom_score_adj: 0,
         }
     }
 

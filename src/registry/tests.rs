@@ -100,7 +100,8 @@ impl Lab {
             stdout,
             stderr,
             tty: None,
-            cgroup: "/kubepods".into(),
+            cgroup: self.machine.cgroup().child("kubepods"),
+            oom_score_adj: 0,
         };
         let proc = self.machine.spawn(options).expect("it starts");
         let container = Container { proc, namespaces, out };

@@ -271,6 +271,7 @@ fn whole_status(case: Case) -> Outcome {
             now: now(case),
             pod_ends: input["isPodTerminal"].as_bool().unwrap_or(false),
             evicted: None,
+            disruption: None,
             resize: &[],
         },
     );
@@ -659,6 +660,7 @@ fn pod_ips(case: Case) -> Outcome {
             now: now(case),
             pod_ends: false,
             evicted: None,
+            disruption: None,
             resize: &[],
         },
     );

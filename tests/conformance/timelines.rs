@@ -394,9 +394,13 @@ fn steered(manifest: &str) -> String {
 fn steer(container: &mut Value, annotations: &Value, restarts_all: bool) -> bool {
     if let Some(script) = container["command"].as_array_mut().and_then(|words| words.last_mut()) {
         // The stand-in runs a trap at once, a shell when its foreground command has ended.
-        let text = script.as_str().unwrap_or_default();
+        let text = script.as_str().unwrap_or_default().to_owned();
         if text.starts_with("trap ") && text.contains("; sleep ") {
             *script = format!("{text} & wait").into();
+        }
+        // A block is a buffer in memory.
+        if let Some(before) = text.strip_suffix("; oom") {
+            *script = format!("{before}; dd if=/dev/zero of=/dev/null bs=1G count=1").into();
         }
     }
     let name = container["name"].as_str().unwrap_or_default().to_string();

@@ -4,7 +4,7 @@ use super::{ALL_NAMESPACES, CLUSTER, CONTAINER, Command, DEBUG, FILES, NODES, OT
 use crate::kubectl::{
     config, cp, debug, describe, events, exec,
     flags::{optional, switch, value},
-    info, logs, nodes, other, port_forward, taint, wait,
+    info, logs, nodes, other, port_forward, taint, top, wait,
 };
 
 pub static COMMANDS: &[Command] = &[
@@ -210,8 +210,8 @@ pub static COMMANDS: &[Command] = &[
         aliases: &[],
         group: CLUSTER,
         about: "Display resource (CPU/memory) usage",
-        usage: "(node | pod) [NAME]",
-        examples: &["kubectl top pods"],
+        usage: "(node | pod) [NAME | -l label]",
+        examples: &["kubectl top pods", "kubectl top pod web --containers", "kubectl top nodes --sort-by=cpu"],
         flags: &[
             ALL_NAMESPACES,
             SELECTORS,
@@ -219,10 +219,13 @@ pub static COMMANDS: &[Command] = &[
                 switch("no-headers", "Without the header line"),
                 switch("containers", "Usage of containers"),
                 value("sort-by", "cpu or memory"),
+                switch("sum", "Print the sum of the resource usage"),
+                switch("show-capacity", "In percent of the nodes' capacity, not of what pods may have"),
+                switch("use-protocol-buffers", "Accepted; it makes no difference here"),
             ],
         ],
         stop_after: 0,
-        main: main!(other::top),
+        main: main!(top::main),
     },
     Command {
         name: "cp",

@@ -18,10 +18,13 @@ use std::{
 };
 
 use self::log::Log;
-use super::status::{Record, RecordState, SandboxRecord};
+use super::{
+    cgroups::Limits,
+    status::{Record, RecordState, SandboxRecord},
+};
 use crate::{
     os::{
-        Errno, ExitStatus, File, Filesystem, IpcNs, Machine, MountNs, Namespaces, NetNs, PidNs, Proc, Signal,
+        Cgroup, Errno, ExitStatus, File, Filesystem, IpcNs, Machine, MountNs, Namespaces, NetNs, PidNs, Proc, Signal,
         SpawnOptions, Stream, Tty, UtsNs, fs::Mount,
     },
     programs::servers::pause,
@@ -49,6 +52,9 @@ pub struct SandboxOptions {
     pub host_pid: bool,
     pub host_ipc: bool,
     pub share_pids: bool,
+    /// The pod's.
+    pub cgroup: Cgroup,
+    pub oom_score_adj: i32,
 }
 
 /// A pod's sandbox.
@@ -63,7 +69,9 @@ pub struct Sandbox {
     host_pid: bool,
     pub address: Option<Ipv4Addr>,
     pub up: Cell<bool>,
-    cgroup: String,
+    /// The pod's, and below it that of the pause process.
+    pub pod_cgroup: Cgroup,
+    cgroup: Cgroup,
 }
 
 impl Sandbox {
@@ -90,7 +98,8 @@ impl Sandbox {
         let ipc = if options.host_ipc { host.ipc.clone() } else { IpcNs::default() };
         let pid = if options.host_pid { host.pid.clone() } else { PidNs::child_of(&host.pid) };
         let sandbox = Rc::new(Sandbox {
-            cgroup: options.id.clone(),
+            cgroup: options.cgroup.child(&options.id),
+            pod_cgroup: options.cgroup,
             id: options.id,
             attempt: options.attempt,
             net: net.clone(),
@@ -113,6 +122,7 @@ impl Sandbox {
             stderr: File::null(),
             tty: None,
             cgroup: sandbox.cgroup.clone(),
+            oom_score_adj: options.oom_score_adj,
         };
         let guard = Ended(Some(Box::new({
             let sandbox = Rc::downgrade(&sandbox);
@@ -192,6 +202,8 @@ pub struct ContainerOptions {
     pub fallback_to_logs: bool,
     /// The processes of another container that this one joins, unless the pod's containers share theirs anyway.
     pub target: Option<PidNs>,
+    pub limits: Limits,
+    pub oom_score_adj: i32,
 }
 
 /// A container: one instance.
@@ -207,6 +219,8 @@ pub struct Container {
     pub log: Log,
     pub user: user::User,
     pub cwd: String,
+    pub cgroup: Cgroup,
+    pub oom_score_adj: i32,
     message_path: String,
     fallback_to_logs: bool,
     state: RefCell<State>,
@@ -236,6 +250,7 @@ impl Container {
     pub fn create(machine: &Machine, sandbox: &Sandbox, options: ContainerOptions) -> Result<Rc<Container>, String> {
         let sim = machine.sim();
         let root = Filesystem::new("overlay", options.image.fs());
+        root.lie_on(machine.disk());
         let mnt = MountNs::new(root, options.read_only_root);
         let mut mounts = options.mounts;
         mounts.sort_by_key(|mount| mount.target.matches('/').count());
@@ -277,6 +292,10 @@ impl Container {
             Some(tty) => (tty.file(), tty.file(), tty.file()),
             None => (stdin, sink(Stream::Stdout), sink(Stream::Stderr)),
         };
+        let cgroup = sandbox.pod_cgroup.child(&options.id);
+        cgroup.begin_namespace();
+        cgroup.set_oom_group(true);
+        options.limits.apply(machine, &cgroup);
         let spawn = SpawnOptions {
             argv: options.argv,
             env,
@@ -288,7 +307,8 @@ impl Container {
             stdout,
             stderr,
             tty: tty.clone(),
-            cgroup: options.id.clone(),
+            cgroup: cgroup.clone(),
+            oom_score_adj: options.oom_score_adj,
         };
         Ok(Rc::new(Container {
             id: options.id,
@@ -301,6 +321,8 @@ impl Container {
             log,
             user: options.user,
             cwd,
+            cgroup,
+            oom_score_adj: options.oom_score_adj,
             message_path: options.message_path,
             fallback_to_logs: options.fallback_to_logs,
             state: RefCell::new(State::Created(Box::new(spawn))),
@@ -373,13 +395,18 @@ impl Container {
         if !self.is_running() {
             return;
         }
-        machine.kill_cgroup(&self.id);
+        machine.kill_cgroup(&self.cgroup);
         let code = status.code();
         self.log.close();
         let message = self.termination_message(proc, code);
         let started = self.started_at();
         let finished = machine.sim().now();
-        let reason = if code == 0 { "Completed" } else { "Error" };
+        let reason = match code {
+            // containerd hears of any process of the container that was killed for memory.
+            _ if self.cgroup.memory_events().oom_kill > 0 => "OOMKilled",
+            0 => "Completed",
+            _ => "Error",
+        };
         let old = self.state.replace(State::Exited(End { started, finished, code, reason, message }));
         self.stdin.take();
         drop(old);
@@ -410,6 +437,11 @@ impl Container {
             State::Running { started, .. } => Some(*started),
             State::Exited(end) => end.started,
         }
+    }
+
+    /// When it was started.
+    pub fn started(&self) -> Option<SimTime> {
+        self.started_at()
     }
 
     /// The first process, while it runs.
@@ -454,7 +486,7 @@ impl Container {
         if machine.sim().timeout(grace, self.ended()).await.is_some() {
             return;
         }
-        machine.kill_cgroup(&self.id);
+        machine.kill_cgroup(&self.cgroup);
         self.ended().await;
     }
 

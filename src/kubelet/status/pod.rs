@@ -34,6 +34,8 @@ pub struct Input<'a> {
     pub pod_ends: bool,
     /// A verdict that ends the pod: reason, message.
     pub evicted: Option<(&'a str, &'a str)>,
+    /// Why the kubelet ends it early.
+    pub disruption: Option<PodCondition>,
     /// Of resizes in place.
     pub resize: &'a [PodCondition],
 }
@@ -105,6 +107,11 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     list.push(conditions::scheduled());
     if super::restart::may_restart_all(spec) {
         list.push(conditions::all_restarting(spec, runtime, old, &word));
+    }
+
+    if let Some(disruption) = &input.disruption {
+        list.retain(|c| c.type_ != disruption.type_);
+        list.push(disruption.clone());
     }
 
     let sandbox_ips = runtime.sandbox.as_ref().map(|s| s.ips.clone()).unwrap_or_default();

@@ -4,17 +4,18 @@ use std::{
     borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
-    rc::Rc,
+    rc::{Rc, Weak},
 };
 
 use super::{
     Cred, Device, FileType, FsImage, Ino, ROOT, Stat, Step,
     data::{self, Data},
+    disk::{Account, Disk},
     image::{ImageBody, ImageNode},
     mount::{MAX_NAME, MAX_PATH, MountNs},
 };
 use crate::{
-    os::{Errno, Tty, pipe::Pipe, tty::WeakTty},
+    os::{Cgroup, Errno, Machine, Proc, Tty, pipe::Pipe, process::MachineInner, tty::WeakTty},
     sim::{Notify, Sim, SimTime},
 };
 
@@ -27,12 +28,14 @@ struct FsInner {
     lower: Option<Rc<FsImage>>,
     upper: RefCell<BTreeMap<Ino, Rc<Node>>>,
     next: Cell<Ino>,
-    used: Rc<Cell<u64>>,
+    used: Rc<Account>,
     limit: Option<u64>,
     revision: Cell<u64>,
     /// Told of each change, where somebody waits for changes.
     watchers: OnceCell<Notify>,
     clock: OnceCell<Sim>,
+    /// A tmpfs' pages are in the memory of this kernel.
+    kernel: OnceCell<Weak<MachineInner>>,
 }
 
 /// An inode that was made or changed here.
@@ -45,8 +48,10 @@ pub(in crate::os) struct Node {
     mtime: Cell<SimTime>,
     body: Body,
     /// The file system's account, and what this file put on it.
-    used: Rc<Cell<u64>>,
+    used: Rc<Account>,
     charged: Cell<u64>,
+    /// Whose memory its pages are, if they are in memory: the group of who touched them first.
+    owner: OnceCell<(Sim, Cgroup)>,
 }
 
 pub(in crate::os) enum Body {
@@ -73,7 +78,12 @@ impl Node {
                 data => data.len(),
             };
             let before = self.charged.replace(len);
-            self.used.set((self.used.get() + len).saturating_sub(before));
+            if let Some((sim, cgroup)) = self.owner.get()
+                && len < before
+            {
+                cgroup.uncharge(before - len, sim.now());
+            }
+            self.used.change(before, len);
         }
     }
 
@@ -100,7 +110,10 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.used.set(self.used.get().saturating_sub(self.charged.get()));
+        self.used.change(self.charged.get(), 0);
+        if let Some((sim, cgroup)) = self.owner.get() {
+            cgroup.uncharge(self.charged.get(), sim.now());
+        }
     }
 }
 
@@ -129,6 +142,7 @@ impl Filesystem {
             revision: Cell::new(0),
             watchers: OnceCell::new(),
             clock: OnceCell::new(),
+            kernel: OnceCell::new(),
         }))
     }
 
@@ -138,12 +152,27 @@ impl Filesystem {
 
     /// Bytes used by files written here.
     pub fn used(&self) -> u64 {
-        self.0.used.get()
+        self.0.used.used()
     }
 
     /// Bytes it can hold.
     pub fn limit(&self) -> Option<u64> {
         self.0.limit
+    }
+
+    /// Its files take room on this disk, the present ones too. The first disk keeps it.
+    pub fn lie_on(&self, disk: &Disk) {
+        self.0.used.lie_on(disk);
+    }
+
+    pub fn disk(&self) -> Option<&Disk> {
+        self.0.used.disk()
+    }
+
+    /// Bytes that there is room for.
+    fn room(&self) -> u64 {
+        let own = self.0.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.used()));
+        own.min(self.disk().map_or(u64::MAX, Disk::free))
     }
 
     /// Counts changes; lets a watcher (the editor's tabs) notice that something was written.
@@ -165,6 +194,30 @@ impl Filesystem {
     pub fn set_clock(&self, sim: &Sim) {
         // A second machine sharing it brings the same clock.
         let _ = self.0.clock.set(sim.clone());
+    }
+
+    /// The kernel that has it mounted: a tmpfs' pages count for the processes that touch them.
+    pub(super) fn set_kernel(&self, machine: &Machine) {
+        self.set_clock(machine.sim());
+        if self.kind() == "tmpfs" {
+            // The first kernel keeps it.
+            let _ = self.0.kernel.set(machine.downgrade());
+        }
+    }
+
+    /// Takes memory for `bytes` more of a file; false if who writes was killed for it.
+    fn touch(&self, node: &Node, bytes: u64) -> bool {
+        if bytes == 0 {
+            return true;
+        }
+        let Some(kernel) = self.0.kernel.get().and_then(Weak::upgrade) else { return true };
+        let machine = Machine::from_inner(kernel);
+        let writer = machine.on_cpu();
+        let owner = node.owner.get_or_init(|| {
+            let cgroup = writer.as_ref().map_or(machine.cgroup(), Proc::cgroup).clone();
+            (machine.sim().clone(), cgroup)
+        });
+        machine.charge(&owner.1, bytes, writer.as_ref().map(|proc| &proc.0))
     }
 
     // Direct access from outside any process (volumes set up by the kubelet, the workspace).
@@ -379,6 +432,7 @@ impl Filesystem {
             body,
             used: self.0.used.clone(),
             charged: Cell::new(0),
+            owner: OnceCell::new(),
         });
         node.account();
         self.0.upper.borrow_mut().insert(ino, node.clone());
@@ -402,6 +456,7 @@ impl Filesystem {
                 body: Body::File(RefCell::default()),
                 used: self.0.used.clone(),
                 charged: Cell::new(0),
+                owner: OnceCell::new(),
             });
         };
         let body = match &lower.body {
@@ -705,10 +760,17 @@ impl OpenNode {
         let node = self.own();
         let Body::File(content) = &node.body else { return (0, Err(Errno::EISDIR)) };
         let before = content.borrow().len();
-        let room = self.fs.0.limit.map_or(u64::MAX, |limit| limit.saturating_sub(self.fs.used()));
+        let room = self.fs.room();
         let end = offset.saturating_add(data.len() as u64).min(before.max(offset).saturating_add(room));
         let n = usize::try_from(end.saturating_sub(offset)).unwrap_or(0).min(data.len());
+        let more = (offset + n as u64).saturating_sub(before.max(node.charged.get()));
+        if !self.fs.touch(&node, more) {
+            return (0, Err(Errno::EINTR));
+        }
         if let Err(errno) = content.borrow_mut().write(offset, &data[..n]) {
+            if let Some((sim, cgroup)) = node.owner.get() {
+                cgroup.uncharge(more, sim.now());
+            }
             return (0, Err(errno));
         }
         *data = &data[n..];
@@ -720,8 +782,11 @@ impl OpenNode {
         let node = self.own();
         let Body::File(content) = &node.body else { return Err(Errno::EINVAL) };
         let grows = size.saturating_sub(content.borrow().len());
-        if self.fs.0.limit.is_some_and(|limit| self.fs.used().saturating_add(grows) > limit && grows > 0) {
+        if grows > self.fs.room() {
             return Err(Errno::ENOSPC);
+        }
+        if !self.fs.touch(&node, size.saturating_sub(node.charged.get())) {
+            return Err(Errno::EINTR);
         }
         content.borrow_mut().resize(size)?;
         self.modified(&node);

@@ -6,6 +6,7 @@
 //! - [`MountNs`]: mounts, and the walk along a path through them.
 
 mod data;
+mod disk;
 mod filesystem;
 mod image;
 mod mount;
@@ -16,6 +17,7 @@ use std::rc::Rc;
 
 use crate::sim::SimTime;
 
+pub use disk::Disk;
 pub use filesystem::Filesystem;
 pub(super) use filesystem::{Body, Executable, OpenNode};
 pub use image::FsImage;

@@ -11,10 +11,7 @@ use std::{
 };
 
 use super::{Body, DirEntry, FileType, Filesystem, FsImage, Ino, ROOT, Stat};
-use crate::{
-    os::{Errno, Proc, Tty, procfs},
-    sim::Sim,
-};
+use crate::os::{Errno, Machine, Proc, Tty, procfs};
 
 /// A mount: a directory of `fs` (or a file, for subPath and /etc/hosts) seen at `target`.
 #[derive(Clone)]
@@ -26,7 +23,7 @@ pub struct Mount {
     pub read_only: bool,
 }
 
-/// A mount namespace: the mounts that a process sees. The kernel adds /proc and /dev itself.
+/// A mount namespace: the mounts that a process sees. The kernel adds /proc, /sys and /dev itself.
 #[derive(Clone)]
 pub struct MountNs(Rc<Inner>);
 
@@ -46,7 +43,7 @@ struct Mounted {
     target: Rc<str>,
     source: Rc<str>,
     read_only: bool,
-    /// /proc: no file system behind it.
+    /// /proc or /sys: no file system behind it.
     proc: bool,
 }
 
@@ -92,7 +89,7 @@ pub(in crate::os) enum Step {
         mount: usize,
         ino: Ino,
     },
-    /// A path below /proc, without a slash in front; empty for /proc itself.
+    /// A path below /proc, without a slash in front; empty for /proc itself. One of /sys is whole.
     Proc(Rc<str>),
 }
 
@@ -139,7 +136,7 @@ impl MountNs {
             let mut mounts = ns.0.mounts.borrow_mut();
             mounts[0].read_only = root_read_only;
             let dev = Filesystem::new("tmpfs", DEV.with(Rc::clone));
-            for (fs, name, proc) in [(root, "proc", true), (dev, "dev", false)] {
+            for (fs, name, proc) in [(root.clone(), "proc", true), (root, "sys", true), (dev, "dev", false)] {
                 mounts.push(Mounted {
                     fs,
                     root: ROOT,
@@ -292,20 +289,27 @@ impl MountNs {
     pub(in crate::os) fn table(&self) -> String {
         let mut table = String::new();
         for m in self.0.mounts.borrow().iter() {
-            let kind = if m.proc { "proc" } else { m.fs.kind() };
-            let access = if m.read_only { "ro" } else { "rw" };
+            let kind = match &*m.target {
+                "/proc" if m.proc => "proc",
+                _ if m.proc => "sysfs",
+                _ => m.fs.kind(),
+            };
+            let access = if m.read_only || kind == "sysfs" { "ro" } else { "rw" };
             let size = m.fs.limit().filter(|_| !m.proc).map(|n| format!(",size={}k", n / 1024)).unwrap_or_default();
             let device = if kind == "ext4" { "/dev/vda1" } else { kind };
             table.push_str(&format!("{device} {} {kind} {access},relatime{size} 0 0\n", m.target));
+            if kind == "sysfs" {
+                table.push_str("cgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime 0 0\n");
+            }
         }
         table
     }
 
-    /// Gives every file system its clock. Costs nothing when it was done before.
-    pub(in crate::os) fn set_clock(&self, sim: &Sim) {
+    /// Gives every file system its clock and kernel. Costs nothing when it was done before.
+    pub(in crate::os) fn set_kernel(&self, machine: &Machine) {
         if !self.0.clock_set.replace(true) {
             for mounted in self.0.mounts.borrow().iter() {
-                mounted.fs.set_clock(sim);
+                mounted.fs.set_kernel(machine);
             }
         }
     }
@@ -629,7 +633,9 @@ fn child(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, name: &str) -> Re
         Step::Fs { mount, ino } => {
             let on_top = mounts.iter().skip(1).rposition(|m| m.parent == *mount && m.dir == *ino && *m.name == *name);
             Ok(match on_top.map(|i| i + 1) {
-                Some(i) if mounts[i].proc => Some(Step::Proc("".into())),
+                Some(i) if mounts[i].proc => {
+                    Some(Step::Proc(if &*mounts[i].target == "/sys" { "/sys" } else { "" }.into()))
+                }
                 Some(i) => Some(Step::Fs { mount: i, ino: mounts[i].root }),
                 None => mounts[*mount].fs.child(*ino, name).map(|ino| Step::Fs { mount: *mount, ino }),
             })

@@ -324,7 +324,7 @@ fn mounts() {
         assert_eq!(proc.chmod("/var/run/config/key", 0o600), Err(Errno::EROFS));
         assert_eq!(proc.access("/var/run/config/key", 2), Err(Errno::EROFS));
         assert_eq!(read(&proc, "/var/run/config/../config/key").await, "value", ".. over a mount");
-        assert_eq!(names(&proc, "/"), "a b bin dev etc home key-only log proc small tmp usr var");
+        assert_eq!(names(&proc, "/"), "a b bin dev etc home key-only log proc small sys tmp usr var");
         assert_eq!(names(&proc, "/small"), "inner work");
         assert_eq!(names(&proc, "/small/inner/.."), "inner work");
         proc.write_file("/etc/hosts", b"changed").await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use super::{Machine, Proc, Program};
+use super::{Footprint, Machine, Proc, Program};
 use crate::os::{
     Errno, MountNs,
     fs::{Cred, Executable as Content, FileType, Step},
@@ -15,6 +15,7 @@ pub(super) struct Executable {
     pub(super) comm: Rc<str>,
     /// The file that runs.
     pub(super) path: Rc<str>,
+    pub(super) footprint: Footprint,
 }
 
 /// PATH where none is set, as runc and the shells have it.
@@ -83,9 +84,10 @@ fn load(
         cred.may(&stat, 1)?;
         let head = match fs.executable(ino) {
             Content::Program(program) => {
+                let footprint = machine.programs().footprint(&program);
                 let program = machine.programs().get(&program).ok_or(Errno::ENOEXEC)?;
                 let argv = front.into_iter().chain(argv[1..].iter().cloned()).collect();
-                return Ok(Executable { program, argv, comm: name, path: found.path.into() });
+                return Ok(Executable { program, argv, comm: name, path: found.path.into(), footprint });
             }
             Content::Bytes(head) => head,
         };

@@ -258,7 +258,12 @@ impl Proc {
         match self.walk(path, true)?.node.ok_or(Errno::ENOENT)? {
             Step::Fs { mount, .. } => {
                 let fs = self.namespaces().mnt.fs(mount);
-                Ok((fs.used(), fs.limit(), fs.kind().to_owned()))
+                let kind = fs.kind().to_owned();
+                Ok(match fs.disk() {
+                    // All that lies on the disk is one file system to df.
+                    Some(disk) => (disk.used(), Some(disk.size()), kind),
+                    None => (fs.used(), fs.limit(), kind),
+                })
             }
             Step::Proc(_) => Ok((0, Some(0), "proc".to_owned())),
         }

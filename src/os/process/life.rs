@@ -88,7 +88,7 @@ impl ProcInner {
         let state = match () {
             () if self.is_dead() => 'Z',
             () if self.stopped.get().is_some() => 'T',
-            () if self.machine.current() == self.host_pid() => 'R',
+            () if self.machine.current() == self.host_pid() || self.machine.is_burning(self) => 'R',
             () => 'S',
         };
         ProcInfo {
@@ -102,8 +102,11 @@ impl ProcInner {
             started: self.started,
             state,
             tty: self.tty.borrow().as_ref().map(|t| t.name()),
-            cgroup: self.cgroup.to_string(),
-            cpu: self.cpu.get(),
+            cgroup: self.cgroup.clone(),
+            cpu: self.cpu_used(),
+            resident: if self.is_dead() { 0 } else { self.footprint.get().resident() },
+            size: if self.is_dead() { 0 } else { self.footprint.get().size },
+            shared: if self.is_dead() { 0 } else { self.footprint.get().shared },
         }
     }
 
@@ -116,7 +119,7 @@ impl ProcInner {
             ns.0.members.borrow_mut().insert(self.pids[level], Rc::downgrade(self));
             at = ns.0.parent.as_ref();
         }
-        self.machine.enter_cgroup(&self.cgroup, self.host_pid());
+        self.cgroup.enter(self.host_pid());
     }
 
     /// Sets it running.
@@ -166,6 +169,7 @@ impl ProcInner {
         let spared = self.is_init() && !(from_above && matches!(signal, Signal::KILL | Signal::STOP));
         if signal == Signal::CONT && self.stopped.take().is_some() {
             self.stop_news.set(false);
+            self.machine.share_processors();
             self.continued.wake();
         }
         match self.disposition(signal) {
@@ -186,6 +190,7 @@ impl ProcInner {
                 DefaultAction::Stop => {
                     if self.stopped.replace(Some(signal)).is_none() {
                         self.stop_news.set(true);
+                        self.machine.share_processors();
                         if let Some(parent) = self.parent() {
                             parent.deliver(Signal::CHLD, Sender::Kernel);
                             parent.child_changed.wake();
@@ -216,6 +221,7 @@ impl ProcInner {
         }
         drop(self.replacement.take());
         drop(self.fds.take());
+        self.release_memory();
         self.pending.take();
         let tty = self.tty.borrow().clone();
         if let Some(tty) = tty.filter(|_| self.leads_session()) {
@@ -276,7 +282,7 @@ impl ProcInner {
             ns.0.members.borrow_mut().remove(&self.pids[level]);
             at = ns.0.parent.as_ref();
         }
-        self.machine.leave_cgroup(&self.cgroup, self.host_pid());
+        self.cgroup.leave(self.host_pid());
     }
 }
 

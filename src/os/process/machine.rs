@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     future::{Future, pending, poll_fn},
     rc::{Rc, Weak},
     task::Poll,
@@ -11,18 +11,27 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    ExitStatus, Pid, Proc, ProcInfo, ProcInner, ProgramTable, SpawnOptions,
+    ExitStatus, Footprint, OomKill, Pid, Proc, ProcInfo, ProcInner, ProgramTable, SpawnOptions,
+    cpu::Processors,
     exec::{self, Executable},
     life::{Sender, allocate_pids},
     proc::Parentage,
 };
 use crate::{
     os::{
-        Errno, Filesystem, IpcNs, MountNs, Namespaces, NetNs, Network, PidNs, Signal, UtsNs, fs::Cred,
+        Cgroup, Errno, Filesystem, IpcNs, MountNs, Namespaces, NetNs, Network, PidNs, Signal, UtsNs,
+        fs::{Cred, Disk},
         process::Disposition,
     },
     sim::{Rng, Sim, SimTime},
 };
+
+pub(super) type OomListener = Rc<dyn Fn(&OomKill)>;
+
+/// A machine's memory unless it is told otherwise.
+const MEMORY: u64 = 8 << 30;
+/// A machine's disk.
+const DISK: u64 = 100 << 30;
 
 /// One kernel: a process table over a simulation and a network.
 #[derive(Clone)]
@@ -34,8 +43,14 @@ pub(in crate::os) struct MachineInner {
     programs: Rc<dyn ProgramTable>,
     namespaces: Namespaces,
     booted: Cell<SimTime>,
-    /// Host pids by cgroup.
-    cgroups: RefCell<BTreeMap<Rc<str>, BTreeSet<Pid>>>,
+    cgroup: Cgroup,
+    disk: Disk,
+    pub(super) processors: Processors,
+    /// Bytes of memory.
+    pub(super) memory: Cell<u64>,
+    pub(super) kernel_memory: Cell<u64>,
+    /// Hears of processes that are killed for memory.
+    pub(super) oom_listener: RefCell<Option<OomListener>>,
     random: Rc<RefCell<Rng>>,
     next_pipe: Cell<u64>,
     /// Host pid of the process that is on the CPU; 0: none.
@@ -66,11 +81,17 @@ impl Machine {
             programs,
             namespaces,
             booted: Cell::new(sim.now()),
-            cgroups: RefCell::default(),
+            cgroup: Cgroup::root(),
+            disk: Disk::new(DISK),
+            processors: Processors::default(),
+            memory: Cell::new(MEMORY),
+            kernel_memory: Cell::default(),
+            oom_listener: RefCell::default(),
             random: Rc::new(RefCell::new(sim.rng(&format!("urandom {hostname}")))),
             next_pipe: Cell::new(1),
             current: Cell::new(0),
         }));
+        machine.set_capacity(2.0, MEMORY);
         machine.start_init();
         machine
     }
@@ -88,15 +109,30 @@ impl Machine {
             stdout: super::File::null(),
             stderr: super::File::null(),
             tty: None,
-            cgroup: "/init.scope".to_owned(),
+            cgroup: self.cgroup().child("init.scope"),
+            oom_score_adj: 0,
         };
-        let init = self.create(options, "init".into(), None);
+        let init = self.create(options, "init".into(), None, Footprint::default());
         init.set_disposition(Signal::CHLD, Disposition::Ignore);
         init.start(Box::pin(pending()));
     }
 
     pub fn sim(&self) -> &Sim {
         &self.0.sim
+    }
+
+    /// The root of the machine's control groups.
+    pub fn cgroup(&self) -> &Cgroup {
+        &self.0.cgroup
+    }
+
+    /// The machine's disk; what lies on it says so ([`Filesystem::lie_on`]).
+    pub fn disk(&self) -> &Disk {
+        &self.0.disk
+    }
+
+    pub(super) fn inner(&self) -> &MachineInner {
+        &self.0
     }
 
     pub fn network(&self) -> &Network {
@@ -112,7 +148,7 @@ impl Machine {
         &self.0.programs
     }
 
-    pub(in crate::os) fn booted(&self) -> SimTime {
+    pub fn booted(&self) -> SimTime {
         self.0.booted.get()
     }
 
@@ -143,20 +179,6 @@ impl Machine {
         Machine(inner)
     }
 
-    pub(super) fn enter_cgroup(&self, cgroup: &Rc<str>, pid: Pid) {
-        self.0.cgroups.borrow_mut().entry(cgroup.clone()).or_default().insert(pid);
-    }
-
-    pub(super) fn leave_cgroup(&self, cgroup: &Rc<str>, pid: Pid) {
-        let mut cgroups = self.0.cgroups.borrow_mut();
-        if let Some(members) = cgroups.get_mut(cgroup) {
-            members.remove(&pid);
-            if members.is_empty() {
-                cgroups.remove(cgroup);
-            }
-        }
-    }
-
     /// Starts a program. Errors as execve(2) gives them: ENOENT (not in PATH, or no such file),
     /// EACCES (not executable, or a directory), ENOTDIR, ENOEXEC; ENOMEM if the init of the pid
     /// namespace has ended.
@@ -165,11 +187,11 @@ impl Machine {
             return Err(Errno::ENOMEM);
         }
         let cred = Cred { uid: options.uid, gid: options.gid, groups: Rc::default() };
-        let Executable { program, argv, comm, path } =
+        let Executable { program, argv, comm, path, footprint } =
             exec::resolve(self, &options.namespaces.mnt, &cred, None, &options.cwd, &options.argv, &options.env)?;
         let mut options = options;
         options.argv = argv;
-        let proc = self.create(options, comm, Some(path));
+        let proc = self.create(options, comm, Some(path), footprint);
         proc.start(program(Proc(proc.clone())));
         Ok(Proc(proc))
     }
@@ -181,14 +203,20 @@ impl Machine {
         main: impl FnOnce(Proc) -> F + 'static,
     ) -> Proc {
         let comm = exec::comm(options.argv.first().map_or("", String::as_str));
-        let proc = self.create(options, comm, None);
+        let proc = self.create(options, comm, None, Footprint::default());
         let main: LocalBoxFuture<'static, i32> = Box::pin(main(Proc(proc.clone())));
         proc.start(main);
         Proc(proc)
     }
 
-    fn create(&self, options: SpawnOptions, comm: Rc<str>, exe: Option<Rc<str>>) -> Rc<ProcInner> {
-        options.namespaces.mnt.set_clock(self.sim());
+    fn create(
+        &self,
+        options: SpawnOptions,
+        comm: Rc<str>,
+        exe: Option<Rc<str>>,
+        footprint: Footprint,
+    ) -> Rc<ProcInner> {
+        options.namespaces.mnt.set_kernel(self);
         let exe = exe.unwrap_or_else(|| options.argv.first().map_or("", String::as_str).into());
         let pids = allocate_pids(&options.namespaces.pid);
         if let Some(tty) = &options.tty {
@@ -213,7 +241,9 @@ impl Machine {
             umask: 0o022,
             fds: fds.into_iter().filter(|(_, file)| file.is_open()).collect(),
             tty: options.tty,
-            cgroup: options.cgroup.into(),
+            cgroup: options.cgroup,
+            oom_score_adj: options.oom_score_adj,
+            footprint,
             ignored: Default::default(),
         })
     }
@@ -236,20 +266,12 @@ impl Machine {
     }
 
     /// Kills every process of a cgroup at once.
-    pub fn kill_cgroup(&self, cgroup: &str) {
-        for pid in self.cgroup_pids(cgroup) {
+    pub fn kill_cgroup(&self, cgroup: &Cgroup) {
+        for pid in cgroup.pids() {
             if let Some(proc) = self.namespaces().pid.member(pid) {
                 proc.exit(ExitStatus::Signaled(Signal::KILL));
             }
         }
-    }
-
-    pub(super) fn cgroup_size(&self, cgroup: &str) -> usize {
-        self.0.cgroups.borrow().get(cgroup).map_or(0, BTreeSet::len)
-    }
-
-    fn cgroup_pids(&self, cgroup: &str) -> Vec<Pid> {
-        self.0.cgroups.borrow().get(cgroup).into_iter().flatten().copied().collect()
     }
 
     /// Power cut: every process ends at once, and every network of the machine leaves the network.
@@ -283,9 +305,9 @@ impl Machine {
     }
 
     /// The processes of a cgroup, by host pid.
-    pub fn processes_in(&self, cgroup: &str) -> Vec<ProcInfo> {
+    pub fn processes_in(&self, cgroup: &Cgroup) -> Vec<ProcInfo> {
         let root = &self.namespaces().pid;
-        self.cgroup_pids(cgroup).into_iter().filter_map(|pid| Some(root.member(pid)?.info(root))).collect()
+        cgroup.pids().into_iter().filter_map(|pid| Some(root.member(pid)?.info(root))).collect()
     }
 
     /// The processes seen from `ns`, with their pids there.

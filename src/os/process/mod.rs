@@ -4,10 +4,12 @@
 //! for. The process table (the members of a pid namespace) holds it weakly, so dropping the
 //! simulation's tasks frees everything.
 
+mod cpu;
 mod exec;
 mod files;
 mod life;
 mod machine;
+mod memory;
 mod proc;
 #[cfg(test)]
 mod tests;
@@ -24,11 +26,13 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
-use super::{File, Namespaces, Signal, Tty, fs::Cred};
+use super::{Cgroup, File, Namespaces, Signal, Tty, fs::Cred};
 use crate::sim::{SimTime, Task, WaitQueue};
 
+pub use cpu::Burning;
 pub use machine::Machine;
 pub(super) use machine::MachineInner;
+pub use memory::{Footprint, OomKill};
 pub use proc::Proc;
 
 /// A process id. The same process has one in its own pid namespace and one in each above it.
@@ -40,6 +44,11 @@ pub type Program = Rc<dyn Fn(Proc) -> LocalBoxFuture<'static, i32>>;
 /// Finds the code behind an executable file whose content is `Content::Program(name)`.
 pub trait ProgramTable {
     fn get(&self, name: &str) -> Option<Program>;
+
+    /// What a process that runs it has in memory from the start.
+    fn footprint(&self, _name: &str) -> Footprint {
+        Footprint::default()
+    }
 }
 
 /// How a process ended.
@@ -81,8 +90,10 @@ pub struct SpawnOptions {
     pub stderr: File,
     /// The controlling terminal, if the process leads a session on one.
     pub tty: Option<Tty>,
-    /// Groups processes for accounting and for killing as one: the container's id, say. Inherited.
-    pub cgroup: String,
+    /// What its memory and processor time count for. Inherited.
+    pub cgroup: Cgroup,
+    /// -1000 (never) to 1000 (first): who is killed when memory runs out. Inherited.
+    pub oom_score_adj: i32,
 }
 
 /// A line of `ps`.
@@ -100,8 +111,14 @@ pub struct ProcInfo {
     /// R, S, T or Z.
     pub state: char,
     pub tty: Option<String>,
-    pub cgroup: String,
+    pub cgroup: Cgroup,
     pub cpu: Duration,
+    /// Bytes in memory, those that it shares with others included.
+    pub resident: u64,
+    /// Bytes of its address space.
+    pub size: u64,
+    /// Bytes in memory that are shared with others.
+    pub shared: u64,
 }
 
 /// What a signal does to this process.
@@ -165,7 +182,10 @@ pub(super) struct ProcInner {
     umask: Cell<u32>,
     fds: RefCell<BTreeMap<i32, File>>,
     tty: RefCell<Option<Tty>>,
-    cgroup: Rc<str>,
+    cgroup: Cgroup,
+    oom_score_adj: Cell<i32>,
+    /// What it has in memory; the private part is charged to its cgroup.
+    footprint: Cell<Footprint>,
     started: SimTime,
 
     ignored: Cell<SignalSet>,

@@ -13,13 +13,13 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 
 use super::{
-    ChildEvent, Disposition, ExitStatus, Group, Machine, Pid, Pids, ProcInfo, ProcInner, SignalSet, Thread,
+    ChildEvent, Disposition, ExitStatus, Footprint, Group, Machine, Pid, Pids, ProcInfo, ProcInner, SignalSet, Thread,
     exec::{self, Executable},
     life::{Sender, allocate_pids},
 };
 use crate::{
     os::{
-        Errno, File, Namespaces, NetNs, Signal, Tty,
+        Cgroup, Errno, File, Namespaces, NetNs, Signal, Tty,
         fs::{Cred, FileType, clean_path},
     },
     sim::Sim,
@@ -52,7 +52,9 @@ pub(super) struct Parentage {
     pub(super) umask: u32,
     pub(super) fds: BTreeMap<i32, File>,
     pub(super) tty: Option<Tty>,
-    pub(super) cgroup: Rc<str>,
+    pub(super) cgroup: Cgroup,
+    pub(super) oom_score_adj: i32,
+    pub(super) footprint: Footprint,
     pub(super) ignored: SignalSet,
 }
 
@@ -79,6 +81,8 @@ impl ProcInner {
             fds: RefCell::new(from.fds),
             tty: RefCell::new(from.tty),
             cgroup: from.cgroup,
+            oom_score_adj: Cell::new(from.oom_score_adj),
+            footprint: Cell::new(Footprint::NONE),
             ignored: Cell::new(from.ignored),
             caught: Cell::default(),
             pending: RefCell::default(),
@@ -97,6 +101,7 @@ impl ProcInner {
             debt: Cell::default(),
         });
         proc.register();
+        proc.take_up(from.footprint);
         proc
     }
 }
@@ -122,6 +127,11 @@ impl Proc {
 
     pub fn pid(&self) -> Pid {
         self.0.pid_in(self.0.pid_ns())
+    }
+
+    /// Its pid in the namespace of `other`; 0 if it isn't there.
+    pub(in crate::os) fn pid_seen_by(&self, other: &Proc) -> Pid {
+        self.0.pid_in(other.0.pid_ns())
     }
 
     /// 0 if the parent isn't in this pid namespace.
@@ -181,8 +191,8 @@ impl Proc {
         Ok(())
     }
 
-    pub fn cgroup(&self) -> String {
-        self.0.cgroup.to_string()
+    pub fn cgroup(&self) -> &Cgroup {
+        &self.0.cgroup
     }
 
     pub fn hostname(&self) -> String {
@@ -326,6 +336,7 @@ impl Proc {
         env: Rc<BTreeMap<String, String>>,
         fds: Vec<(i32, File)>,
         group: Group,
+        footprint: Footprint,
     ) -> Rc<ProcInner> {
         let me = &self.0;
         let pids = allocate_pids(me.pid_ns());
@@ -359,6 +370,8 @@ impl Proc {
             fds: table,
             tty: me.tty.borrow().clone(),
             cgroup: me.cgroup.clone(),
+            oom_score_adj: me.oom_score_adj.get(),
+            footprint,
             ignored: me.ignored.get(),
         });
         me.children.borrow_mut().insert(child.host_pid(), child.clone());
@@ -384,7 +397,7 @@ impl Proc {
 
     /// EAGAIN if the cgroup has as many processes as it may.
     fn may_fork(&self) -> Result<(), Errno> {
-        let many = self.0.machine.cgroup_size(&self.0.cgroup) >= PIDS_MAX;
+        let many = self.0.cgroup.size() >= PIDS_MAX;
         if many { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
@@ -398,8 +411,8 @@ impl Proc {
         group: Group,
     ) -> Result<Pid, Errno> {
         self.may_fork()?;
-        let Executable { program, argv, comm, path } = self.resolve(argv, &env)?;
-        let child = self.child(argv.into(), comm, path, Rc::new(env), fds, group);
+        let Executable { program, argv, comm, path, footprint } = self.resolve(argv, &env)?;
+        let child = self.child(argv.into(), comm, path, Rc::new(env), fds, group, footprint);
         Ok(self.start(&child, program(Proc(child.clone()))))
     }
 
@@ -422,7 +435,9 @@ impl Proc {
         main: impl FnOnce(Proc) -> F + 'static,
     ) -> Result<Pid, Errno> {
         self.may_fork()?;
-        let child = self.child(self.argv(), self.comm(), self.exe(), self.0.env.borrow().clone(), fds, group);
+        let footprint = self.0.footprint.get().forked();
+        let child =
+            self.child(self.argv(), self.comm(), self.exe(), self.0.env.borrow().clone(), fds, group, footprint);
         Ok(self.start(&child, Box::pin(main(Proc(child.clone())))))
     }
 
@@ -445,8 +460,10 @@ impl Proc {
     /// caller is dropped at this await, with whatever it holds; else the error says why not.
     pub async fn exec(&self, argv: &[String], env: BTreeMap<String, String>) -> Result<i32, Errno> {
         self.go_on().await;
-        let Executable { program, argv, comm, path } = self.resolve(argv, &env)?;
+        let Executable { program, argv, comm, path, footprint } = self.resolve(argv, &env)?;
         let me = &self.0;
+        me.release_memory();
+        me.take_up(footprint);
         *me.argv.borrow_mut() = argv.into();
         *me.comm.borrow_mut() = comm;
         *me.exe.borrow_mut() = path;
@@ -660,13 +677,14 @@ impl Proc {
     /// short commands take no virtual time and work while time is stopped, yet no loop is free.
     pub async fn charge(&self, cpu: Duration) {
         self.go_on().await;
-        self.0.cpu.set(self.0.cpu.get() + cpu);
+        self.0.use_cpu(cpu);
         let debt = self.0.debt.get() + cpu;
         if debt < MAX_DEBT {
             self.0.debt.set(debt);
         } else {
             self.0.debt.set(Duration::ZERO);
-            self.sim().sleep(debt).await;
+            let done = self.0.machine.compute(&self.0.cgroup, debt);
+            self.sim().sleep_until(done).await;
         }
     }
 

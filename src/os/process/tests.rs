@@ -508,14 +508,15 @@ fn a_fork_bomb_fills_its_cgroup_only() {
             }
         }
     });
+    let other = world.machine.cgroup().child("other");
     world.machine.spawn_fn(
-        crate::os::SpawnOptions { cgroup: "other".to_owned(), ..world.options(world.container(), &["other"]) },
+        crate::os::SpawnOptions { cgroup: other.clone(), ..world.options(world.container(), &["other"]) },
         |_| pending(),
     );
     world.pass(1.0);
-    assert_eq!(world.machine.processes_in("box").len(), 0, "its init is gone, so all are");
+    assert_eq!(world.machine.processes_in(&world.cgroup).len(), 0, "its init is gone, so all are");
     assert_eq!(bomb.status(), Some(ExitStatus::Exited(1)));
-    assert_eq!(world.machine.processes_in("other").len(), 1);
+    assert_eq!(world.machine.processes_in(&other).len(), 1);
 }
 
 #[test]
@@ -527,11 +528,11 @@ fn cgroups_die_as_one() {
         pending().await
     });
     world.pass(1.0);
-    assert_eq!(world.machine.processes_in("box").len(), 2);
-    world.machine.kill_cgroup("box");
-    assert_eq!(world.machine.processes_in("box").len(), 0);
+    assert_eq!(world.machine.processes_in(&world.cgroup).len(), 2);
+    world.machine.kill_cgroup(&world.cgroup);
+    assert_eq!(world.machine.processes_in(&world.cgroup).len(), 0);
     assert_eq!(proc.status(), Some(ExitStatus::Signaled(Signal::KILL)));
-    world.machine.kill_cgroup("box");
+    world.machine.kill_cgroup(&world.cgroup);
 }
 
 #[test]
@@ -607,7 +608,7 @@ fn long_lines_of_descendants_end_in_little_stack() {
             let world = World::new();
             let proc = world.start(|proc| line(proc, 4000));
             world.pass(1.0);
-            assert_eq!(world.machine.processes_in("box").len(), 4001);
+            assert_eq!(world.machine.processes_in(&world.cgroup).len(), 4001);
             end(world, proc);
         });
         assert!(thread.unwrap().join().is_ok());
@@ -644,7 +645,9 @@ fn proc_files() {
     assert_eq!(
         out,
         "/proc/self/cmdline: main\n/proc/1/comm: main\n/proc/sys/kernel/hostname: box\n\
-         /proc/mounts: overlay / overlay rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\ntmpfs /dev tmpfs rw,relatime 0 0\n\
+         /proc/mounts: overlay / overlay rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\n\
+         sysfs /sys sysfs ro,relatime 0 0\ncgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime 0 0\n\
+         tmpfs /dev tmpfs rw,relatime 0 0\n\
          /proc/uptime: 0.00 0.00\n\
          1 cpuinfo loadavg meminfo mounts net self stat sys uptime version\n0 1 2 5\n\
          Ok(\"/\")\nOk(\"/proc/self/fd/0\")\n6\n"
@@ -674,4 +677,138 @@ fn descriptors_by_path() {
     });
     world.pass(1.0);
     assert_eq!((text(&seen).as_str(), proc.status()), ("by symlink\nby fd\n", Some(ExitStatus::Exited(0))));
+}
+
+/// A group with a limit, below a pod's.
+fn limited(world: &World, name: &str, limit: u64) -> crate::os::Cgroup {
+    let group = world.cgroup.child(name);
+    group.set_memory_max(Some(limit));
+    group
+}
+
+const MIB: u64 = 1 << 20;
+
+#[test]
+fn memory_kills_the_worst() {
+    // (sizes and oom_score_adj of the processes, oom.group, who is left)
+    type Case = (&'static [(u64, i32)], bool, &'static [usize]);
+    let table: [Case; 5] = [
+        (&[(20, 0), (40, 0), (50, 0)], false, &[0, 2]),
+        (&[(60, 0), (10, 0), (40, 0)], false, &[1, 2]),
+        (&[(20, 0), (40, 900), (50, 0)], false, &[0, 2]),
+        (&[(60, -1000), (50, -1000)], false, &[0, 1]),
+        (&[(20, 0), (40, 0), (50, -1000)], true, &[2]),
+    ];
+    for (sizes, together, left) in table {
+        let world = World::new();
+        let group = limited(&world, "small", 100 * MIB);
+        group.set_oom_group(together);
+        let procs: Vec<Proc> = (sizes.iter())
+            .map(|(size, adj)| {
+                let size = size * MIB;
+                let options = crate::os::SpawnOptions {
+                    cgroup: group.clone(),
+                    oom_score_adj: *adj,
+                    ..world.options(world.container(), &["hog"])
+                };
+                let hog = world.machine.spawn_fn(options, move |proc| async move {
+                    proc.allocate(size).await.map_or(1, |()| 0) + pending::<i32>().await
+                });
+                world.pass(0.1);
+                hog
+            })
+            .collect();
+        let alive: Vec<usize> = (0..procs.len()).filter(|i| procs[*i].status().is_none()).collect();
+        assert_eq!(alive, left, "{sizes:?} {together}");
+        assert_eq!(group.memory_events().oom_kill > 0, left.len() < sizes.len());
+        assert!(group.memory() <= 100 * MIB || left.len() == sizes.len());
+        procs.iter().for_each(|proc| world.machine.kill(proc, Signal::KILL));
+        assert_eq!((group.memory(), world.cgroup.memory()), (0, 0), "all is given back");
+    }
+}
+
+#[test]
+fn files_in_memory_count_for_who_wrote_them() {
+    let world = World::new();
+    let group = limited(&world, "small", 10 * MIB);
+    let shm = crate::os::Filesystem::empty("tmpfs", Some(64 * MIB));
+    let start = |bytes: u64| {
+        let ns = world.container();
+        let mount =
+            crate::os::fs::Mount { target: "/shm".into(), fs: shm.clone(), source: "/".into(), read_only: false };
+        ns.mnt.mount(mount).unwrap();
+        let options = crate::os::SpawnOptions { cgroup: group.clone(), ..world.options(ns, &["writer"]) };
+        let proc = world.machine.spawn_fn(options, move |proc| async move {
+            let piece = vec![0; MIB as usize];
+            let file = proc.open("/shm/file", OpenFlags::WRITE, 0o644).unwrap();
+            for _ in 0..bytes / MIB {
+                if proc.write(&file, &piece).await.is_err() {
+                    return 1;
+                }
+            }
+            0
+        });
+        world.pass(0.1);
+        proc.status()
+    };
+    assert_eq!(start(8 * MIB), Some(ExitStatus::Exited(0)));
+    assert_eq!(group.memory(), 8 * MIB, "the file stays");
+    assert_eq!(start(20 * MIB), Some(ExitStatus::Signaled(Signal::KILL)));
+    assert_eq!(group.memory_events().oom_kill, 1);
+    shm.remove("/file").unwrap();
+    assert_eq!(group.memory(), 0);
+}
+
+#[test]
+fn processors_are_shared_by_weight_and_limit() {
+    // Processors, then groups: weight, limit, threads that compute, and what they get in 10 s.
+    type Group = (u64, Option<f64>, f64, f64);
+    let table: [(f64, &[Group]); 5] = [
+        (4.0, &[(100, Some(1.0), 2.0, 10.0)]),
+        (4.0, &[(100, None, 2.0, 20.0), (100, None, 1.0, 10.0)]),
+        (2.0, &[(100, None, 2.0, 10.0), (100, None, 2.0, 10.0)]),
+        (2.0, &[(300, None, 2.0, 15.0), (100, None, 2.0, 5.0)]),
+        (2.0, &[(300, Some(0.5), 2.0, 5.0), (100, None, 2.0, 15.0)]),
+    ];
+    for (processors, groups) in table {
+        let world = World::new();
+        world.machine.set_capacity(processors, 1 << 30);
+        let made: Vec<_> = (groups.iter())
+            .map(|(weight, limit, threads, _)| {
+                let group = world.cgroup.child("group");
+                world.machine.set_cpu_weight(&group, *weight);
+                world.machine.set_cpu_max(&group, *limit);
+                let threads = *threads;
+                let options =
+                    crate::os::SpawnOptions { cgroup: group.clone(), ..world.options(world.container(), &["busy"]) };
+                world.machine.spawn_fn(options, move |proc| async move {
+                    let _busy = proc.burn(threads);
+                    pending().await
+                });
+                group
+            })
+            .collect();
+        world.pass(10.0);
+        for (group, (.., expected)) in made.iter().zip(groups) {
+            let used = world.machine.cpu_used(group).as_secs_f64();
+            assert!((used - expected).abs() < 1e-6, "{groups:?}: {used}");
+        }
+    }
+}
+
+#[test]
+fn work_in_pieces_waits_for_its_limit() {
+    // (limit, seconds that a second's work takes)
+    for (limit, seconds) in [(None, 1.0), (Some(2.0), 1.0), (Some(0.5), 2.0), (Some(0.1), 10.0)] {
+        let world = World::new();
+        world.machine.set_cpu_max(&world.cgroup, limit);
+        let took = world.run(|proc| async move {
+            for _ in 0..100 {
+                proc.charge(Duration::from_millis(10)).await;
+            }
+            proc.sim().now().as_secs_f64()
+        });
+        assert!((took - seconds).abs() < 0.02, "{limit:?}: {took}");
+        assert_eq!(world.cgroup.throttled().periods > 0, limit.is_some_and(|limit| limit < 1.0));
+    }
 }

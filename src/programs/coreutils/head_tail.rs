@@ -186,7 +186,7 @@ pub async fn tail(proc: Proc, ctx: Context) -> i32 {
         if heading(&mut out, &ends, path, &mut first).await.is_err() {
             return 1;
         }
-        let data = match read_tail(&file, &ends).await {
+        let data = match read_tail(&proc, &file, &ends).await {
             Ok(data) => data,
             Err(error) => {
                 code = util::fail(&proc, 1, &format!("tail: error reading '{path}': {error}")).await;
@@ -204,8 +204,11 @@ pub async fn tail(proc: Proc, ctx: Context) -> i32 {
     out.finish(code).await
 }
 
+/// Read before it is looked for lines that nobody wants.
+const KEPT_AT_LEAST: usize = 4 << 20;
+
 /// What `tail` shows of a file; holds no more than it must.
-async fn read_tail(file: &File, ends: &Ends) -> Result<Vec<u8>, Errno> {
+async fn read_tail(proc: &Proc, file: &File, ends: &Ends) -> Result<Vec<u8>, Errno> {
     let mut data = Vec::new();
     if ends.sign == Some('+') {
         let all = read_all(file).await?;
@@ -220,18 +223,23 @@ async fn read_tail(file: &File, ends: &Ends) -> Result<Vec<u8>, Errno> {
         };
         return Ok(all[start..].to_vec());
     }
+    let mut enough = KEPT_AT_LEAST;
     loop {
         let more = file.read(64 * 1024).await?;
         if more.is_empty() {
             break;
         }
         data.extend_from_slice(&more);
-        if data.len() > 4 << 20 {
+        if data.len() > enough {
             let start = last_part(&data, ends);
             data.drain(..start);
             if data.len() > MAX_INPUT {
                 return Err(Errno::EFBIG);
             }
+            // What is left grows: it is looked through again when it has doubled.
+            let before = enough;
+            enough = (2 * data.len()).max(KEPT_AT_LEAST);
+            proc.allocate(enough.saturating_sub(before) as u64).await?;
         }
     }
     data.drain(..last_part(&data, ends));

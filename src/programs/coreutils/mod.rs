@@ -3,6 +3,7 @@
 mod base64;
 mod copy;
 mod cut;
+mod dd;
 mod directories;
 mod find;
 mod grep;
@@ -49,6 +50,7 @@ pub const TABLE: &[Entry] = &[
     entry!("chown", ctx mode::chown, "change the owner of files"),
     entry!("cp", ctx copy::cp, "copy files"),
     entry!("cut", ctx cut::cut, "print parts of lines"),
+    entry!("dd", ctx dd::dd, "copy blocks"),
     entry!("dirname", ctx paths::dirname, "all but the last part of a path"),
     entry!("du", ctx stat::du, "show the space files take"),
     entry!("echo", ctx text::echo, "print arguments"),

@@ -1,15 +1,15 @@
 //! ps, top, kill, pgrep and their like.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
-    os::{Proc, ProcInfo, Signal},
+    os::{Proc, ProcInfo, Signal, procfs::Memory},
     programs::{
         Context, Flavour,
         coreutils::Names,
         util::{self, Arg, Args},
     },
-    sim::{Either, race},
+    sim::{Either, SimTime, race},
 };
 
 fn command(process: &ProcInfo) -> String {
@@ -30,6 +30,11 @@ fn cut(line: String, columns: Option<usize>) -> String {
         Some(columns) => line.chars().take(columns).collect(),
         None => line,
     }
+}
+
+/// Its part of the machine's memory, in percent.
+fn share_of(process: &ProcInfo, total: u64) -> f64 {
+    process.resident as f64 * 100.0 / total.max(1) as f64
 }
 
 pub async fn ps(proc: Proc, ctx: Context) -> i32 {
@@ -103,7 +108,7 @@ pub async fn ps(proc: Proc, ctx: Context) -> i32 {
         let lived = now.since(process.started).as_secs_f64();
         if lived > 0.0 { (process.cpu.as_secs_f64() / lived * 100.0).min(100.0) } else { 0.0 }
     };
-    let memory = |process: &ProcInfo| 2000 + 400 * (process.args.len() as u64);
+    let total = proc.machine().memory();
     let mut lines = Vec::new();
     if let Some(format) = format {
         let fields: Vec<(String, String)> = format
@@ -151,8 +156,10 @@ pub async fn ps(proc: Proc, ctx: Context) -> i32 {
                 "tty" | "tt" => tty(process),
                 "time" => clock(process.cpu),
                 "pcpu" | "%cpu" => format!("{:.1}", usage(process)),
-                "pmem" | "%mem" => "0.0".to_string(),
-                "vsz" | "rss" => memory(process).to_string(),
+                "pmem" | "%mem" => format!("{:.1}", share_of(process, total)),
+                "vsz" | "vsize" => (process.size >> 10).to_string(),
+                "rss" | "rssize" => (process.resident >> 10).to_string(),
+                "cgroup" => format!("0::{}", process.cgroup.path_seen_by(proc.cgroup())),
                 "etime" => {
                     let seconds = now.since(process.started).as_secs();
                     format!("{:02}:{:02}", seconds / 60, seconds % 60)
@@ -163,13 +170,19 @@ pub async fn ps(proc: Proc, ctx: Context) -> i32 {
             };
             rows.push(fields.iter().map(|(name, _)| cell(name)).collect());
         }
-        let numeric =
-            |name: &str| matches!(name, "pid" | "ppid" | "pgid" | "uid" | "vsz" | "rss" | "pcpu" | "%cpu" | "etime");
+        let numeric = |name: &str| {
+            let names = [
+                "pid", "ppid", "pgid", "uid", "vsz", "vsize", "rss", "rssize", "pcpu", "%cpu", "pmem", "%mem", "etime",
+            ];
+            names.contains(&name)
+        };
         let widths: Vec<usize> = (0..fields.len())
             .map(|i| {
                 let least = match fields[i].0.as_str() {
                     "pid" | "ppid" | "pgid" => 7,
                     "user" => 8,
+                    "vsz" | "rss" | "vsize" | "rssize" => 5,
+                    "pcpu" | "%cpu" | "pmem" | "%mem" => 4,
                     _ => 1,
                 };
                 rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0).max(least)
@@ -203,9 +216,9 @@ pub async fn ps(proc: Proc, ctx: Context) -> i32 {
                 names.user(process.uid),
                 process.pid,
                 usage(process),
-                0.0,
-                memory(process),
-                memory(process) / 2,
+                share_of(process, total),
+                process.size >> 10,
+                process.resident >> 10,
                 tty(process),
                 process.state,
                 start(process),
@@ -286,38 +299,14 @@ pub async fn top(proc: Proc, ctx: Context) -> i32 {
     }
     let mut shown = 0;
     let mut code = 0;
+    let mut before = Before::default();
     loop {
         let mut text = String::new();
         let (columns, rows) = tty.as_ref().map_or((200, u16::MAX), |tty| tty.size());
         if tty.is_some() {
             text.push_str("\x1b[H\x1b[2J");
         }
-        let processes = proc.processes();
-        let up = proc.sim().now().as_nanos() / 1_000_000_000;
-        let now = proc.sim().wall().to_zoned(jiff::tz::TimeZone::UTC);
-        let running = processes.iter().filter(|process| process.state == 'R').count();
-        text += &format!(
-            "top - {} up {} min,  0 users,  load average: 0.00, 0.00, 0.00\nTasks: {:3} total, {:3} running, {:3} sleeping,   0 stopped,   0 zombie\n\n    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND\n",
-            now.strftime("%H:%M:%S"),
-            up / 60,
-            processes.len(),
-            running,
-            processes.len() - running,
-        );
-        let mut processes = processes;
-        processes.sort_by(|a, b| b.cpu.cmp(&a.cpu).then(a.pid.cmp(&b.pid)));
-        for process in processes.iter().take(usize::from(rows).saturating_sub(6)) {
-            let centis = process.cpu.as_millis() / 10;
-            let line = format!(
-                "{:>7} {:<8}  20   0    4000   2000   1500 {} {:>5.1} {:>5.1} {:>9} {}",
-                process.pid,
-                names.user(process.uid),
-                process.state,
-                0.0,
-                0.0,
-                format!("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100),
-                process.comm
-            );
+        for line in screen(&proc, ctx.flavour, &names, &mut before).into_iter().take(usize::from(rows)) {
             text += &(cut(line, Some(usize::from(columns))) + "\n");
         }
         if util::write_out(&proc, text.as_bytes()).await.is_err() {
@@ -343,6 +332,119 @@ pub async fn top(proc: Proc, ctx: Context) -> i32 {
         tty.set_modes(modes);
     }
     code
+}
+
+/// Processor time at the last look, by pid.
+#[derive(Default)]
+struct Before {
+    at: Option<SimTime>,
+    used: BTreeMap<u32, Duration>,
+}
+
+/// What top shows.
+fn screen(proc: &Proc, flavour: Flavour, names: &Names, before: &mut Before) -> Vec<String> {
+    let processes = proc.processes();
+    let (now, machine) = (proc.sim().now(), proc.machine());
+    // The first time, since each began.
+    let usage = |process: &ProcInfo| {
+        let (since, used) = match before.at {
+            Some(at) => (at.max(process.started), before.used.get(&process.pid).copied().unwrap_or_default()),
+            None => (process.started, Duration::ZERO),
+        };
+        let seconds = now.since(since).as_secs_f64();
+        if seconds > 0.0 { process.cpu.saturating_sub(used).as_secs_f64() / seconds * 100.0 } else { 0.0 }
+    };
+    let mut rows: Vec<(f64, &ProcInfo)> = processes.iter().map(|process| (usage(process), process)).collect();
+    rows.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.pid.cmp(&b.1.pid)));
+    let count = |state: char| processes.iter().filter(|process| process.state == state).count();
+    let busy: f64 = rows.iter().map(|(usage, _)| usage).sum::<f64>() / f64::from(machine.processors().max(1));
+    let busy = busy.min(100.0);
+    let memory = Memory::of(machine);
+    let used = memory.total - memory.free - memory.buffers - memory.cached;
+    let mut lines = Vec::new();
+    if flavour == Flavour::Busybox {
+        let kib = |bytes: u64| bytes >> 10;
+        lines.push(format!(
+            "Mem: {}K used, {}K free, {}K shrd, {}K buff, {}K cached",
+            kib(memory.total - memory.free),
+            kib(memory.free),
+            kib(memory.shared),
+            kib(memory.buffers),
+            kib(memory.cached)
+        ));
+        lines.push(format!(
+            "CPU:{busy:>4.0}% usr   0% sys   0% nic{:>4.0}% idle   0% io   0% irq   0% sirq",
+            100.0 - busy
+        ));
+        let last = processes.last().map_or(0, |process| process.pid);
+        lines.push(format!("Load average: 0.00 0.00 0.00 {}/{} {last}", count('R'), processes.len()));
+        lines.push("  PID  PPID USER     STAT   VSZ %VSZ CPU %CPU COMMAND".to_owned());
+        for (usage, process) in rows {
+            let size = kib(process.size);
+            let size = if size > 99_999 { format!("{:.0}m", size as f64 / 1024.0) } else { size.to_string() };
+            lines.push(format!(
+                "{:>5} {:>5} {:<8} {:<4} {size:>5}{:>4.0}%   0{:>4.0}% {}",
+                process.pid,
+                process.ppid,
+                names.user(process.uid).chars().take(8).collect::<String>(),
+                process.state,
+                process.size as f64 * 100.0 / memory.total.max(1) as f64,
+                usage / f64::from(machine.processors().max(1)),
+                command(process)
+            ));
+        }
+    } else {
+        let time = proc.sim().wall().to_zoned(jiff::tz::TimeZone::UTC).strftime("%H:%M:%S");
+        let minutes = now.as_nanos() / 60_000_000_000;
+        lines.push(format!("top - {time} up {minutes} min,  0 users,  load average: 0.00, 0.00, 0.00"));
+        lines.push(format!(
+            "Tasks: {:3} total, {:3} running, {:3} sleeping, {:3} stopped, {:3} zombie",
+            processes.len(),
+            count('R'),
+            count('S'),
+            count('T'),
+            count('Z')
+        ));
+        lines.push(format!(
+            "%Cpu(s):{busy:>5.1} us,  0.0 sy,  0.0 ni,{:>5.1} id,  0.0 wa,  0.0 hi,  0.0 si,  0.0 st ",
+            100.0 - busy
+        ));
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        lines.push(format!(
+            "MiB Mem :{:>9.1} total,{:>9.1} free,{:>9.1} used,{:>9.1} buff/cache     ",
+            mib(memory.total),
+            mib(memory.free),
+            mib(used),
+            mib(memory.buffers + memory.cached)
+        ));
+        lines.push(format!(
+            "MiB Swap:{:>9.1} total,{:>9.1} free,{:>9.1} used.{:>9.1} avail Mem ",
+            0.0,
+            0.0,
+            0.0,
+            mib(memory.available)
+        ));
+        lines.push(String::new());
+        lines.push("    PID USER      PR  NI    VIRT    RES    SHR S  %CPU  %MEM     TIME+ COMMAND".to_owned());
+        for (usage, process) in rows {
+            let centis = process.cpu.as_millis() / 10;
+            lines.push(format!(
+                "{:>7} {:<8}  20   0 {:>7} {:>6} {:>6} {} {usage:>5.1} {:>5.1} {:>9} {}",
+                process.pid,
+                names.user(process.uid),
+                process.size >> 10,
+                process.resident >> 10,
+                process.shared >> 10,
+                process.state,
+                share_of(process, memory.total),
+                format!("{}:{:02}.{:02}", centis / 6000, centis / 100 % 60, centis % 100),
+                process.comm
+            ));
+        }
+    }
+    before.at = Some(now);
+    before.used = processes.iter().map(|process| (process.pid, process.cpu)).collect();
+    lines
 }
 
 pub async fn kill(proc: Proc, ctx: Context) -> i32 {

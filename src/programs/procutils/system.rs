@@ -300,13 +300,18 @@ pub async fn free(proc: Proc, ctx: Context) -> i32 {
         let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
     };
-    let total = value("MemTotal").unwrap_or(8 << 20);
-    let free = value("MemFree").unwrap_or(total / 2);
-    let cache = value("Cached").unwrap_or(0);
+    let total = value("MemTotal").unwrap_or(0);
+    let free = value("MemFree").unwrap_or(0);
+    let cache = value("Cached").unwrap_or(0) + value("Buffers").unwrap_or(0);
     let available = value("MemAvailable").unwrap_or(free);
+    let shared = value("Shmem").unwrap_or(0);
     let show = |kib: u64| {
         if parsed.has('h') {
-            human(kib * 1024) + if kib == 0 { "B" } else { "i" }
+            match human(kib * 1024) {
+                none if kib == 0 => none + "B",
+                text if ctx.flavour == Flavour::Gnu => text + "i",
+                text => text,
+            }
         } else if parsed.has('b') {
             (kib * 1024).to_string()
         } else if parsed.has('m') {
@@ -317,7 +322,11 @@ pub async fn free(proc: Proc, ctx: Context) -> i32 {
             kib.to_string()
         }
     };
-    let used = total.saturating_sub(free + cache);
+    // procps counts what isn't available, busybox what isn't free.
+    let used = match ctx.flavour {
+        Flavour::Gnu => total.saturating_sub(available),
+        Flavour::Busybox => total.saturating_sub(free + cache),
+    };
     let text = format!(
         "{:>20}{:>12}{:>12}{:>12}{:>12}{:>12}\n{:<8}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n{:<8}{:>12}{:>12}{:>12}\n",
         "total",
@@ -330,7 +339,7 @@ pub async fn free(proc: Proc, ctx: Context) -> i32 {
         show(total),
         show(used),
         show(free),
-        show(0),
+        show(shared),
         show(cache),
         show(available),
         "Swap:",

@@ -99,7 +99,8 @@ impl World {
             stdout,
             stderr,
             tty: None,
-            cgroup: "/conformance".into(),
+            cgroup: self.machine.cgroup().child("conformance"),
+            oom_score_adj: 0,
         };
         let proc = self.machine.spawn(options).expect("a program");
         let deadline = self.sim.now() + limit;
