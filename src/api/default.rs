@@ -46,6 +46,9 @@ pub fn apply(object: &mut Object) {
                 status.allocatable.clone_from(&status.capacity);
             }
         }
+        Object::PriorityClass(class) => {
+            set(&mut Rc::make_mut(class).preemption_policy, "PreemptLowerPriority");
+        }
         Object::Other(other) => super::other::defaults::apply(Rc::make_mut(other)),
         _ => {}
     }
@@ -336,7 +339,14 @@ fn pull_policy(image: &str) -> &'static str {
         None => !digest,
     };
     // The first of several parts may be a registry, with upper-case letters and a port.
-    let registry = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'-'));
+    let registry = |part: &str| {
+        let host = part.split_once(':').map_or(part, |(host, _)| host);
+        host.split('.').all(|label| {
+            label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                && label.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && label.ends_with(|c: char| c.is_ascii_alphanumeric())
+        })
+    };
     let above: Vec<&str> = name.split('/').collect();
     let above = above.split_last().map_or(&[][..], |(_, above)| above);
     let known = above.iter().enumerate().all(|(index, part)| valid(part) || (index == 0 && registry(part)));

@@ -1,11 +1,18 @@
 //! Fields of features that are off: a write loses them, unless the stored object has them (`dropDisabledFields`).
 
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use serde_json::Value;
 
 /// Takes out of a new or changed pod what its cluster doesn't have.
 pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {
     let before = old.and_then(|old| old.spec.as_ref());
-    let Some(spec) = &mut pod.spec else { return };
+    if let Some(spec) = &mut pod.spec {
+        drop_spec_fields(spec, before);
+    }
+}
+
+/// The same of a pod's spec, or of a template's.
+pub fn drop_spec_fields(spec: &mut PodSpec, before: Option<&PodSpec>) {
     if before.is_none_or(|old| old.scheduling_group.is_none()) {
         spec.scheduling_group = None;
     }
@@ -34,6 +41,24 @@ pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {
             if *lifecycle == Default::default() {
                 container.lifecycle = None;
             }
+        }
+    }
+}
+
+/// The same of a new template that is kept as a value.
+pub fn drop_template_fields(spec: &mut Value) {
+    let Some(spec) = spec.as_object_mut() else { return };
+    spec.remove("schedulingGroup");
+    let volumes = spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten();
+    let sources = volumes.filter_map(|volume| volume.pointer_mut("/projected/sources")?.as_array_mut()).flatten();
+    for source in sources.filter_map(Value::as_object_mut) {
+        source.remove("clusterTrustBundle");
+        source.remove("podCertificate");
+    }
+    for list in ["containers", "initContainers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(lifecycle) = container.get_mut("lifecycle").and_then(Value::as_object_mut) else { continue };
+            lifecycle.remove("stopSignal");
         }
     }
 }

@@ -89,6 +89,21 @@ impl Shown for serde_json::Value {
     }
 }
 
+impl<V: Shown + ?Sized> Shown for &V {
+    fn shown(&self) -> String {
+        (**self).shown()
+    }
+}
+
+/// Ready-made JSON.
+pub struct Dump(pub String);
+
+impl Shown for Dump {
+    fn shown(&self) -> String {
+        self.0.clone()
+    }
+}
+
 macro_rules! bare {
     ($($kind:ty),*) => { $(impl Shown for $kind { fn shown(&self) -> String { self.to_string() } })* };
 }
@@ -166,6 +181,11 @@ impl Errors {
     }
 
     /// One fault for each text.
+    /// A fault of a whole value, which isn't shown.
+    pub fn invalid_whole(&mut self, path: &Path, detail: &str) {
+        self.push("FieldValueInvalid", path, "Invalid value".into(), detail);
+    }
+
     pub fn invalid_each<V: Shown + ?Sized>(&mut self, path: &Path, value: &V, details: Vec<String>) {
         for detail in details {
             self.invalid(path, value, &detail);
@@ -173,10 +193,10 @@ impl Errors {
     }
 
     /// The supported values come in the order that the real code gives (mostly sorted).
-    pub fn not_supported(&mut self, path: &Path, value: &str, supported: &[&str]) {
+    pub fn not_supported<V: Shown + ?Sized>(&mut self, path: &Path, value: &V, supported: &[&str]) {
         let list: Vec<String> = supported.iter().map(|s| quoted(s)).collect();
         let detail = if list.is_empty() { String::new() } else { format!("supported values: {}", list.join(", ")) };
-        self.push("FieldValueNotSupported", path, format!("Unsupported value: {}", quoted(value)), &detail);
+        self.push("FieldValueNotSupported", path, format!("Unsupported value: {}", value.shown()), &detail);
     }
 
     pub fn duplicate<V: Shown + ?Sized>(&mut self, path: &Path, value: &V) {

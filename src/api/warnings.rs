@@ -5,7 +5,9 @@ use std::{
     net::IpAddr,
 };
 
-use k8s_openapi::api::core::v1::{Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{
+    Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Node, PersistentVolumeClaimSpec, Pod, PodSpec, Service,
+};
 
 use super::{Kind, field::quoted, names, other::Other, resources::amounts};
 
@@ -39,7 +41,9 @@ fn of_pod(pod: &Pod, named: bool) -> Vec<String> {
     volumes(&mut warnings, spec);
     overlaps(&mut warnings, spec);
     duplicates(&mut warnings, spec);
-    fractional(&mut warnings, "spec.overhead", &amounts(spec.overhead.as_ref()));
+    let mut overhead = amounts(spec.overhead.as_ref());
+    overhead.retain(|name, _| name != "storage");
+    fractional(&mut warnings, "spec.overhead", &overhead);
     let all = containers(spec);
     seccomp(&mut warnings, pod, spec, &all);
     for (path, container) in &all {
@@ -108,6 +112,17 @@ pub fn other(object: &Other) -> Vec<String> {
         }
         _ => {}
     }
+    let name = object.metadata.name.as_deref().unwrap_or_default();
+    let names_pods = [Kind::Deployment, Kind::ReplicaSet, Kind::Job, Kind::CronJob, Kind::ReplicationController];
+    let wrong = names::dns1123_label(name);
+    if names_pods.contains(&object.kind) && !name.is_empty() && !wrong.is_empty() {
+        let wrong = wrong.join(" ");
+        warnings.push(format!("metadata.name: this is used in Pod names and hostnames, which can result in surprising behavior; a DNS label is recommended: [{wrong}]"));
+    }
+    if object.kind == Kind::PersistentVolumeClaim {
+        let spec = serde_json::from_value(object.at("spec").clone()).unwrap_or_default();
+        claim(&mut warnings, "spec", &spec);
+    }
     if let (Some(path), Some(spec)) = (object.template_path(), object.pod_spec()) {
         let metadata = object.at(path).get("metadata").cloned().unwrap_or_default();
         let metadata = serde_json::from_value(metadata).unwrap_or_default();
@@ -115,8 +130,83 @@ pub fn other(object: &Other) -> Vec<String> {
         let path = path.replace('/', ".");
         warnings.extend(of_pod(&template, false).into_iter().map(|warning| {
             let field = warning.starts_with("spec.") || warning.starts_with("metadata.");
-            if field { format!("{path}.{warning}") } else { warning }
+            // Ports name other ports.
+            if field { format!("{path}.{}", warning.replace(" spec.", &format!(" {path}.spec."))) } else { warning }
         }));
+    }
+    if object.kind == Kind::StatefulSet {
+        let claims = object.at("spec/volumeClaimTemplates").as_array().map(Vec::as_slice).unwrap_or_default();
+        for (index, one) in claims.iter().enumerate() {
+            let spec = serde_json::from_value(one["spec"].clone()).unwrap_or_default();
+            claim(&mut warnings, &format!("spec.volumeClaimTemplates[{index}].spec"), &spec);
+        }
+        if object.at("spec/revisionHistoryLimit").as_i64().is_some_and(|limit| limit < 0) {
+            warnings.push("spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended".into());
+        }
+    }
+    warnings
+}
+
+/// What a client is told about a Service.
+pub fn service(service: &Service) -> Vec<String> {
+    let mut warnings = Vec::new();
+    const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+    if service.metadata.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(HINTS)) {
+        let instead = "service.kubernetes.io/topology-mode";
+        warnings.push(format!("annotation {HINTS} is deprecated, please use {instead} instead"));
+    }
+    let Some(spec) = &service.spec else { return warnings };
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (kind, cluster_ip) = (text(&spec.type_), text(&spec.cluster_ip));
+    let headless = kind == "ClusterIP" && cluster_ip == "None";
+    let external = spec.external_ips.as_deref().unwrap_or_default();
+    if !cluster_ip.is_empty() && cluster_ip != "None" {
+        for (index, ip) in spec.cluster_ips.iter().flatten().enumerate() {
+            address(&mut warnings, &format!("spec.clusterIPs[{index}]"), ip);
+        }
+    }
+    if headless {
+        if !text(&spec.load_balancer_ip).is_empty() {
+            warnings.push("spec.loadBalancerIP is ignored for headless services".into());
+        }
+        if !external.is_empty() {
+            warnings.push("spec.externalIPs is ignored for headless services".into());
+        }
+        if text(&spec.session_affinity) != "None" {
+            warnings.push("spec.SessionAffinity is ignored for headless services".into());
+        }
+    }
+    for (index, ip) in external.iter().enumerate() {
+        address(&mut warnings, &format!("spec.externalIPs[{index}]"), ip);
+    }
+    if !external.is_empty() && !headless && kind != "ExternalName" {
+        warnings.push("spec.externalIPs is deprecated and may no longer be implemented in some clusters".into());
+    }
+    let balancer = text(&spec.load_balancer_ip);
+    if !balancer.is_empty() {
+        address(&mut warnings, "spec.loadBalancerIP", &balancer);
+    }
+    if kind == "ExternalName" && !external.is_empty() {
+        warnings.push("spec.externalIPs is ignored when spec.type is \"ExternalName\"".into());
+    }
+    if kind != "ExternalName" && !text(&spec.external_name).is_empty() {
+        warnings.push("spec.externalName is ignored when spec.type is not \"ExternalName\"".into());
+    }
+    if spec.traffic_distribution.as_deref() == Some("PreferClose") {
+        warnings.push("spec.trafficDistribution: \"PreferClose\" is deprecated; use \"PreferSameZone\"".into());
+    }
+    warnings
+}
+
+/// What a client is told about a Node.
+pub fn node(node: &Node) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let Some(spec) = &node.spec else { return warnings };
+    if spec.config_source.is_some() {
+        warnings.push("spec.configSource: the feature is removed".into());
+    }
+    if spec.external_id.as_deref().is_some_and(|id| !id.is_empty()) {
+        warnings.push("spec.externalID: this field is deprecated, and is unused by Kubernetes".into());
     }
     warnings
 }
@@ -153,16 +243,23 @@ fn node_labels(warnings: &mut Vec<String>, spec: &PodSpec) {
     let base = "spec.affinity.nodeAffinity";
     let required = node.required_during_scheduling_ignored_during_execution.iter();
     let required = required.flat_map(|selector| &selector.node_selector_terms).enumerate().map(|(index, term)| {
-        (format!("{base}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]"), term)
+        (format!("{base}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[{index}]"), term, false)
     });
     let preferred = node.preferred_during_scheduling_ignored_during_execution.iter().flatten().enumerate();
     let preferred = preferred.map(|(index, term)| {
-        (format!("{base}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference"), &term.preference)
+        (format!("{base}.preferredDuringSchedulingIgnoredDuringExecution[{index}].preference"), &term.preference, true)
     });
-    for (path, term) in required.chain(preferred) {
+    for (path, term, values_too) in required.chain(preferred) {
         for (index, expression) in term.match_expressions.iter().flatten().enumerate() {
             if let Some(text) = deprecated_label(&expression.key) {
                 warnings.push(format!("{path}.matchExpressions[{index}].key: {} is {text}", expression.key));
+            }
+            // Required ones are refused.
+            for (at, value) in expression.values.iter().flatten().enumerate().filter(|_| values_too) {
+                for wrong in names::label_value(value) {
+                    warnings
+                        .push(format!("{path}.matchExpressions[{index}].values[{at}]: {value} is invalid, {wrong}"));
+                }
             }
         }
     }
@@ -205,6 +302,22 @@ fn volumes(warnings: &mut Vec<String>, spec: &PodSpec) {
         for (name, _, text) in old.into_iter().filter(|(_, used, _)| *used) {
             warnings.push(format!("spec.volumes[{index}].{name}: {text}"));
         }
+        if let Some(template) = volume.ephemeral.as_ref().and_then(|source| source.volume_claim_template.as_ref()) {
+            claim(warnings, &format!("spec.volumes[{index}].ephemeral.volumeClaimTemplate.spec"), &template.spec);
+        }
+    }
+}
+
+fn claim(warnings: &mut Vec<String>, path: &str, spec: &PersistentVolumeClaimSpec) {
+    let resources = spec.resources.as_ref();
+    let lists = [
+        ("requests", resources.and_then(|resources| resources.requests.as_ref())),
+        ("limits", resources.and_then(|resources| resources.limits.as_ref())),
+    ];
+    for (name, list) in lists {
+        let mut amounts = amounts(list);
+        amounts.retain(|name, _| name == "storage");
+        fractional(warnings, &format!("{path}.resources.{name}"), &amounts);
     }
 }
 
@@ -301,35 +414,39 @@ fn overlapping(paths: Vec<Placed>) -> Vec<String> {
 /// Addresses that are written in a way that won't be read for ever.
 fn addresses(warnings: &mut Vec<String>, spec: &PodSpec) {
     let servers = spec.dns_config.iter().flat_map(|config| config.nameservers.iter().flatten()).enumerate();
-    let servers = servers.map(|(index, server)| (format!("spec.dnsConfig.nameservers[{index}]"), server));
-    let aliases = spec.host_aliases.iter().flatten().enumerate();
-    let aliases = aliases.map(|(index, alias)| (format!("spec.hostAliases[{index}].ip"), &alias.ip));
-    for (path, address) in servers.chain(aliases) {
-        let shown = quoted(address);
-        let strange = |canonical: String| {
-            let text = "will be considered invalid in a future Kubernetes release";
-            format!("{path}: non-standard IP address {shown} {text}: use {}", quoted(&canonical))
-        };
-        match address.parse::<IpAddr>() {
-            Ok(IpAddr::V4(_)) => {}
-            Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
-                Some(v4) => warnings.push(strange(v4.to_string())),
-                None if v6.to_string() != *address => {
-                    let canonical = quoted(&v6.to_string());
-                    let text = "should be in RFC 5952 canonical format";
-                    warnings.push(format!("{path}: IPv6 address {shown} {text} ({canonical})"));
-                }
-                None => {}
-            },
-            Err(_) => {
-                let parts: Vec<String> = address
-                    .split('.')
-                    .map(|part| part.trim_start_matches('0'))
-                    .map(|part| if part.is_empty() { "0".into() } else { part.to_string() })
-                    .collect();
-                if let Ok(v4) = parts.join(".").parse::<IpAddr>() {
-                    warnings.push(strange(v4.to_string()));
-                }
+    for (index, server) in servers {
+        address(warnings, &format!("spec.dnsConfig.nameservers[{index}]"), server);
+    }
+    for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
+        address(warnings, &format!("spec.hostAliases[{index}].ip"), &alias.ip);
+    }
+}
+
+fn address(warnings: &mut Vec<String>, path: &str, address: &str) {
+    let shown = quoted(address);
+    let strange = |canonical: String| {
+        let text = "will be considered invalid in a future Kubernetes release";
+        format!("{path}: non-standard IP address {shown} {text}: use {}", quoted(&canonical))
+    };
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(_)) => {}
+        Ok(IpAddr::V6(v6)) => match v6.to_ipv4_mapped() {
+            Some(v4) => warnings.push(strange(v4.to_string())),
+            None if v6.to_string() != *address => {
+                let canonical = quoted(&v6.to_string());
+                warnings
+                    .push(format!("{path}: IPv6 address {shown} should be in RFC 5952 canonical format ({canonical})"));
+            }
+            None => {}
+        },
+        Err(_) => {
+            let parts: Vec<String> = address
+                .split('.')
+                .map(|part| part.trim_start_matches('0'))
+                .map(|part| if part.is_empty() { "0".into() } else { part.to_string() })
+                .collect();
+            if let Ok(v4) = parts.join(".").parse::<IpAddr>() {
+                warnings.push(strange(v4.to_string()));
             }
         }
     }
@@ -357,7 +474,7 @@ fn duplicates(warnings: &mut Vec<String>, spec: &PodSpec) {
 }
 
 fn fractional(warnings: &mut Vec<String>, path: &str, list: &super::resources::Amounts) {
-    for name in ["memory", "ephemeral-storage"] {
+    for name in ["memory", "ephemeral-storage", "storage"] {
         if let Some(quantity) = list.get(name).filter(|quantity| !quantity.is_integer()) {
             let value = quoted(&quantity.to_string());
             warnings.push(format!("{path}[{name}]: fractional byte value {value} is invalid, must be an integer"));

@@ -25,6 +25,8 @@ pub(super) fn warnings(object: &Object) -> Vec<String> {
     match object {
         Object::Pod(pod) => crate::api::warnings::pod(pod),
         Object::Other(other) => crate::api::warnings::other(other),
+        Object::Service(service) => crate::api::warnings::service(service),
+        Object::Node(node) => crate::api::warnings::node(node),
         _ => Vec::new(),
     }
 }

@@ -175,7 +175,8 @@ async fn one(
     let verb = match which {
         Field::Annotations => "annotated",
         Field::Labels if patch.is_empty() => "not labeled",
-        Field::Labels if set.is_empty() => "unlabeled",
+        Field::Labels if patch.values().all(Value::is_null) => "unlabeled",
+        Field::Labels if patch.values().any(Value::is_null) => "modified",
         Field::Labels => "labeled",
     };
     let mut value = object.to_value();

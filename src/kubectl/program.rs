@@ -175,6 +175,7 @@ fn server_line(error: &Error, doing: &str) -> String {
 /// `The Pod "web" is invalid: …`: one cause on the line, several below it.
 fn invalid(error: &Error) -> String {
     let prefix = match (error.kind.is_empty() && error.name.is_empty(), error.causes.is_empty()) {
+        (true, true) if error.message.is_empty() => return "The request is invalid\n".into(),
         (true, true) => return format!("The request is invalid: {}\n", error.message),
         (true, false) => "The request is invalid".to_string(),
         _ => format!("The {} \"{}\" is invalid", error.kind, error.name),

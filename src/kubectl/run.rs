@@ -16,6 +16,7 @@ use crate::{
         client::{DeleteOptions, ListOptions},
         patch,
     },
+    registry::ImageRef,
     sim::{Either, race},
 };
 
@@ -33,10 +34,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let Some(image) = args.get("image").filter(|image| !image.is_empty()) else {
         return Err(Failure::Message("required flag(s) \"image\" not set".into()));
     };
-    if image
-        .chars()
-        .any(|c| c.is_whitespace() || c.is_ascii_uppercase() && !image.contains(':') && !image.contains('/'))
-    {
+    if ImageRef::parse(image).is_err() {
         return Err(Failure::Message(format!("Invalid image name \"{image}\": invalid reference format")));
     }
     let (stdin, tty, rm) = (args.on("stdin"), args.on("tty"), args.on("rm"));
@@ -114,7 +112,12 @@ fn service(name: &str, port: &str, selector: &Value, args: &Args) -> Value {
 }
 
 fn object(args: &Args, name: &str, image: &str, command: &[String]) -> Result<Value, Failure> {
-    let restart = args.get("restart").filter(|r| !r.is_empty()).unwrap_or("Always");
+    // A policy that is given and empty leaves the choice to us.
+    let restart = match args.get("restart") {
+        Some("") if args.on("stdin") => "OnFailure",
+        None | Some("") => "Always",
+        Some(policy) => policy,
+    };
     if !["Always", "OnFailure", "Never"].contains(&restart) {
         return usage(format!("invalid restart policy: {restart}"));
     }

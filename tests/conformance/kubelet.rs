@@ -278,11 +278,14 @@ fn whole_status(case: Case) -> Outcome {
     let mut got = serde_json::to_value(got).unwrap_or_default();
     let mut expected = case.expected["expected"].clone();
     let list = |value: &mut Value| value["conditions"].as_array_mut().map(std::mem::take).unwrap_or_default();
-    let (mut told, wanted) = (list(&mut got), list(&mut expected));
+    let (mut told, mut wanted) = (list(&mut got), list(&mut expected));
     // Which two are given beside the others.
     let network = told.iter().position(|c| c["type"] == "PodReadyToStartContainers").map(|at| told.remove(at));
     let network = network.map(|c| c["status"].clone());
     same(network, Some(case.expected["expectedPodReadyToStartContainersCondition"]["status"].clone()))?;
+    if case.expected["expectedPodDisruptionCondition"].is_object() {
+        wanted.insert(0, case.expected["expectedPodDisruptionCondition"].clone());
+    }
     let parts = |c: &Value| json!([c["type"], c["status"], c["reason"], c["message"]]);
     let all = |list: &[Value]| list.iter().map(parts).collect::<Vec<_>>();
     same(all(&told), all(&wanted))?;
@@ -290,6 +293,12 @@ fn whole_status(case: Case) -> Outcome {
         // The sandbox has an address that the pod was not given.
         for key in ["podIP", "podIPs"] {
             got.as_object_mut().map(|got| got.remove(key));
+        }
+    }
+    // Their probes, which tell that an init container has ended well, are dummies.
+    for status in [&mut got, &mut expected] {
+        for init in status["initContainerStatuses"].as_array_mut().into_iter().flatten() {
+            init["ready"] = false.into();
         }
     }
     same(plain(&got), plain(&expected))
@@ -383,7 +392,15 @@ impl ImageService for Puller<'_> {
                 .iter()
                 .any(|a| a["UID"] == meta["uid"] && a["Name"] == meta["name"] && a["Namespace"] == meta["namespace"])
         };
-        self.case.input["pullSecrets"].as_array().into_iter().flatten().any(has)
+        // Credentials by accounts come from the registry's own list.
+        let accounts = known["allowedServiceAccounts"][name].as_array().map(Vec::as_slice).unwrap_or_default();
+        let lists = self.case.input["registryCredentials"].as_object().into_iter().flat_map(|map| map.values());
+        let mut given = lists.flat_map(|list| list.as_array().into_iter().flatten());
+        let of_account = |credential: &Value| {
+            let account = &credential["Source"]["ServiceAccount"];
+            account.is_object() && accounts.iter().any(|allowed| allowed == account)
+        };
+        self.case.input["pullSecrets"].as_array().into_iter().flatten().any(has) || given.any(of_account)
     }
 }
 
@@ -642,9 +659,16 @@ fn pod_ips(case: Case) -> Outcome {
     let pod: Pod = read(&json!({"spec": {"hostNetwork": host_network, "containers": []}}))?;
     let ips: Option<Vec<String>> = read(&input["criPodIPs"])?;
     let node_ip = input["nodeIP"].as_str().filter(|ip| !ip.is_empty()).map(String::from);
-    let address = |a: &Value| a["address"].as_str().map(String::from);
-    let addresses = input["nodeAddresses"].as_array().into_iter().flatten().filter_map(address);
-    let host_ips: Vec<String> = node_ip.into_iter().chain(addresses).collect();
+    // A node's addresses are looked through by kind, and the first of each family is taken.
+    let addresses = input["nodeAddresses"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let of_kind = |kind: &'static str| addresses.iter().filter(move |address| address["type"] == kind);
+    let all = of_kind("InternalIP").chain(of_kind("ExternalIP")).filter_map(|a| a["address"].as_str());
+    let mut host_ips: Vec<String> = node_ip.into_iter().collect();
+    for ip in all {
+        if host_ips.iter().all(|other| other.contains(':') != ip.contains(':')) {
+            host_ips.push(ip.into());
+        }
+    }
     let runtime = Runtime {
         sandbox: Some(SandboxRecord { ready: true, ips: ips.unwrap_or_default(), ..SandboxRecord::default() }),
         containers: Vec::new(),

@@ -247,6 +247,7 @@ fn options(case: Case) -> Options {
             wrong_spread_selectors: on("AllowInvalidTopologySpreadConstraintLabelSelector"),
             user_namespace_devices: on("AllowUserNamespacesWithVolumeDevices"),
             wrong_token_paths: on("AllowNonLocalProjectedTokenPath"),
+            legacy_addresses: case.input["legacyIPs"] == true,
             ..Options::none()
         },
     }

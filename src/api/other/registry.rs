@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Other, entry};
 use crate::api::{
+    disabled,
     object::Kind,
     volumes::{CLAIM_PROTECTION, VOLUME_PROTECTION},
 };
@@ -35,6 +36,13 @@ pub fn counts_generations(kind: Kind) -> bool {
 /// A new object, named and with its uid. `default_class` is the cluster's default StorageClass.
 pub fn prepare_create(object: &mut Other, now: &Time, default_class: Option<String>) {
     object.content.remove("status");
+    if let Some(path) = object.template_path().map(|path| format!("{path}/spec")) {
+        if let Some((first, rest)) = path.split_once('/')
+            && let Some(spec) = object.content.get_mut(first).and_then(|value| value.pointer_mut(&format!("/{rest}")))
+        {
+            disabled::drop_template_fields(spec);
+        }
+    }
     let finalizers = object.metadata.finalizers.get_or_insert_default();
     let mut protect = |name: &str| {
         if !finalizers.iter().any(|finalizer| finalizer == name) {
@@ -50,6 +58,7 @@ pub fn prepare_create(object: &mut Other, now: &Time, default_class: Option<Stri
         Kind::PersistentVolumeClaim => {
             protect(CLAIM_PROTECTION);
             let spec = entry(&mut object.content, "spec");
+            normalize_sources(spec);
             if let (None, Some(class)) = (spec.get("storageClassName"), default_class) {
                 spec.insert("storageClassName".into(), class.into());
             }
@@ -63,6 +72,28 @@ pub fn prepare_create(object: &mut Other, now: &Time, default_class: Option<Stri
     }
     if object.metadata.finalizers.as_ref().is_some_and(Vec::is_empty) {
         object.metadata.finalizers = None;
+    }
+}
+
+/// The old and the new way to say what a claim's volume is filled from, made the same.
+fn normalize_sources(spec: &mut Map<String, Value>) {
+    let text =
+        |value: Option<&Value>, key: &str| value.and_then(|value| value[key].as_str()).unwrap_or_default().to_string();
+    if !text(spec.get("dataSourceRef"), "namespace").is_empty() {
+        spec.remove("dataSourceRef");
+    }
+    let old = spec.get("dataSource");
+    let known = matches!(
+        (text(old, "kind").as_str(), text(old, "apiGroup").as_str()),
+        ("PersistentVolumeClaim", "") | ("VolumeSnapshot", "snapshot.storage.k8s.io")
+    );
+    if !spec.contains_key("dataSourceRef") && !known {
+        spec.remove("dataSource");
+    }
+    for (from, to) in [("dataSource", "dataSourceRef"), ("dataSourceRef", "dataSource")] {
+        if let Some(source) = spec.get(from).filter(|_| !spec.contains_key(to)).cloned() {
+            spec.insert(to.into(), source);
+        }
     }
 }
 

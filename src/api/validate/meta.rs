@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta, 
 
 use super::text;
 use crate::api::{
-    field::{Errors, Path},
+    field::{Dump, Errors, Path},
     names,
 };
 
@@ -115,10 +115,11 @@ pub fn annotations_size(errors: &mut Errors, annotations: &BTreeMap<String, Stri
 }
 
 fn owners(errors: &mut Errors, owners: &[OwnerReference], path: &Path) {
-    let mut controller: Option<&str> = None;
-    for (index, owner) in owners.iter().enumerate() {
-        let path = path.index(index);
-        let version = owner.api_version.rsplit('/').next().unwrap_or_default();
+    let mut controller: Option<String> = None;
+    for owner in owners {
+        // `a/b/c` has no version.
+        let slashes = owner.api_version.matches('/').count();
+        let version = owner.api_version.rsplit('/').next().filter(|_| slashes < 2).unwrap_or_default();
         if version.is_empty() {
             errors.invalid(&path.child("apiVersion"), &owner.api_version, "version must not be empty");
         }
@@ -128,19 +129,42 @@ fn owners(errors: &mut Errors, owners: &[OwnerReference], path: &Path) {
             }
         }
         if owner.api_version == "v1" && owner.kind == "Event" {
-            errors.invalid(&path, &serde_json::json!(owner), "/v1, Kind=Event is disallowed from being an owner");
+            errors.invalid(path, &serde_json::json!(owner), "/v1, Kind=Event is disallowed from being an owner");
         }
         if owner.controller == Some(true) {
-            if let Some(first) = controller {
-                let why = format!(
-                    "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {}",
-                    owner.name
-                );
-                errors.invalid(&path, &serde_json::json!(owner), &why);
+            let name = format!("{}/{}", owner.kind, owner.name);
+            match &controller {
+                Some(first) => {
+                    let why = format!(
+                        "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {name}"
+                    );
+                    errors.invalid(path, &Dump(dumped(owners)), &why);
+                }
+                None => controller = Some(name),
             }
-            controller = Some(&owner.name);
         }
     }
+}
+
+/// The references in the order of the real fields.
+fn dumped(owners: &[OwnerReference]) -> String {
+    let one = |owner: &OwnerReference| {
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        let mut fields = format!(
+            "\"apiVersion\":{},\"kind\":{},\"name\":{},\"uid\":{}",
+            text(&owner.api_version),
+            text(&owner.kind),
+            text(&owner.name),
+            text(&owner.uid)
+        );
+        for (name, value) in [("controller", owner.controller), ("blockOwnerDeletion", owner.block_owner_deletion)] {
+            if let Some(value) = value {
+                fields += &format!(",\"{name}\":{value}");
+            }
+        }
+        format!("{{{fields}}}")
+    };
+    format!("[{}]", owners.iter().map(one).collect::<Vec<_>>().join(","))
 }
 
 pub fn object_meta_update(errors: &mut Errors, new: &ObjectMeta, old: &ObjectMeta, path: &Path) {

@@ -3,10 +3,13 @@
 //! One function for each upstream validator, in files by subject. Objects come defaulted. Maps are walked in the order of
 //! their keys where Go's order is by chance.
 
+mod address;
 mod cluster;
 pub mod container;
 pub mod env;
 pub mod handler;
+mod job;
+mod limits;
 mod meta;
 mod options;
 mod others;
@@ -42,7 +45,7 @@ pub fn create(object: &Object) -> Vec<Cause> {
         Object::Node(node) => cluster::node(&mut errors, node),
         Object::ConfigMap(map) => cluster::config_map(&mut errors, map),
         Object::Secret(secret) => cluster::secret(&mut errors, secret),
-        Object::Service(service) => service::service(&mut errors, service),
+        Object::Service(service) => service::create(&mut errors, service),
         Object::PriorityClass(class) => cluster::priority_class(&mut errors, class),
         Object::Lease(lease) => cluster::lease(&mut errors, lease),
         Object::Other(other) => others::create(&mut errors, other),

@@ -45,6 +45,8 @@ pub struct Options {
     pub wrong_token_paths: bool,
     pub wrong_huge_pages: bool,
     pub wrong_sysctls: bool,
+    /// Addresses as they were read before 1.36, with leading zeros.
+    pub legacy_addresses: bool,
 }
 
 impl Default for Options {
@@ -85,6 +87,7 @@ impl Options {
             wrong_token_paths: false,
             wrong_huge_pages: false,
             wrong_sysctls: false,
+            legacy_addresses: false,
         }
     }
 

@@ -1,17 +1,20 @@
 //! The kinds that are kept as values: storage, networking, quotas, autoscaling, policies, roles.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
-use k8s_openapi::apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector as ApiSelector};
+use k8s_openapi::{
+    api::core::v1::PersistentVolumeClaimSpec,
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector as ApiSelector},
+};
 use serde_json::Value;
 
 use super::{
-    METADATA,
+    METADATA, address, limits,
     meta::{self, NOT_NEGATIVE, Name},
-    resources, workloads,
+    scheduling, volume as volumes, volume_kinds, workloads,
 };
 use crate::api::{
-    field::{Errors, Path},
+    field::{Dump, Errors, Path},
     names,
     object::Kind,
     other::Other,
@@ -23,8 +26,18 @@ pub fn create(errors: &mut Errors, object: &Other) {
     let rule = match object.kind {
         // Roles may have any name that can stand in a path.
         Kind::ClusterRole | Kind::ClusterRoleBinding | Kind::Role | Kind::RoleBinding => Name::Path,
+        // Its pods' names begin with it, and each is a host's.
+        Kind::StatefulSet => Name::Label,
         _ => Name::Subdomain,
     };
+    if object.kind == Kind::PodDisruptionBudget {
+        // Its own check leaves its metadata to the one that comes after for all kinds.
+        spec(errors, object);
+        if errors.is_empty() {
+            meta::object_meta(errors, &object.metadata, true, Name::Path, &METADATA);
+        }
+        return;
+    }
     meta::object_meta(errors, &object.metadata, object.kind.namespaced(), rule, &METADATA);
     if object.kind == Kind::CronJob {
         workloads::cron_name(errors, &object.metadata);
@@ -33,7 +46,11 @@ pub fn create(errors: &mut Errors, object: &Other) {
 }
 
 pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
-    spec(errors, new);
+    if new.kind == Kind::StatefulSet {
+        workloads::stateful_set_update(errors, new, old);
+    } else {
+        spec(errors, new);
+    }
     workloads::update(errors, new, old);
     let changed = |path: &str| new.at(path) != old.at(path);
     match new.kind {
@@ -84,12 +101,17 @@ fn spec(errors: &mut Errors, object: &Other) {
             if controller.is_empty() {
                 errors.required(&path, "");
             } else {
-                errors.invalid_each(&path, controller, names::domain_prefixed_key(controller));
+                let wrong = names::domain_prefixed_key(controller);
+                let wrong = wrong.into_iter().map(|why| why.replace("domain-prefixed key", "domain-prefixed path"));
+                errors.invalid_each(&path, controller, wrong.collect());
+            }
+            if spec["parameters"].is_object() {
+                class_parameters(errors, &spec["parameters"], &SPEC.child("parameters"));
             }
         }
         Kind::NetworkPolicy => network_policy(errors, spec),
-        Kind::ResourceQuota => quota(errors, spec),
-        Kind::LimitRange => limit_range(errors, spec),
+        Kind::ResourceQuota => limits::quota(errors, spec),
+        Kind::LimitRange => limits::limit_range(errors, spec),
         Kind::StorageClass => {
             required_text(errors, object.at("provisioner"), &Path::root("provisioner"));
             let root = Value::Object(object.content.clone());
@@ -179,21 +201,8 @@ fn amounts(value: &Value) -> BTreeMap<String, Quantity> {
 }
 
 pub(super) fn claim(errors: &mut Errors, spec: &Value, path: &Path) {
-    let selector: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
-    meta::label_selector(errors, selector.as_ref(), &path.child("selector"));
-    access_modes(errors, spec, path);
-    let path_ = path.child("resources");
-    match amounts(&spec["resources"]["requests"]).get("storage") {
-        None => errors.required(&path_.child("requests[storage]"), ""),
-        Some(quantity) => positive(errors, quantity, &path_.child("requests").key("storage")),
-    }
-    if let Some(class) = spec["storageClassName"].as_str().filter(|class| !class.is_empty()) {
-        errors.invalid_each(&path.child("storageClassName"), class, names::dns1123_subdomain(class));
-    }
-    let mode = text(&spec["volumeMode"]);
-    if !["", "Block", "Filesystem"].contains(&mode) {
-        errors.not_supported(&path.child("volumeMode"), mode, &["Block", "Filesystem"]);
-    }
+    let spec: PersistentVolumeClaimSpec = serde_json::from_value(spec.clone()).unwrap_or_default();
+    volumes::claim_spec(errors, &spec, path);
 }
 
 fn positive(errors: &mut Errors, quantity: &Quantity, path: &Path) {
@@ -203,7 +212,11 @@ fn positive(errors: &mut Errors, quantity: &Quantity, path: &Path) {
 }
 
 fn volume(errors: &mut Errors, spec: &Value) {
-    access_modes(errors, spec, &SPEC);
+    if list(&spec["accessModes"]).is_empty() {
+        errors.required(&SPEC.child("accessModes"), "");
+    } else {
+        access_modes(errors, spec, &SPEC);
+    }
     let capacity = amounts(&spec["capacity"]);
     let path = SPEC.child("capacity");
     if capacity.is_empty() {
@@ -215,39 +228,105 @@ fn volume(errors: &mut Errors, spec: &Value) {
     for (name, quantity) in &capacity {
         positive(errors, quantity, &path.key(name));
     }
-    let known = |key: &str| !["capacity", "accessModes", "claimRef", "nodeAffinity"].contains(&key);
-    let sources: Vec<&String> = spec
-        .as_object()
-        .into_iter()
-        .flatten()
-        .filter(|(key, value)| value.is_object() && known(key))
-        .map(|(key, _)| key)
-        .collect();
-    match sources.as_slice() {
-        [] => errors.required(&SPEC, "must specify a volume type"),
-        [_] => {}
-        [_, more @ ..] => {
-            for source in more {
-                errors.forbidden(&SPEC.child(source), "may not specify more than 1 volume type");
+    let policy = text(&spec["persistentVolumeReclaimPolicy"]);
+    let policy_path = SPEC.child("persistentVolumeReclaimPolicy");
+    if !["", "Delete", "Recycle", "Retain"].contains(&policy) {
+        errors.not_supported(&policy_path, policy, &["Delete", "Recycle", "Retain"]);
+    }
+    let affinity = &spec["nodeAffinity"];
+    if affinity.is_object() {
+        let path = SPEC.child("nodeAffinity.required");
+        match serde_json::from_value(affinity["required"].clone()) {
+            Ok(selector) => scheduling::node_selector(errors, &selector, &path),
+            Err(_) => errors.required(&path, "must specify required node constraints"),
+        }
+    }
+    volume_source(errors, spec);
+    if policy == "Recycle" && clean_is_root(text(&spec["hostPath"]["path"])) {
+        errors.forbidden(&policy_path, "may not be 'recycle' for a hostPath mount of '/'");
+    }
+    for key in ["storageClassName", "volumeAttributesClassName"] {
+        let class = text(&spec[key]);
+        if key == "volumeAttributesClassName" {
+            let mode = text(&spec["volumeMode"]);
+            if !["", "Block", "Filesystem"].contains(&mode) {
+                errors.not_supported(&SPEC.child("volumeMode"), mode, &["Block", "Filesystem"]);
             }
         }
-    }
-    if let Value::Object(source) = &spec["hostPath"] {
-        let path = SPEC.child("hostPath.path");
-        let target = source.get("path").map(text).unwrap_or_default();
-        if target.is_empty() {
-            errors.required(&path, "");
-        } else if target.split('/').any(|part| part == "..") {
-            errors.invalid(&path, target, "must not contain '..'");
+        if !class.is_empty() {
+            errors.invalid_each(&SPEC.child(key), class, names::dns1123_subdomain(class));
         }
     }
-    let policy = text(&spec["persistentVolumeReclaimPolicy"]);
-    if !["Delete", "Recycle", "Retain"].contains(&policy) {
-        errors.not_supported(&SPEC.child("persistentVolumeReclaimPolicy"), policy, &["Delete", "Recycle", "Retain"]);
+}
+
+fn clean_is_root(path: &str) -> bool {
+    path.starts_with('/') && path.split('/').all(|part| matches!(part, "" | "." | ".."))
+}
+
+/// Just one source, looked for in the order of the real code.
+fn volume_source(errors: &mut Errors, spec: &Value) {
+    const SOURCES: [&str; 22] = [
+        "hostPath",
+        "gcePersistentDisk",
+        "awsElasticBlockStore",
+        "glusterfs",
+        "flocker",
+        "nfs",
+        "rbd",
+        "quobyte",
+        "cephfs",
+        "iscsi",
+        "cinder",
+        "fc",
+        "flexVolume",
+        "azureFile",
+        "vsphereVolume",
+        "photonPersistentDisk",
+        "portworxVolume",
+        "azureDisk",
+        "scaleIO",
+        "local",
+        "storageos",
+        "csi",
+    ];
+    let mut found = SOURCES.into_iter().filter(|source| spec[*source].is_object());
+    let Some(first) = found.next() else { return errors.required(&SPEC, "must specify a volume type") };
+    let (source, path) = (&spec[first], SPEC.child(first));
+    let required = |errors: &mut Errors, key: &str| {
+        if text(&source[key]).is_empty() {
+            errors.required(&path.child(key), "");
+        }
+    };
+    let target = text(&source["path"]);
+    match first {
+        "hostPath" | "local" => {
+            required(errors, "path");
+            if !target.is_empty() {
+                volumes::no_backsteps(errors, target, &path.child("path"));
+                volumes::host_path_type(errors, source["type"].as_str(), &path.child("type"));
+            }
+            if first == "local" && !spec["nodeAffinity"].is_object() {
+                errors.required(&SPEC.child("nodeAffinity"), "Local volume requires node affinity");
+            }
+        }
+        "nfs" => {
+            required(errors, "server");
+            required(errors, "path");
+            if !target.starts_with('/') {
+                errors.invalid(&path.child("path"), target, "must be an absolute path");
+            }
+        }
+        "csi" => {
+            volume_kinds::driver_name(errors, text(&source["driver"]), &path.child("driver"));
+            required(errors, "volumeHandle");
+        }
+        _ => {}
     }
-    let mode = text(&spec["volumeMode"]);
-    if !["", "Block", "Filesystem"].contains(&mode) {
-        errors.not_supported(&SPEC.child("volumeMode"), mode, &["Block", "Filesystem"]);
+    for more in found {
+        let name = if more == "cephfs" { "cephFS" } else { more };
+        if more != "flexVolume" {
+            errors.forbidden(&SPEC.child(name), "may not specify more than 1 volume type");
+        }
     }
 }
 
@@ -270,7 +349,15 @@ fn autoscaler(errors: &mut Errors, spec: &Value) {
 
 fn budget(errors: &mut Errors, spec: &Value) {
     if !spec["minAvailable"].is_null() && !spec["maxUnavailable"].is_null() {
-        errors.invalid(&SPEC, spec, "minAvailable and maxUnavailable cannot be both set");
+        let part = |key: &str| spec[key].to_string();
+        let shown = format!(
+            "{{\"MinAvailable\":{},\"Selector\":{},\"MaxUnavailable\":{},\"UnhealthyPodEvictionPolicy\":{}}}",
+            part("minAvailable"),
+            part("selector"),
+            part("maxUnavailable"),
+            part("unhealthyPodEvictionPolicy")
+        );
+        errors.invalid(&SPEC, &Dump(shown), "minAvailable and maxUnavailable cannot be both set");
     }
     for key in ["minAvailable", "maxUnavailable"] {
         let path = SPEC.child(key);
@@ -279,6 +366,7 @@ fn budget(errors: &mut Errors, spec: &Value) {
             value if value.as_i64().is_some_and(|number| number < 0) => errors.invalid(&path, value, NOT_NEGATIVE),
             _ => {}
         }
+        workloads::at_most_all(errors, &spec[key], &path);
     }
     let selector: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
     meta::label_selector(errors, selector.as_ref(), &SPEC.child("selector"));
@@ -291,17 +379,19 @@ fn budget(errors: &mut Errors, spec: &Value) {
 fn ingress(errors: &mut Errors, spec: &Value) {
     let rules = list(&spec["rules"]);
     if rules.is_empty() && spec["defaultBackend"].is_null() {
-        errors.invalid(&SPEC, &spec["rules"], "either `defaultBackend` or `rules` must be specified");
+        let rules = if spec["rules"].is_null() { Value::Array(Vec::new()) } else { spec["rules"].clone() };
+        errors.invalid(&SPEC, &rules, "either `defaultBackend` or `rules` must be specified");
     }
     for (index, tls) in list(&spec["tls"]).iter().enumerate() {
         let hosts = SPEC.child("tls");
         let path = hosts.index(index);
         for (index, host) in list(&tls["hosts"]).iter().map(text).enumerate() {
-            let wrong = match host.strip_prefix("*.") {
-                Some(_) => wildcard(host),
-                None => names::dns1123_subdomain(host),
-            };
+            let wrong = if host.contains('*') { wildcard(host) } else { names::dns1123_subdomain(host) };
             errors.invalid_each(&path.child("hosts").index(index), host, wrong);
+        }
+        let secret = text(&tls["secretName"]);
+        if !secret.is_empty() {
+            errors.invalid_each(&path.child("secretName"), secret, names::dns1123_subdomain(secret));
         }
     }
     if spec["defaultBackend"].is_object() {
@@ -312,7 +402,7 @@ fn ingress(errors: &mut Errors, spec: &Value) {
         let path = all.index(index);
         let host = text(&rule["host"]);
         let at = path.child("host");
-        if host.parse::<std::net::IpAddr>().is_ok() {
+        if host.parse::<IpAddr>().is_ok() {
             errors.invalid(&at, host, "must be a DNS name, not an IP address");
         } else if host.contains('*') {
             errors.invalid_each(&at, host, wildcard(host));
@@ -377,25 +467,59 @@ fn backend(errors: &mut Errors, backend: &Value, path: &Path) {
     let (service, resource) = (&backend["service"], &backend["resource"]);
     match (service.is_object(), resource.is_object()) {
         (true, true) => errors.invalid(path, "", "cannot set both resource and service backends"),
-        (false, false) => errors.required(path, "port name or number is required"),
-        (false, true) => {}
+        (false, false) => errors.invalid(path, "", "resource or service backend is required"),
+        (false, true) => reference(errors, resource, &path.child("resource")),
         (true, false) => {
-            let path = path.child("service");
+            let at = path.child("service");
             let name = text(&service["name"]);
             if name.is_empty() {
-                errors.required(&path.child("name"), "");
+                errors.required(&at.child("name"), "");
             } else {
-                errors.invalid_each(&path.child("name"), name, names::dns1035_label(name));
+                errors.invalid_each(&at.child("name"), name, names::dns1123_label(name));
             }
             let (number, named) = (service["port"]["number"].as_i64().unwrap_or(0), text(&service["port"]["name"]));
-            let path = path.child("port");
+            let at = at.child("port");
             match (number, named) {
-                (0, "") => errors.required(&path, "port name or number is required"),
-                (0, name) => errors.invalid_each(&path.child("name"), name, names::port_name(name)),
-                (_, "") => errors.invalid_each(&path.child("number"), &number, names::port_number(number)),
-                _ => errors.invalid(&path, "", "cannot set both port name & port number"),
+                (0, "") => errors.required(path, "port name or number is required"),
+                (0, name) => errors.invalid_each(&at.child("name"), name, names::port_name(name)),
+                (_, "") => errors.invalid_each(&at.child("number"), &number, names::port_number(number)),
+                _ => errors.invalid(path, "", "cannot set both port name & port number"),
             }
         }
+    }
+}
+
+/// An object of any kind, by its group, kind and name.
+fn reference(errors: &mut Errors, to: &Value, path: &Path) {
+    if let Some(group) = to["apiGroup"].as_str() {
+        errors.invalid_each(&path.child("apiGroup"), group, names::dns1123_subdomain(group));
+    }
+    for key in ["kind", "name"] {
+        let value = text(&to[key]);
+        if value.is_empty() {
+            errors.required(&path.child(key), "");
+        } else {
+            errors.invalid_each(&path.child(key), value, Name::Path.check(value));
+        }
+    }
+}
+
+fn class_parameters(errors: &mut Errors, parameters: &Value, path: &Path) {
+    reference(errors, parameters, path);
+    let at = path.child("namespace");
+    let namespace = parameters["namespace"].as_str();
+    match parameters["scope"].as_str() {
+        None => errors.required(&path.child("scope"), ""),
+        Some("Namespace") => match namespace {
+            None => errors.required(&at, "`parameters.scope` is set to 'Namespace'"),
+            Some(name) => errors.invalid_each(&at, name, names::dns1123_label(name)),
+        },
+        Some("Cluster") => {
+            if namespace.is_some() {
+                errors.forbidden(&at, "`parameters.scope` is set to 'Cluster'");
+            }
+        }
+        Some(other) => errors.not_supported(&path.child("scope"), other, &["Cluster", "Namespace"]),
     }
 }
 
@@ -411,23 +535,21 @@ fn network_policy(errors: &mut Errors, spec: &Value) {
                 let path = ports.index(index);
                 let protocol = text(&port["protocol"]);
                 if !["TCP", "UDP", "SCTP"].contains(&protocol) {
-                    errors.not_supported(&path.child("protocol"), protocol, &["SCTP", "TCP", "UDP"]);
+                    errors.not_supported(&path.child("protocol"), protocol, &["TCP", "UDP", "SCTP"]);
                 }
-                match &port["port"] {
-                    Value::String(name) => {
-                        errors.invalid_each(&path.child("port"), name.as_str(), names::port_name(name));
-                    }
-                    value => {
-                        if let Some(number) = value.as_i64() {
-                            errors.invalid_each(&path.child("port"), &number, names::port_number(number));
-                        }
-                    }
-                }
+                policy_port(errors, port, &path);
             }
             let all = path.child(peers);
             for (index, peer) in list(&rule[peers]).iter().enumerate() {
                 let path = all.index(index);
+                for key in ["podSelector", "namespaceSelector"] {
+                    let selector: Option<ApiSelector> = serde_json::from_value(peer[key].clone()).ok();
+                    meta::label_selector(errors, selector.as_ref(), &path.child(key));
+                }
                 let block = peer["ipBlock"].is_object();
+                if block {
+                    ip_block(errors, &peer["ipBlock"], &path.child("ipBlock"));
+                }
                 if block && (peer["podSelector"].is_object() || peer["namespaceSelector"].is_object()) {
                     errors.forbidden(&path, "may not specify both ipBlock and another peer");
                 } else if !block && !peer["podSelector"].is_object() && !peer["namespaceSelector"].is_object() {
@@ -438,63 +560,67 @@ fn network_policy(errors: &mut Errors, spec: &Value) {
     }
     let types = list(&spec["policyTypes"]);
     let path = SPEC.child("policyTypes");
+    if types.len() > 2 {
+        return errors.invalid(&path, &spec["policyTypes"], "may not specify more than two policyTypes");
+    }
     for (index, kind) in types.iter().map(text).enumerate().filter(|(_, kind)| !["Ingress", "Egress"].contains(kind)) {
-        errors.not_supported(&path.index(index), kind, &["Egress", "Ingress"]);
+        errors.not_supported(&path.index(index), kind, &["Ingress", "Egress"]);
     }
 }
 
-fn quota(errors: &mut Errors, spec: &Value) {
-    let path = SPEC.child("hard");
-    for (name, quantity) in &amounts(&spec["hard"]) {
-        let path = path.key(name);
-        resources::resource_name(errors, name, &path);
-        if quantity.0.parse::<crate::api::quantity::Quantity>().is_ok_and(|amount| amount.sign() < 0) {
-            errors.invalid(&path, quantity.0.as_str(), NOT_NEGATIVE);
+fn policy_port(errors: &mut Errors, port: &Value, path: &Path) {
+    let (end, at) = (port["endPort"].as_i64(), path.child("endPort"));
+    match &port["port"] {
+        Value::String(name) => {
+            if let Some(end) = end {
+                errors.invalid(&at, &end, "may not be specified when `port` is non-numeric");
+            }
+            errors.invalid_each(&path.child("port"), name.as_str(), names::port_name(name));
         }
-    }
-}
-
-fn limit_range(errors: &mut Errors, spec: &Value) {
-    let all = SPEC.child("limits");
-    for (index, item) in list(&spec["limits"]).iter().enumerate() {
-        let path = all.index(index);
-        if item["type"] == "Pod" {
-            for key in ["default", "defaultRequest"] {
-                if item[key].as_object().is_some_and(|map| !map.is_empty()) {
-                    errors.forbidden(&path.child(key), "may not be specified when `type` is 'Pod'");
+        Value::Number(number) => {
+            let number = number.as_i64().unwrap_or_default();
+            errors.invalid_each(&path.child("port"), &number, names::port_number(number));
+            if let Some(end) = end {
+                if end < number {
+                    errors.invalid(&at, &number, "must be greater than or equal to `port`");
                 }
+                errors.invalid_each(&at, &end, names::port_number(end));
             }
         }
-        let lists = ["min", "default", "defaultRequest", "max"].map(|key| (key, amounts(&item[key])));
-        let amount = |list: &BTreeMap<String, Quantity>, name: &str| {
-            list.get(name).and_then(|quantity| quantity.0.parse::<crate::api::quantity::Quantity>().ok())
+        _ => {
+            if let Some(end) = end {
+                errors.invalid(&at, &end, "may not be specified when `port` is not specified");
+            }
+        }
+    }
+}
+
+/// A range of addresses, and ranges within it that are left out.
+fn ip_block(errors: &mut Errors, block: &Value, path: &Path) {
+    let range = text(&block["cidr"]);
+    if range.is_empty() {
+        return errors.required(&path.child("cidr"), "");
+    }
+    let whole = address::cidr(errors, range, &path.child("cidr"));
+    let path = path.child("except");
+    for (index, part) in list(&block["except"]).iter().map(text).enumerate().filter(|_| whole.is_some()) {
+        let path = path.index(index);
+        let within = |whole: (IpAddr, u32), part: (IpAddr, u32)| {
+            part.1 > whole.1
+                && match (whole.0, part.0) {
+                    (IpAddr::V4(one), IpAddr::V4(other)) => {
+                        (one.to_bits() ^ other.to_bits()).checked_shr(32 - whole.1).unwrap_or(0) == 0
+                    }
+                    (IpAddr::V6(one), IpAddr::V6(other)) => {
+                        (one.to_bits() ^ other.to_bits()).checked_shr(128 - whole.1).unwrap_or(0) == 0
+                    }
+                    _ => false,
+                }
         };
-        let mut names: Vec<&String> = lists.iter().flat_map(|(_, list)| list.keys()).collect();
-        names.sort();
-        names.dedup();
-        let [(_, min), (_, limit), (_, request), (_, max)] = &lists;
-        for name in names {
-            let pairs = [
-                ("min", min, "max", max, "min"),
-                ("defaultRequest", request, "max", max, "defaultRequest"),
-                ("default", limit, "max", max, "default"),
-                ("defaultRequest", request, "default", limit, "defaultRequest"),
-            ];
-            for (low_name, low, high_name, high, at) in pairs {
-                if let (Some(low), Some(high)) = (amount(low, name), amount(high, name))
-                    && high.sub(&low).sign() < 0
-                {
-                    let (shown, which) = (
-                        low.to_string(),
-                        match low_name {
-                            "defaultRequest" => "default request",
-                            other => other,
-                        },
-                    );
-                    let why = format!("{which} value {low} is greater than {high_name} value {high}");
-                    errors.invalid(&path.child(at).key(name), shown.as_str(), &why);
-                }
-            }
+        if let (Some(whole), Some(parsed)) = (whole, address::cidr(errors, part, &path))
+            && !within(whole, parsed)
+        {
+            errors.invalid(&path, part, "must be a strict subset of `cidr`");
         }
     }
 }
@@ -531,27 +657,46 @@ fn binding(errors: &mut Errors, object: &Other) {
     let role = Path::root("roleRef");
     let known: &[&str] =
         if object.kind == Kind::ClusterRoleBinding { &["ClusterRole"] } else { &["Role", "ClusterRole"] };
+    const GROUP: &[&str] = &["rbac.authorization.k8s.io"];
+    let group = object.text("roleRef/apiGroup");
+    if !GROUP.contains(&group) {
+        errors.not_supported(&role.child("apiGroup"), group, GROUP);
+    }
     let kind = object.text("roleRef/kind");
     if !known.contains(&kind) {
         errors.not_supported(&role.child("kind"), kind, known);
     }
-    required_text(errors, object.at("roleRef/name"), &role.child("name"));
+    let name = object.text("roleRef/name");
+    if name.is_empty() {
+        errors.required(&role.child("name"), "");
+    } else {
+        errors.invalid_each(&role.child("name"), name, Name::Path.check(name));
+    }
     let all = Path::root("subjects");
     for (index, subject) in list(object.at("subjects")).iter().enumerate() {
         let path = all.index(index);
         required_text(errors, &subject["name"], &path.child("name"));
+        let group = text(&subject["apiGroup"]);
+        let group_path = path.child("apiGroup");
         match text(&subject["kind"]) {
             "ServiceAccount" => {
                 let name = text(&subject["name"]);
                 if !name.is_empty() {
                     errors.invalid_each(&path.child("name"), name, names::dns1123_subdomain(name));
                 }
+                if !group.is_empty() {
+                    errors.not_supported(&group_path, group, &[""]);
+                }
                 if object.kind == Kind::ClusterRoleBinding {
                     required_text(errors, &subject["namespace"], &path.child("namespace"));
                 }
             }
-            "User" | "Group" => {}
-            other => errors.not_supported(&path.child("kind"), other, &["Group", "ServiceAccount", "User"]),
+            "User" | "Group" => {
+                if !GROUP.contains(&group) {
+                    errors.not_supported(&group_path, group, GROUP);
+                }
+            }
+            other => errors.not_supported(&path.child("kind"), other, &["ServiceAccount", "User", "Group"]),
         }
     }
 }

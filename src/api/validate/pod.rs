@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::{Pod, PodDNSConfig, PodResourceClaim, PodSpec};
 use serde_json::{Value, json};
 
 use super::{
-    METADATA,
+    METADATA, address,
     container::{self, Around},
     meta::{self, Name},
     resources, scheduling, security, text, volume,
@@ -195,6 +195,7 @@ pub fn pod_spec(errors: &mut Errors, spec: &PodSpec, pod_name: &str, path: &Path
     scheduling::scheduling_gates(errors, gates, &path.child("schedulingGates"));
     let constraints = spec.topology_spread_constraints.as_deref().unwrap_or_default();
     scheduling::topology_spread(errors, constraints, &path.child("topologySpreadConstraints"));
+    security::host_process(errors, spec, path);
     host_users(errors, spec, path);
     hostname_override(errors, spec, path);
     let named = [("serviceAccountName", &spec.service_account_name), ("nodeName", &spec.node_name)];
@@ -313,7 +314,8 @@ fn host_network(errors: &mut Errors, spec: &PodSpec, path: &Path) {
         let ports = path.child("ports");
         for (index, port) in container.ports.iter().flatten().enumerate() {
             let host = port.host_port.unwrap_or_default();
-            if host != port.container_port {
+            // In a template the pod that is made of it gets what is left out.
+            if (errors.options.is_pod || host != 0) && host != port.container_port {
                 let why = "must match `containerPort` when `hostNetwork` is true";
                 errors.invalid(&ports.index(index).child("hostPort"), &host, why);
             }
@@ -338,7 +340,7 @@ pub fn dns_config(errors: &mut Errors, config: Option<&PodDNSConfig>, policy: &s
         errors.invalid(&servers_path, &Value::from(servers.to_vec()), "must not have more than 3 nameservers");
     }
     for (index, server) in servers.iter().enumerate() {
-        ip(errors, server, &servers_path.index(index));
+        address::ip(errors, server, &servers_path.index(index));
     }
     let searches = config.searches.as_deref().unwrap_or_default();
     let searches_path = path.child("searches");
@@ -362,26 +364,10 @@ pub fn dns_config(errors: &mut Errors, config: Option<&PodDNSConfig>, policy: &s
     }
 }
 
-/// An address as Go reads it: leading zeros are let through.
-pub fn ip(errors: &mut Errors, address: &str, path: &Path) {
-    let sloppy: String = address
-        .split('.')
-        .map(|part| match part.trim_start_matches('0') {
-            "" if !part.is_empty() => "0",
-            _ if address.contains(':') => part,
-            rest => rest,
-        })
-        .collect::<Vec<_>>()
-        .join(".");
-    if sloppy.parse::<std::net::IpAddr>().is_err() && address.parse::<std::net::IpAddr>().is_err() {
-        errors.invalid(path, address, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
-    }
-}
-
 fn host_aliases(errors: &mut Errors, spec: &PodSpec, path: &Path) {
     for (index, alias) in spec.host_aliases.iter().flatten().enumerate() {
         let path = path.index(index);
-        ip(errors, &alias.ip, &path.child("ip"));
+        address::ip(errors, &alias.ip, &path.child("ip"));
         let hostnames = path.child("hostnames");
         for (index, hostname) in alias.hostnames.iter().flatten().enumerate() {
             errors.invalid_each(&hostnames.index(index), hostname, names::dns1123_subdomain(hostname));

@@ -25,7 +25,7 @@ fn is_huge_page(name: &str) -> bool {
     name.starts_with("hugepages-")
 }
 
-fn overcommits(name: &str) -> bool {
+pub(super) fn overcommits(name: &str) -> bool {
     is_native(name) && !is_huge_page(name)
 }
 
@@ -88,7 +88,7 @@ pub fn resource_name(errors: &mut Errors, name: &str, path: &Path) {
     errors.invalid_each(path, name, wrong);
 }
 
-fn container_resource_name(errors: &mut Errors, name: &str, path: &Path) {
+pub(super) fn container_resource_name(errors: &mut Errors, name: &str, path: &Path) {
     resource_name(errors, name, path);
     if !name.contains('/') {
         if !is_standard_container(name) {

@@ -5,9 +5,9 @@ use k8s_openapi::api::core::v1::{
 };
 use serde_json::json;
 
-use super::{text, volume};
+use super::{pod::each_container, text, volume};
 use crate::api::{
-    field::{Errors, Path},
+    field::{Dump, Errors, Path},
     names,
 };
 
@@ -46,15 +46,6 @@ pub fn container(errors: &mut Errors, context: Option<&SecurityContext>, host_us
     }
     windows_options(errors, context.windows_options.as_ref(), &path.child("windowsOptions"));
     app_armor(errors, context.app_armor_profile.as_ref(), &path.child("appArmorProfile"));
-}
-
-/// Ready-made JSON.
-struct Dump(String);
-
-impl crate::api::field::Shown for Dump {
-    fn shown(&self) -> String {
-        self.0.clone()
-    }
 }
 
 /// The context as Go prints its internal type: all fields, in Go's order and names.
@@ -167,7 +158,78 @@ fn windows_options(errors: &mut Errors, options: Option<&WindowsSecurityContextO
             errors.invalid(&path, user, "runAsUserName cannot contain control characters");
         } else if user.matches('\\').count() > 1 {
             errors.invalid(&path, user, "runAsUserName cannot contain more than one backslash");
+        } else {
+            windows_user(errors, user, &path);
         }
+    }
+}
+
+/// All of a Windows pod's containers are processes of its host, or none.
+pub fn host_process(errors: &mut Errors, spec: &PodSpec, path: &Path) {
+    let of_pod = spec.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
+    let of_pod = of_pod.and_then(|options| options.host_process);
+    let (mut all, mut on_host) = (0, 0);
+    each_container(spec, |list, index, container| {
+        all += 1;
+        let own = container.security_context.as_ref().and_then(|context| context.windows_options.as_ref());
+        let own = own.and_then(|options| options.host_process);
+        if let (Some(of_pod), Some(own)) = (of_pod, own)
+            && of_pod != own
+        {
+            let list = path.child(list);
+            let why = format!("pod hostProcess value must be identical if both are specified, was {of_pod}");
+            errors.invalid(&list.index(index).child("securityContext.windowsOptions.hostProcess"), &own, &why);
+        }
+        on_host += usize::from(own.or(of_pod) == Some(true));
+    });
+    if on_host == 0 {
+        return;
+    }
+    if on_host != all {
+        let why = "If pod contains any hostProcess containers then all containers must be HostProcess containers";
+        errors.invalid(path, "", why);
+    }
+    if spec.host_network != Some(true) {
+        let why = "hostNetwork must be true if pod contains any hostProcess containers";
+        errors.invalid(&path.child("hostNetwork"), &false, why);
+    }
+}
+
+/// `USER` or `DOMAIN\USER`.
+fn windows_user(errors: &mut Errors, name: &str, path: &Path) {
+    let (domain, user) = name.split_once('\\').map_or((None, name), |(domain, user)| (Some(domain), user));
+    if domain.is_some_and(|domain| domain.len() >= 256) {
+        errors.invalid(path, name, "runAsUserName's Domain length must be under 256 characters");
+    }
+    let net_bios = |domain: &str| {
+        (1..=15).contains(&domain.chars().count())
+            && !domain.starts_with('.')
+            && !domain.contains(['\\', '/', ':', '*', '?', '"', '<', '>', '|'])
+    };
+    let dns = |domain: &str| {
+        domain.split('.').all(|label| {
+            let ends = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+            label.len() <= 63
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && ends(label.chars().next())
+                && ends(label.chars().last())
+        })
+    };
+    if domain.is_some_and(|domain| !net_bios(domain) && !dns(domain)) {
+        errors.invalid(path, name, "runAsUserName's Domain doesn't match the NetBios nor the DNS format");
+    }
+    if user.is_empty() {
+        errors.invalid(path, name, "runAsUserName's User cannot be empty");
+    } else if user.len() > 104 {
+        errors.invalid(path, name, "runAsUserName's User length must not be longer than 104 characters");
+    }
+    if !user.is_empty() && user.chars().all(|letter| matches!(letter, '.' | ' ')) {
+        errors.invalid(path, name, "runAsUserName's User cannot contain only periods or spaces");
+    }
+    const BAD: &str = "\"/\\:;|=,+*?<>@[]";
+    if user.contains(|letter| BAD.contains(letter)) {
+        let why = "runAsUserName's User cannot contain the following characters: \"/\\:;|=,+*?<>@[]";
+        errors.invalid(path, name, why);
     }
 }
 

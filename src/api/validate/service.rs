@@ -1,31 +1,45 @@
 //! Services.
 
-use k8s_openapi::api::core::v1::{Service, ServicePort};
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
 use serde_json::json;
 
 use super::{
-    METADATA, handler,
+    METADATA, address, handler,
     meta::{self, Name},
-    pod::ip,
     text,
 };
 use crate::api::{
-    field::{Errors, Path},
+    field::{Dump, Errors, Path},
     names,
 };
 
-pub fn service(errors: &mut Errors, service: &Service) {
-    meta::object_meta(errors, &service.metadata, true, Name::Dns1035Label, &METADATA);
+pub fn create(errors: &mut Errors, new: &Service) {
+    meta::object_meta(errors, &new.metadata, true, Name::Label, &METADATA);
+    service(errors, new);
+}
+
+fn service(errors: &mut Errors, service: &Service) {
+    let annotation = |key: &str| service.metadata.annotations.as_ref().and_then(|annotations| annotations.get(key));
+    const HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+    const MODE: &str = "service.kubernetes.io/topology-mode";
+    if let (Some(hints), Some(mode)) = (annotation(HINTS), annotation(MODE))
+        && hints != mode
+    {
+        let why = format!("must match annotations[{HINTS}] when both are specified");
+        errors.invalid(&METADATA.child("annotations").key(MODE), mode, &why);
+    }
     let spec = service.spec.clone().unwrap_or_default();
     let path = Path::root("spec");
     let kind = text(&spec.type_);
-    let headless = text(&spec.cluster_ip) == "None";
+    let cluster_ips = spec.cluster_ips.as_deref().unwrap_or_default();
+    let is_none = text(&spec.cluster_ip) == "None";
+    let headless = is_none && kind == "ClusterIP";
     let ports = spec.ports.as_deref().unwrap_or_default();
     if ports.is_empty() && !headless && kind != "ExternalName" {
         errors.required(&path.child("ports"), "");
     }
     match kind {
-        "LoadBalancer" | "NodePort" if headless => {
+        "LoadBalancer" | "NodePort" if is_none => {
             let why = format!("may not be set to 'None' for {kind} services");
             errors.invalid(&path.child("clusterIPs").index(0), "None", &why);
         }
@@ -62,23 +76,18 @@ pub fn service(errors: &mut Errors, service: &Service) {
                 errors.forbidden(&path.child("sessionAffinityConfig"), why);
             }
         }
-        "ClientIP" => {
-            let seconds = spec.session_affinity_config.as_ref().and_then(|config| config.client_ip.as_ref());
-            let seconds = seconds.and_then(|client| client.timeout_seconds).unwrap_or(10800);
-            if !(1..=86400).contains(&seconds) {
-                let why = "must be greater than 0 and less than 86400";
-                errors.invalid(&path.child("sessionAffinityConfig.clientIP.timeoutSeconds"), &seconds, why);
-            }
-        }
+        "ClientIP" => client_ip(errors, &spec, &path.child("sessionAffinityConfig")),
         other => errors.not_supported(&path.child("sessionAffinity"), other, &["ClientIP", "None"]),
     }
-    let cluster_ip = text(&spec.cluster_ip);
-    if !cluster_ip.is_empty() && !headless && kind != "ExternalName" {
-        ip(errors, cluster_ip, &path.child("clusterIPs").index(0));
+    if kind != "ExternalName" {
+        addresses(errors, &spec, cluster_ips, headless, &path);
     }
     let external = path.child("externalIPs");
-    for (index, address) in spec.external_ips.iter().flatten().enumerate() {
-        ip(errors, address, &external.index(index));
+    for (index, ip) in spec.external_ips.iter().flatten().enumerate() {
+        let path = external.index(index);
+        if let Some(parsed) = address::ip(errors, ip, &path) {
+            address::endpoint(errors, parsed, ip, &path);
+        }
     }
     const KINDS: &[&str] = &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
     if kind.is_empty() {
@@ -111,25 +120,155 @@ pub fn service(errors: &mut Errors, service: &Service) {
             errors.duplicate_because(&ports_path.index(index), &shown, "");
         }
     }
+    balanced(errors, service, &spec, kind, &path);
+    traffic(errors, &spec, kind, &path);
+}
+
+fn client_ip(errors: &mut Errors, spec: &ServiceSpec, path: &Path) {
+    const WHY: &str = "when session affinity type is ClientIP";
+    let Some(config) = &spec.session_affinity_config else { return errors.required(path, WHY) };
+    let path = path.child("clientIP");
+    let Some(config) = &config.client_ip else { return errors.required(&path, WHY) };
+    let path = path.child("timeoutSeconds");
+    match config.timeout_seconds {
+        None => errors.required(&path, WHY),
+        Some(seconds) if !(1..=86400).contains(&seconds) => {
+            errors.invalid(&path, &seconds, "must be greater than 0 and less than 86400");
+        }
+        Some(_) => {}
+    }
+}
+
+/// `clusterIPs` and what goes with them. Where only `clusterIP` is given, the list is filled from it.
+fn addresses(errors: &mut Errors, spec: &ServiceSpec, ips: &[String], headless: bool, path: &Path) {
+    let list = path.child("clusterIPs");
+    let shown = Dump(json!(ips).to_string());
+    let one = text(&spec.cluster_ip);
+    if one.is_empty() {
+        if !ips.is_empty() {
+            errors.invalid(&list, &shown, "must be empty when `clusterIP` is not specified");
+        }
+    } else if ips.first().is_some_and(|first| first != one) {
+        errors.invalid(&list, &shown, "first value must match `clusterIP`");
+    }
+    const FAMILIES: &[&str] = &["IPv4", "IPv6"];
+    let families = spec.ip_families.as_deref().unwrap_or_default();
+    let families_path = path.child("ipFamilies");
+    for (index, family) in families.iter().enumerate() {
+        if !FAMILIES.contains(&family.as_str()) {
+            errors.not_supported(&families_path.index(index), family, FAMILIES);
+        }
+        if families[..index].contains(family) {
+            errors.duplicate(&families_path.index(index), family);
+        }
+    }
+    const POLICIES: &[&str] = &["PreferDualStack", "RequireDualStack", "SingleStack"];
+    if let Some(policy) = spec.ip_family_policy.as_deref().filter(|policy| !POLICIES.contains(policy)) {
+        errors.not_supported(&path.child("ipFamilyPolicy"), policy, POLICIES);
+    }
+    let given = [one.to_string()];
+    let all = if ips.is_empty() && !one.is_empty() { &given[..] } else { ips };
+    let mut parsed = Vec::new();
+    for (index, ip) in all.iter().enumerate() {
+        if index == 0 && ip == "None" {
+            if all.len() > 1 {
+                errors.invalid(&list, &shown, "'None' must be the first and only value");
+            }
+            continue;
+        }
+        parsed.extend(address::ip(errors, ip, &list.index(index)));
+    }
+    if all.len() > 2 {
+        errors.invalid(&list, &shown, "may only hold up to 2 values");
+    }
+    if parsed.len() < all.len() {
+        return;
+    }
+    let v4 = parsed.iter().filter(|ip| ip.is_ipv4()).count();
+    if parsed.len() > 1 && (v4 == 0 || v4 == parsed.len()) {
+        errors.invalid(&list, &shown, "may specify no more than one IP for each IP family");
+    }
+    if headless {
+        return;
+    }
+    for (index, ((ip, parsed), family)) in all.iter().zip(&parsed).zip(families).enumerate() {
+        let wrong = if parsed.is_ipv4() { family == "IPv6" } else { family == "IPv4" };
+        if wrong {
+            let why = format!("expected an {family} value as indicated by `ipFamilies[{index}]`");
+            errors.invalid(&list.index(index), ip, &why);
+        }
+    }
+}
+
+/// What only LoadBalancers have.
+fn balanced(errors: &mut Errors, service: &Service, spec: &ServiceSpec, kind: &str, path: &Path) {
+    const ONLY: &str = "may only be used when `type` is 'LoadBalancer'";
+    const SOURCES: &str = "service.beta.kubernetes.io/load-balancer-source-ranges";
+    let balancer = kind == "LoadBalancer";
+    let ranges = spec.load_balancer_source_ranges.as_deref().unwrap_or_default();
+    let annotation = service.metadata.annotations.as_ref().and_then(|annotations| annotations.get(SOURCES));
+    if !ranges.is_empty() {
+        let path = path.child("LoadBalancerSourceRanges");
+        if !balancer {
+            errors.forbidden(&path, ONLY);
+        }
+        for (index, range) in ranges.iter().enumerate() {
+            address::cidr(errors, range.trim(), &path.index(index));
+        }
+    } else if let Some(ranges) = annotation {
+        let path = METADATA.child("annotations");
+        if !balancer {
+            errors.forbidden(&path.key(SOURCES), ONLY);
+        }
+        for range in ranges.trim().split(',').filter(|_| !ranges.trim().is_empty()) {
+            address::cidr(errors, range.trim(), &path.key(SOURCES));
+        }
+    }
+    if spec.allocate_load_balancer_node_ports.is_some() && !balancer {
+        errors.forbidden(&path.child("allocateLoadBalancerNodePorts"), ONLY);
+    }
+    if let Some(class) = &spec.load_balancer_class {
+        let path = path.child("loadBalancerClass");
+        if balancer {
+            errors.invalid_each(&path, class, names::qualified_name(class));
+        } else {
+            errors.forbidden(&path, ONLY);
+        }
+    }
+}
+
+fn traffic(errors: &mut Errors, spec: &ServiceSpec, kind: &str, path: &Path) {
     const POLICIES: &[&str] = &["Cluster", "Local"];
-    let external_policy = text(&spec.external_traffic_policy);
-    if !external_policy.is_empty() {
-        let path = path.child("externalTrafficPolicy");
-        let external = spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty());
-        if kind != "LoadBalancer" && kind != "NodePort" && !external {
-            let why = "may only be set for externally-accessible services";
-            errors.invalid(&path, external_policy, why);
+    let policy = text(&spec.external_traffic_policy);
+    let at = path.child("externalTrafficPolicy");
+    let external = spec.external_ips.as_ref().is_some_and(|ips| !ips.is_empty());
+    let reachable = matches!(kind, "LoadBalancer" | "NodePort") || (kind == "ClusterIP" && external);
+    if !reachable {
+        if !policy.is_empty() {
+            errors.invalid(&at, policy, "may only be set for externally-accessible services");
         }
-        if !POLICIES.contains(&external_policy) {
-            errors.not_supported(&path, external_policy, POLICIES);
+    } else if policy.is_empty() {
+        errors.required(&at, "");
+    } else if !POLICIES.contains(&policy) {
+        errors.not_supported(&at, policy, POLICIES);
+    }
+    let health = spec.health_check_node_port.unwrap_or_default();
+    let at = path.child("healthCheckNodePort");
+    if kind != "LoadBalancer" || policy != "Local" {
+        if health != 0 {
+            let why = "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'";
+            errors.invalid(&at, &health, why);
         }
+    } else if health != 0 {
+        // One that is left out is given out.
+        errors.invalid_each(&at, &health, names::port_number(i64::from(health)));
     }
     if let Some(policy) = spec.internal_traffic_policy.as_deref().filter(|policy| !POLICIES.contains(policy)) {
         errors.not_supported(&path.child("internalTrafficPolicy"), policy, POLICIES);
     }
-    if spec.allocate_load_balancer_node_ports.is_some() && kind != "LoadBalancer" {
-        let why = "may only be used when `type` is 'LoadBalancer'";
-        errors.forbidden(&path.child("allocateLoadBalancerNodePorts"), why);
+    const DISTRIBUTIONS: &[&str] = &["PreferClose", "PreferSameZone", "PreferSameNode"];
+    if let Some(wish) = spec.traffic_distribution.as_deref().filter(|wish| !DISTRIBUTIONS.contains(wish)) {
+        errors.not_supported(&path.child("trafficDistribution"), wish, DISTRIBUTIONS);
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PodSpec,
-    ProjectedVolumeSource, Volume, VolumeDevice, VolumeMount,
+    Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PersistentVolumeClaimSpec,
+    PodSpec, ProjectedVolumeSource, TypedLocalObjectReference, Volume, VolumeDevice, VolumeMount,
 };
 
 use super::{container, env, meta, resources, text, volume_kinds};
 use crate::api::{
-    field::{Errors, Path, quoted},
+    field::{Dump, Errors, Path, quoted},
     names,
     quantity::amount,
 };
@@ -185,7 +185,11 @@ fn ephemeral_source(errors: &mut Errors, source: &EphemeralVolumeSource, path: &
             }
         }
     }
-    let (spec, path) = (&template.spec, path.child("spec"));
+    claim_spec(errors, &template.spec, &path.child("spec"));
+}
+
+/// What a claim asks for (`ValidatePersistentVolumeClaimSpec`).
+pub fn claim_spec(errors: &mut Errors, spec: &PersistentVolumeClaimSpec, path: &Path) {
     let modes = spec.access_modes.as_deref().unwrap_or_default();
     if modes.is_empty() {
         errors.required(&path.child("accessModes"), "at least 1 access mode is required");
@@ -209,13 +213,53 @@ fn ephemeral_source(errors: &mut Errors, source: &EphemeralVolumeSource, path: &
         }
         Some(storage) => resources::quantity_value(errors, "storage", &storage, &storage_path),
     }
-    let class = text(&spec.storage_class_name);
-    if !class.is_empty() {
-        errors.invalid_each(&path.child("storageClassName"), class, names::dns1123_subdomain(class));
-    }
+    subdomain_if_any(errors, text(&spec.storage_class_name), &path.child("storageClassName"));
     if let Some(mode) = spec.volume_mode.as_deref().filter(|mode| !["Block", "Filesystem"].contains(mode)) {
         errors.not_supported(&path.child("volumeMode"), mode, &["Block", "Filesystem"]);
     }
+    let from = spec.data_source.as_ref();
+    if let Some(from) = from {
+        origin(errors, [&from.name, &from.kind], from.api_group.as_deref(), &path.child("dataSource"));
+    }
+    if let Some(origin_ref) = &spec.data_source_ref {
+        let at = path.child("dataSourceRef");
+        origin(errors, [&origin_ref.name, &origin_ref.kind], origin_ref.api_group.as_deref(), &at);
+        let namespace = text(&origin_ref.namespace);
+        if !namespace.is_empty() {
+            errors.invalid_each(&at.child("namespace"), namespace, names::dns1123_label(namespace));
+        }
+        let same = |from: &TypedLocalObjectReference| {
+            (&from.name, &from.kind, text(&from.api_group))
+                == (&origin_ref.name, &origin_ref.kind, text(&origin_ref.api_group))
+        };
+        let shown = Dump(format!("{path}.dataSource"));
+        if from.is_some() && !namespace.is_empty() {
+            errors.invalid(path, &shown, "may not be specified when dataSourceRef.namespace is specified");
+        } else if from.is_some_and(|from| !same(from)) {
+            errors.invalid(path, &shown, "must match dataSourceRef");
+        }
+    }
+    subdomain_if_any(errors, text(&spec.volume_attributes_class_name), &path.child("volumeAttributesClassName"));
+}
+
+fn subdomain_if_any(errors: &mut Errors, name: &str, path: &Path) {
+    if !name.is_empty() {
+        errors.invalid_each(path, name, names::dns1123_subdomain(name));
+    }
+}
+
+/// What a new volume's content comes from.
+fn origin(errors: &mut Errors, [name, kind]: [&str; 2], group: Option<&str>, path: &Path) {
+    for (field, value) in [("name", name), ("kind", kind)] {
+        if value.is_empty() {
+            errors.required(&path.child(field), "");
+        }
+    }
+    let group = group.unwrap_or_default();
+    if group.is_empty() && kind != "PersistentVolumeClaim" {
+        errors.invalid(path, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup");
+    }
+    subdomain_if_any(errors, group, &path.child("apiGroup"));
 }
 
 fn mode(errors: &mut Errors, mode: Option<i32>, path: &Path) {
@@ -457,7 +501,7 @@ fn keyed(
     }
 }
 
-fn host_path_type(errors: &mut Errors, kind: Option<&str>, path: &Path) {
+pub(super) fn host_path_type(errors: &mut Errors, kind: Option<&str>, path: &Path) {
     const KINDS: &[&str] =
         &["", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File", "FileOrCreate", "Socket"];
     if let Some(kind) = kind.filter(|kind| !KINDS.contains(kind)) {

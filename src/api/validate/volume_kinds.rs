@@ -303,6 +303,17 @@ pub fn cloud_disks(errors: &mut Errors, volume: &Volume, one: &mut OneType, path
     }
 }
 
+/// The name of a CSI driver.
+pub fn driver_name(errors: &mut Errors, name: &str, path: &Path) {
+    if name.is_empty() {
+        return errors.required(path, "");
+    }
+    if name.len() > 63 {
+        errors.too_long(path, 63);
+    }
+    errors.invalid_each(path, name, names::dns1123_subdomain(&name.to_lowercase()));
+}
+
 pub fn drivers(errors: &mut Errors, volume: &Volume, one: &mut OneType, path: &Path) {
     if let Some(scale_io) = &volume.scale_io {
         let path = path.child("scaleIO");
@@ -315,16 +326,7 @@ pub fn drivers(errors: &mut Errors, volume: &Volume, one: &mut OneType, path: &P
     if let Some(csi) = &volume.csi {
         let path = path.child("csi");
         if one.first(errors, &path) {
-            let driver = path.child("driver");
-            if csi.driver.is_empty() {
-                errors.required(&driver, "");
-            } else {
-                if csi.driver.len() > 63 {
-                    errors.too_long(&driver, 63);
-                }
-                let wrong = names::dns1123_subdomain(&csi.driver.to_lowercase());
-                errors.invalid_each(&driver, &csi.driver, wrong);
-            }
+            driver_name(errors, &csi.driver, &path.child("driver"));
             if let Some(secret) = &csi.node_publish_secret_ref {
                 if secret.name.is_empty() {
                     errors.required(&path.child("nodePublishSecretRef.name"), "");

@@ -5,12 +5,13 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as ApiSelecto
 use serde_json::{Value, json};
 
 use super::{
+    Options, job,
     meta::{self, NOT_NEGATIVE},
-    others::{not_negative, one_of, text},
+    others::{self, not_negative, one_of, text},
     pod,
 };
 use crate::api::{
-    field::{Errors, Path},
+    field::{Dump, Errors, Path},
     names,
     object::Kind,
     other::Other,
@@ -33,11 +34,10 @@ pub fn spec(errors: &mut Errors, object: &Other) {
             let selector = selector(errors, &spec["selector"], "daemonset");
             template(errors, &spec["template"], selector.as_ref(), "DaemonSet", &SPEC.child("template"));
             not_negative(errors, spec, &["minReadySeconds"], &SPEC);
-            let strategy = SPEC.child("updateStrategy");
-            one_of(errors, &spec["updateStrategy"], "type", &["OnDelete", "RollingUpdate"], &strategy);
+            daemon_update(errors, &spec["updateStrategy"], &SPEC.child("updateStrategy"));
             not_negative(errors, spec, &["revisionHistoryLimit"], &SPEC);
         }
-        Kind::StatefulSet => stateful_set(errors, spec),
+        Kind::StatefulSet => stateful_set(errors, spec, false, true),
         Kind::ReplicationController => {
             not_negative(errors, spec, &["minReadySeconds"], &SPEC);
             let chosen = spec["selector"].as_object();
@@ -56,9 +56,38 @@ pub fn spec(errors: &mut Errors, object: &Other) {
             let selector = LabelSelector::from_api(Some(&api)).ok();
             template(errors, &spec["template"], selector.as_ref(), "ReplicationController", &SPEC.child("template"));
         }
-        Kind::Job => job(errors, spec, &SPEC),
+        Kind::Job => job::job(errors, spec, true, &SPEC),
         Kind::CronJob => cron_job(errors, spec),
         _ => pod_template(errors, object.at("template"), &Path::root("template")),
+    }
+}
+
+fn daemon_update(errors: &mut Errors, strategy: &Value, path: &Path) {
+    match text(&strategy["type"]) {
+        "OnDelete" => return,
+        "RollingUpdate" => {}
+        other => {
+            let update =
+                if strategy["rollingUpdate"].is_null() { "null".into() } else { strategy["rollingUpdate"].to_string() };
+            let shown = format!("{{\"Type\":{},\"RollingUpdate\":{update}}}", json!(other));
+            return errors.not_supported(path, &Dump(shown), &["RollingUpdate", "OnDelete"]);
+        }
+    }
+    let update = &strategy["rollingUpdate"];
+    let path = path.child("rollingUpdate");
+    if update.is_null() {
+        return errors.required(&path, "");
+    }
+    let (unavailable, surge) = (&update["maxUnavailable"], &update["maxSurge"]);
+    let (unavailable_path, surge_path) = (path.child("maxUnavailable"), path.child("maxSurge"));
+    amount_or_percent(errors, unavailable, &unavailable_path);
+    amount_or_percent(errors, surge, &surge_path);
+    at_most_all(errors, unavailable, &unavailable_path);
+    at_most_all(errors, surge, &surge_path);
+    match (is_nothing(unavailable), is_nothing(surge)) {
+        (false, false) => errors.invalid(&surge_path, surge, "may not be set when maxUnavailable is non-zero"),
+        (true, true) => errors.required(&unavailable_path, "cannot be 0 when maxSurge is 0"),
+        _ => {}
     }
 }
 
@@ -99,7 +128,8 @@ fn deployment(errors: &mut Errors, spec: &Value) {
     }
 }
 
-fn stateful_set(errors: &mut Errors, spec: &Value) {
+/// A change is lenient with what was let in before.
+fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: bool) {
     match text(&spec["podManagementPolicy"]) {
         "" => errors.required(&SPEC.child("podManagementPolicy"), ""),
         "OrderedReady" | "Parallel" => {}
@@ -115,7 +145,16 @@ fn stateful_set(errors: &mut Errors, spec: &Value) {
         "OnDelete" => {}
         "RollingUpdate" => {
             let path = path.child("rollingUpdate");
-            not_negative(errors, &spec["updateStrategy"]["rollingUpdate"], &["partition"], &path);
+            let update = &spec["updateStrategy"]["rollingUpdate"];
+            not_negative(errors, update, &["partition"], &path);
+            let (most, path) = (&update["maxUnavailable"], path.child("maxUnavailable"));
+            if !most.is_null() {
+                amount_or_percent(errors, most, &path);
+                if is_nothing(most) {
+                    errors.invalid(&path, most, "cannot be 0");
+                }
+                at_most_all(errors, most, &path);
+            }
         }
         _ => {
             let why = "must be 'RollingUpdate' or 'OnDelete'";
@@ -123,12 +162,50 @@ fn stateful_set(errors: &mut Errors, spec: &Value) {
         }
     }
     let retention = SPEC.child("persistentVolumeClaimRetentionPolicy");
-    for key in ["whenDeleted", "whenScaled"] {
-        one_of(errors, &spec["persistentVolumeClaimRetentionPolicy"], key, &["Retain", "Delete"], &retention);
+    let policy = &spec["persistentVolumeClaimRetentionPolicy"];
+    for key in ["whenDeleted", "whenScaled"].into_iter().filter(|_| policy.is_object()) {
+        const POLICIES: &[&str] = &["Retain", "Delete"];
+        let value = text(&policy[key]);
+        if !POLICIES.contains(&value) {
+            errors.not_supported(&retention.child(key), value, POLICIES);
+        }
+    }
+    let claims = spec["volumeClaimTemplates"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !changed {
+        let path = SPEC.child("volumeClaimTemplates");
+        for (index, claim) in claims.iter().enumerate() {
+            others::claim(errors, &claim["spec"], &path.index(index).child("spec"));
+        }
     }
     not_negative(errors, spec, &["replicas", "minReadySeconds"], &SPEC);
+    not_negative(errors, &spec["ordinals"], &["start"], &SPEC.child("ordinals"));
+    let service = text(&spec["serviceName"]);
+    if !changed && !service.is_empty() {
+        errors.invalid_each(&SPEC.child("serviceName"), service, names::dns1123_label(service));
+    }
     let selector = selector(errors, &spec["selector"], "statefulset");
-    template(errors, &spec["template"], selector.as_ref(), "StatefulSet", &SPEC.child("template"));
+    // The pods' volumes for its claims are not in the template, and their names are the set's to give.
+    let mut made = spec["template"].clone();
+    if let Some(of) = made.get_mut("spec").and_then(Value::as_object_mut) {
+        of.remove("subdomain");
+        of.remove("hostname");
+        let mut volumes: Vec<Value> = Vec::new();
+        for claim in claims {
+            let name = text(&claim["metadata"]["name"]);
+            volumes.push(json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+        }
+        let own = of.get("volumes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let hidden = |volume: &Value| claims.iter().any(|claim| claim["metadata"]["name"] == volume["name"]);
+        volumes.extend(own.into_iter().filter(|volume| !hidden(volume)));
+        of.insert("volumes".into(), volumes.into());
+    }
+    let path = SPEC.child("template");
+    matching(errors, &made, selector.as_ref(), &path);
+    if template_too {
+        pod_template(errors, &made, &path);
+    }
+    labels_and_annotations(errors, &made, &path);
+    runs_forever(errors, &made, "StatefulSet", &path);
 }
 
 fn cron_job(errors: &mut Errors, spec: &Value) {
@@ -149,9 +226,9 @@ fn cron_job(errors: &mut Errors, spec: &Value) {
     meta::labels(errors, labels.as_ref(), &template.child("metadata.labels"));
     let path = template.child("spec");
     if spec["jobTemplate"]["spec"]["manualSelector"] == true {
-        errors.not_supported(&path.child("manualSelector"), "true", &["nil", "false"]);
+        errors.not_supported(&path.child("manualSelector"), &true, &["nil", "false"]);
     }
-    job(errors, &spec["jobTemplate"]["spec"], &path);
+    job::job(errors, &spec["jobTemplate"]["spec"], false, &path);
 }
 
 /// Why a schedule can't be read: five fields, or a name with @.
@@ -209,55 +286,6 @@ fn cron_part(part: &str, (low, high, names): (u32, u32, &str)) -> Option<String>
     check().err()
 }
 
-fn job(errors: &mut Errors, spec: &Value, path: &Path) {
-    let counts = [
-        "parallelism",
-        "completions",
-        "activeDeadlineSeconds",
-        "backoffLimit",
-        "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex",
-        "maxFailedIndexes",
-    ];
-    not_negative(errors, spec, &counts, path);
-    let indexed = spec["completionMode"] == "Indexed";
-    match text(&spec["completionMode"]) {
-        "" | "NonIndexed" | "Indexed" => {}
-        other => errors.not_supported(&path.child("completionMode"), other, &["Indexed", "NonIndexed"]),
-    }
-    if indexed && spec["completions"].is_null() {
-        errors.required(&path.child("completions"), "when completion mode is Indexed");
-    }
-    if !indexed && spec["backoffLimitPerIndex"].is_i64() {
-        errors.invalid(
-            &path.child("backoffLimitPerIndex"),
-            &spec["backoffLimitPerIndex"],
-            "requires indexed completion mode",
-        );
-    }
-    let chosen: Option<ApiSelector> = serde_json::from_value(spec["selector"].clone()).ok();
-    meta::label_selector(errors, chosen.as_ref(), &path.child("selector"));
-    let template = path.child("template");
-    let parsed = chosen.as_ref().and_then(|chosen| LabelSelector::from_api(Some(chosen)).ok());
-    if let Some(parsed) = parsed.filter(|parsed| !parsed.is_empty())
-        && !parsed.matches(labels_of(&spec["template"]).as_ref())
-    {
-        let shown = &spec["template"]["metadata"]["labels"];
-        errors.invalid(&template.child("metadata.labels"), shown, "`selector` does not match template `labels`");
-    }
-    pod_template(errors, &spec["template"], &template);
-    let policy = &spec["template"]["spec"]["restartPolicy"];
-    let at = template.child("spec.restartPolicy");
-    match text(policy) {
-        "" | "Always" => errors.required(&at, "valid values: \"OnFailure\", \"Never\""),
-        "OnFailure" if spec["podFailurePolicy"].is_object() => {
-            errors.invalid(&at, "OnFailure", "only \"Never\" is supported when podFailurePolicy is specified");
-        }
-        "OnFailure" | "Never" => {}
-        other => errors.not_supported(&at, other, &["OnFailure", "Never"]),
-    }
-}
-
 /// A selector that must choose something.
 fn selector(errors: &mut Errors, value: &Value, what: &str) -> Option<LabelSelector> {
     let path = SPEC.child("selector");
@@ -273,25 +301,33 @@ fn selector(errors: &mut Errors, value: &Value, what: &str) -> Option<LabelSelec
             errors.invalid(&path, value, &format!("empty selector is invalid for {what}"));
         }
         Ok(_) => {}
-        Err(_) => errors.invalid(&path, value, "invalid label selector"),
+        Err(_) => {
+            let part = |key: &str| (!value[key].is_null()).then(|| format!("\"{key}\":{}", value[key]));
+            let parts: Vec<String> = ["matchLabels", "matchExpressions"].into_iter().filter_map(part).collect();
+            let why = if what == "statefulset" { "" } else { "invalid label selector" };
+            errors.invalid(&path, &Dump(format!("{{{}}}", parts.join(","))), why);
+        }
     }
     parsed.ok()
 }
 
 /// The template of what runs forever: its labels are chosen, its pods always start again.
 fn template(errors: &mut Errors, template: &Value, selector: Option<&LabelSelector>, what: &str, path: &Path) {
+    matching(errors, template, selector, path);
+    pod_template(errors, template, path);
+    runs_forever(errors, template, what, path);
+}
+
+fn matching(errors: &mut Errors, template: &Value, selector: Option<&LabelSelector>, path: &Path) {
     if let Some(selector) = selector.filter(|selector| !selector.is_empty())
         && !selector.matches(labels_of(template).as_ref())
     {
         let labels = &template["metadata"]["labels"];
         errors.invalid(&path.child("metadata.labels"), labels, "`selector` does not match template `labels`");
     }
-    if what == "StatefulSet" {
-        // Its pods' volumes are not all in the template, so the real code doesn't look at their spec.
-        labels_and_annotations(errors, template, path);
-    } else {
-        pod_template(errors, template, path);
-    }
+}
+
+fn runs_forever(errors: &mut Errors, template: &Value, what: &str, path: &Path) {
     let policy = text(&template["spec"]["restartPolicy"]);
     if policy != "Always" {
         errors.not_supported(&path.child("spec.restartPolicy"), policy, &["Always"]);
@@ -302,7 +338,7 @@ fn template(errors: &mut Errors, template: &Value, selector: Option<&LabelSelect
     }
 }
 
-fn labels_of(template: &Value) -> Option<std::collections::BTreeMap<String, String>> {
+pub(super) fn labels_of(template: &Value) -> Option<std::collections::BTreeMap<String, String>> {
     serde_json::from_value(template["metadata"]["labels"].clone()).ok()
 }
 
@@ -312,13 +348,22 @@ fn labels_and_annotations(errors: &mut Errors, template: &Value, path: &Path) {
     meta::annotations(errors, metadata.annotations.as_ref(), &path.child("annotations"));
 }
 
-fn pod_template(errors: &mut Errors, template: &Value, path: &Path) {
+pub(super) fn pod_template(errors: &mut Errors, template: &Value, path: &Path) {
     labels_and_annotations(errors, template, path);
     let Ok(spec) = serde_json::from_value(template["spec"].clone()) else { return };
-    pod::pod_spec(errors, &spec, "", &path.child("spec"));
+    let mut of_spec = Errors::with(Options { is_pod: false, ..errors.options.clone() });
+    pod::pod_spec(&mut of_spec, &spec, "", &path.child("spec"));
+    errors.append(of_spec);
     if spec.ephemeral_containers.as_ref().is_some_and(|containers| !containers.is_empty()) {
         errors.forbidden(&path.child("spec.ephemeralContainers"), "ephemeral containers not allowed in pod template");
     }
+}
+
+/// A set whose pods would be refused today may still change.
+pub fn stateful_set_update(errors: &mut Errors, new: &Other, old: &Other) {
+    let mut before = Errors::with(errors.options.clone());
+    stateful_set(&mut before, old.at("spec"), true, true);
+    stateful_set(errors, new.at("spec"), true, before.is_empty());
 }
 
 /// What may not change.
@@ -377,7 +422,7 @@ fn amount_or_percent(errors: &mut Errors, value: &Value, path: &Path) {
     }
 }
 
-fn at_most_all(errors: &mut Errors, value: &Value, path: &Path) {
+pub fn at_most_all(errors: &mut Errors, value: &Value, path: &Path) {
     let share = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
     if share.is_some_and(|share| share > 100) {
         errors.invalid(path, value, "must not be greater than 100%");

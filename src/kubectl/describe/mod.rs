@@ -5,6 +5,7 @@ mod generic;
 mod node;
 mod pod;
 mod service;
+mod volumes;
 
 pub use pod::{container, resources};
 

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerState, ContainerStatus, EnvVar, Pod, Probe, ResourceRequirements},
-    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
+    api::core::v1::{
+        Container, ContainerPort, ContainerState, ContainerStatus, EnvVar, Pod, Probe, ResourceFieldSelector,
+        ResourceRequirements,
+    },
+    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Time, util::intstr::IntOrString},
     jiff::Timestamp,
 };
 use serde_json::Value;
 
 use super::{age, annotations, labels, time};
-use crate::api::quantity::amount;
+use crate::api::{field::quoted, quantity::amount, resources::qos};
 
 fn some(text: Option<&String>) -> &str {
     text.map(String::as_str).unwrap_or_default()
@@ -61,6 +64,9 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
     let profile = spec.security_context.as_ref().and_then(|c| c.seccomp_profile.as_ref());
     if let Some(profile) = profile {
         line("SeccompProfile", &profile.type_);
+        if profile.type_ == "Localhost" {
+            line("LocalhostProfile", some(profile.localhost_profile.as_ref()));
+        }
     }
     line("IP", some(status.pod_ip.as_ref()));
     match status.pod_ips.as_deref().unwrap_or_default() {
@@ -113,26 +119,32 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
         out.push_str("Conditions:\n  Type\tStatus\n");
         conditions.iter().for_each(|c| out.push_str(&format!("  {} \t{} \n", c.type_, c.status)));
     }
-    volumes(out, &serde_json::to_value(&spec.volumes).unwrap_or(Value::Null));
-    out.push_str(&format!("QoS Class:\t{}\n", some(status.qos_class.as_ref())));
+    super::volumes::volumes(out, &serde_json::to_value(&spec.volumes).unwrap_or(Value::Null));
+    let class = status.qos_class.as_deref().filter(|class| !class.is_empty());
+    out.push_str(&format!("QoS Class:\t{}\n", class.unwrap_or_else(|| qos(pod))));
     labels(out, "Node-Selectors:", spec.node_selector.as_ref());
     tolerations(out, spec.tolerations.as_deref().unwrap_or_default());
-    let spread = spec.topology_spread_constraints.as_deref().unwrap_or_default();
+    let mut spread = spec.topology_spread_constraints.clone().unwrap_or_default();
+    spread.sort_by(|a, b| a.topology_key.cmp(&b.topology_key));
     for (i, c) in spread.iter().enumerate() {
         let title = if i == 0 { "Topology Spread Constraints:" } else { "" };
         let selector = crate::api::selector::LabelSelector::from_api(c.label_selector.as_ref());
         let selector = selector.map(|s| s.to_string()).unwrap_or_default();
+        let selector = if c.label_selector.is_some() { format!(" for selector {selector}") } else { String::new() };
         out.push_str(&format!(
-            "{title}\t{}:{} when max skew {} is exceeded for selector {selector}\n",
+            "{title}\t{}:{} when max skew {} is exceeded{selector}\n",
             c.topology_key, c.when_unsatisfiable, c.max_skew
         ));
+    }
+    if let Some(group) = &spec.scheduling_group {
+        out.push_str(&format!("SchedulingGroup:\n  PodGroupName:\t{}\n", some(group.pod_group_name.as_ref())));
     }
 }
 
 fn containers(out: &mut String, title: &str, list: &[Container], statuses: &[ContainerStatus], pod: &Pod) {
     out.push_str(&format!("{title}:\n"));
     for container in list {
-        self::container(out, container, statuses.iter().find(|s| s.name == container.name), pod);
+        self::container(out, container, statuses.iter().rfind(|s| s.name == container.name), pod);
     }
 }
 
@@ -149,21 +161,25 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
     }
     let ports = c.ports.as_deref().unwrap_or_default();
     let protocol = |p: Option<&String>| p.map_or("TCP", String::as_str).to_string();
-    let shown: Vec<String> = ports
-        .iter()
-        .map(|p| {
-            let name = p.name.as_ref().map(|n| format!(" ({n})")).unwrap_or_default();
-            format!("{}/{}{name}", p.container_port, protocol(p.protocol.as_ref()))
-        })
-        .collect();
-    let host: Vec<String> =
-        ports.iter().map(|p| format!("{}/{}", p.host_port.unwrap_or(0), protocol(p.protocol.as_ref()))).collect();
+    let numbered = |number: fn(&ContainerPort) -> i32| -> Vec<String> {
+        let one = |port: &ContainerPort| {
+            let name = port.name.as_ref().filter(|name| !name.is_empty());
+            let name = name.map(|name| format!(" ({name})")).unwrap_or_default();
+            format!("{}/{}{name}", number(port), protocol(port.protocol.as_ref()))
+        };
+        ports.iter().map(one).collect()
+    };
+    let shown = numbered(|port| port.container_port);
+    let host = numbered(|port| port.host_port.unwrap_or(0));
     let or_none = |list: &[String]| if list.is_empty() { "<none>".to_string() } else { list.join(", ") };
     let plural = if ports.len() > 1 { "s" } else { "" };
     line(&format!("Port{plural}"), &or_none(&shown));
     line(&format!("Host Port{plural}"), &or_none(&host));
     if let Some(profile) = c.security_context.as_ref().and_then(|s| s.seccomp_profile.as_ref()) {
         line("SeccompProfile", &profile.type_);
+        if profile.type_ == "Localhost" {
+            line("  LocalhostProfile", some(profile.localhost_profile.as_ref()));
+        }
     }
     for (key, words) in [("Command", &c.command), ("Args", &c.args)] {
         if let Some(words) = words.as_ref().filter(|w| !w.is_empty()) {
@@ -208,7 +224,7 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
         [] => out.push_str("    Environment:\t<none>\n"),
         env => {
             out.push_str("    Environment:\n");
-            env.iter().for_each(|var| out.push_str(&format!("      {}:\t{}\n", var.name, variable(var, pod))));
+            env.iter().for_each(|var| out.push_str(&format!("      {}:\t{}\n", var.name, variable(var, c, pod))));
         }
     }
     let mut mounts: Vec<_> = c.volume_mounts.iter().flatten().collect();
@@ -224,27 +240,77 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
         let path = path.map(|p| format!(",path=\"{p}\"")).unwrap_or_default();
         out.push_str(&format!("      {} from {} ({access}{path})\n", mount.mount_path, mount.name));
     }
+    let mut devices: Vec<_> = c.volume_devices.iter().flatten().collect();
+    if !devices.is_empty() {
+        devices.sort_by(|a, b| a.device_path.cmp(&b.device_path));
+        out.push_str("    Devices:\n");
+    }
+    for device in devices {
+        out.push_str(&format!("      {} from {}\n", device.device_path, device.name));
+    }
 }
 
-fn variable(var: &EnvVar, pod: &Pod) -> String {
+fn variable(var: &EnvVar, container: &Container, pod: &Pod) -> String {
     let Some(from) = &var.value_from else { return some(var.value.as_ref()).replace('\n', "\n      \t") };
     if let Some(field) = &from.field_ref {
-        let meta = &pod.metadata;
-        let value = match field.field_path.as_str() {
-            "metadata.name" => some(meta.name.as_ref()),
-            "metadata.namespace" => some(meta.namespace.as_ref()),
-            _ => "",
-        };
+        let value = field_value(pod, &field.field_path);
         return format!("{value} ({}:{})", field.api_version.as_deref().unwrap_or("v1"), field.field_path);
     }
     if let Some(resource) = &from.resource_field_ref {
-        return format!("({})", resource.resource);
+        return format!("{} ({})", resource_value(resource, container), resource.resource);
     }
-    let map = from.config_map_key_ref.as_ref().map(|r| (&r.key, "config map", &r.name, r.optional));
-    let secret = from.secret_key_ref.as_ref().map(|r| (&r.key, "secret", &r.name, r.optional));
-    map.or(secret).map_or(String::new(), |(key, kind, name, optional)| {
-        format!("<set to the key '{key}' of {kind} '{name}'>\tOptional: {}", optional.unwrap_or(false))
+    let map = from.config_map_key_ref.as_ref().map(|r| (&r.key, "of config map", &r.name, r.optional));
+    let secret = from.secret_key_ref.as_ref().map(|r| (&r.key, "in secret", &r.name, r.optional));
+    secret.or(map).map_or(String::new(), |(key, kind, name, optional)| {
+        format!("<set to the key '{key}' {kind} '{name}'>\tOptional: {}", optional.unwrap_or(false))
     })
+}
+
+/// What kubectl itself can tell of a pod's fields: its metadata.
+fn field_value(pod: &Pod, path: &str) -> String {
+    let meta = &pod.metadata;
+    let all = |map: Option<&BTreeMap<String, String>>| {
+        let lines = map.into_iter().flatten().map(|(key, value)| format!("{key}={}", quoted(value)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let subscripted = |prefix: &str, map: Option<&BTreeMap<String, String>>| {
+        let key = path.strip_prefix(prefix)?.strip_prefix("['")?.strip_suffix("']")?;
+        Some(map.and_then(|map| map.get(key)).cloned().unwrap_or_default())
+    };
+    match path {
+        "metadata.name" => some(meta.name.as_ref()).into(),
+        "metadata.namespace" => some(meta.namespace.as_ref()).into(),
+        "metadata.uid" => some(meta.uid.as_ref()).into(),
+        "metadata.labels" => all(meta.labels.as_ref()),
+        "metadata.annotations" => all(meta.annotations.as_ref()),
+        _ => subscripted("metadata.labels", meta.labels.as_ref())
+            .or_else(|| subscripted("metadata.annotations", meta.annotations.as_ref()))
+            .unwrap_or_default(),
+    }
+}
+
+/// An amount that a container asks for, in units of the divisor, rounded up.
+fn resource_value(of: &ResourceFieldSelector, container: &Container) -> String {
+    let Some((list, name)) = of.resource.split_once('.') else { return String::new() };
+    let known = matches!(name, "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
+    let resources = container.resources.as_ref();
+    let list = match list {
+        "limits" if known => resources.and_then(|resources| resources.limits.as_ref()),
+        "requests" if known => resources.and_then(|resources| resources.requests.as_ref()),
+        _ => return String::new(),
+    };
+    let asked = list.and_then(|list| list.get(name)).map(amount);
+    let divisor = of.divisor.as_ref().map(amount).filter(|divisor| !divisor.is_zero());
+    let (asked, divisor) = if name == "cpu" {
+        (asked.map_or(0, |asked| asked.milli_value()), divisor.map_or(1000, |divisor| divisor.milli_value()))
+    } else {
+        (asked.map_or(0, |asked| asked.value()), divisor.map_or(1, |divisor| divisor.value()))
+    };
+    let value = asked / divisor.max(1) + i64::from(asked % divisor.max(1) != 0);
+    if value == 0 && matches!(of.resource.as_str(), "limits.cpu" | "limits.memory") {
+        return "node allocatable".into();
+    }
+    value.to_string()
 }
 
 fn state(out: &mut String, title: &str, state: Option<&ContainerState>) {
@@ -252,7 +318,7 @@ fn state(out: &mut String, title: &str, state: Option<&ContainerState>) {
     let Some(state) = state else { return line("", title, "Waiting") };
     if let Some(running) = &state.running {
         line("", title, "Running");
-        line("  ", "Started", &running.started_at.as_ref().map_or(String::new(), |t| time(t.0)));
+        line("  ", "Started", &when(running.started_at.as_ref()));
     } else if let Some(ended) = &state.terminated {
         line("", title, "Terminated");
         for (key, value) in [("Reason", &ended.reason), ("Message", &ended.message)] {
@@ -264,14 +330,19 @@ fn state(out: &mut String, title: &str, state: Option<&ContainerState>) {
         if let Some(signal) = ended.signal.filter(|s| *s > 0) {
             line("  ", "Signal", &signal.to_string());
         }
-        line("  ", "Started", &ended.started_at.as_ref().map_or(String::new(), |t| time(t.0)));
-        line("  ", "Finished", &ended.finished_at.as_ref().map_or(String::new(), |t| time(t.0)));
+        line("  ", "Started", &when(ended.started_at.as_ref()));
+        line("  ", "Finished", &when(ended.finished_at.as_ref()));
     } else {
         line("", title, "Waiting");
         if let Some(reason) = state.waiting.as_ref().and_then(|w| w.reason.as_ref()).filter(|r| !r.is_empty()) {
             line("  ", "Reason", reason);
         }
     }
+}
+
+/// A time that isn't there is Go's zero.
+fn when(at: Option<&Time>) -> String {
+    at.map_or_else(|| "Mon, 01 Jan 0001 00:00:00 +0000".into(), |at| time(at.0))
 }
 
 /// Limits and requests, where there are any.
@@ -314,60 +385,6 @@ fn probe(p: &Probe) -> String {
         p.success_threshold.unwrap_or(0),
         p.failure_threshold.unwrap_or(0),
     )
-}
-
-fn volumes(out: &mut String, volumes: &Value) {
-    let Some(volumes) = volumes.as_array().filter(|v| !v.is_empty()) else {
-        out.push_str("Volumes:\t<none>\n");
-        return;
-    };
-    out.push_str("Volumes:\n");
-    for volume in volumes {
-        out.push_str(&format!("  {}:\n", volume["name"].as_str().unwrap_or_default()));
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-        let optional = |value: &Value| value["optional"].as_bool().unwrap_or(false);
-        let mut line = |key: &str, value: &str| out.push_str(&format!("    {key}:\t{value}\n"));
-        if let Some(v) = volume.get("emptyDir") {
-            line("Type", "EmptyDir (a temporary directory that shares a pod's lifetime)");
-            line("Medium", &text(&v["medium"]));
-            line("SizeLimit", v["sizeLimit"].as_str().unwrap_or("<unset>"));
-        } else if let Some(v) = volume.get("hostPath") {
-            line("Type", "HostPath (bare host directory volume)");
-            line("Path", &text(&v["path"]));
-            line("HostPathType", &text(&v["type"]));
-        } else if let Some(v) = volume.get("configMap") {
-            line("Type", "ConfigMap (a volume populated by a ConfigMap)");
-            line("Name", &text(&v["name"]));
-            line("Optional", &optional(v).to_string());
-        } else if let Some(v) = volume.get("secret") {
-            line("Type", "Secret (a volume populated by a Secret)");
-            line("SecretName", &text(&v["secretName"]));
-            line("Optional", &optional(v).to_string());
-        } else if let Some(v) = volume.get("projected") {
-            line("Type", "Projected (a volume that contains injected data from multiple sources)");
-            for source in v["sources"].as_array().into_iter().flatten() {
-                if let Some(s) = source.get("secret") {
-                    line("SecretName", &text(&s["name"]));
-                    line("Optional", &optional(s).to_string());
-                } else if source.get("downwardAPI").is_some() {
-                    line("DownwardAPI", "true");
-                } else if let Some(c) = source.get("configMap") {
-                    line("ConfigMapName", &text(&c["name"]));
-                    line("Optional", &optional(c).to_string());
-                } else if let Some(t) = source.get("serviceAccountToken") {
-                    line("TokenExpirationSeconds", &t["expirationSeconds"].as_i64().unwrap_or(3600).to_string());
-                }
-            }
-        } else if let Some(v) = volume.get("persistentVolumeClaim") {
-            line("Type", "PersistentVolumeClaim (a reference to a PersistentVolumeClaim in the same namespace)");
-            line("ClaimName", &text(&v["claimName"]));
-            line("ReadOnly", &v["readOnly"].as_bool().unwrap_or(false).to_string());
-        } else if volume.get("downwardAPI").is_some() {
-            line("Type", "DownwardAPI (a volume populated by information about the pod)");
-        } else {
-            line("Type", "<unknown>");
-        }
-    }
 }
 
 fn tolerations(out: &mut String, list: &[k8s_openapi::api::core::v1::Toleration]) {

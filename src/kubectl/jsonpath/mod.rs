@@ -75,6 +75,9 @@ impl Template {
 
     /// A path as flags take it: `x.y`, `.x.y`, `{.x.y}`.
     pub fn relaxed(text: &str) -> Result<Template, String> {
+        if text.is_empty() {
+            return Template::parse("");
+        }
         let inner = text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(text);
         if inner.is_empty() || inner.contains(['{', '}']) {
             return Err("unexpected path string, expected a 'name1.name2' or '.name1.name2' or '{name1.name2}' or \
