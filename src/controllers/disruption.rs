@@ -80,7 +80,12 @@ async fn run(sim: &Sim, client: &dyn ApiClient, recorder: &Recorder) -> Result<(
                 while !ended && let Poll::Ready(event) = watch.poll_recv(cx) {
                     match event {
                         None | Some(WatchEvent::Error(_)) => ended = true,
-                        Some(_) => drop(dirty.insert(namespace.clone())),
+                        Some(event) => {
+                            let pod = event.object().map(Object::meta);
+                            if pod.is_some_and(|pod| budgets.values().any(|budget| selects(budget, pod))) {
+                                dirty.insert(namespace.clone());
+                            }
+                        }
                     }
                 }
             }

@@ -34,7 +34,17 @@ pub fn describe(out: &mut String, object: &Object) {
     match object {
         Object::Namespace(namespace) => {
             let phase = namespace.status.as_ref().and_then(|s| s.phase.as_deref()).unwrap_or_default();
-            out.push_str(&format!("Status:\t{phase}\n\nNo resource quota.\n\nNo LimitRange resource.\n"));
+            out.push_str(&format!("Status:\t{phase}\n"));
+            let conditions = namespace.status.iter().flat_map(|status| status.conditions.iter().flatten());
+            let mut head = "Conditions:\n  Type\tStatus\tLastTransitionTime\tReason\tMessage\n  \
+                            ----\t------\t------------------\t------\t-------\n";
+            for c in conditions {
+                let at = c.last_transition_time.as_ref().map(|at| time(at.0)).unwrap_or_default();
+                let text = |text: &Option<String>| text.clone().unwrap_or_default();
+                let (reason, message) = (text(&c.reason), text(&c.message));
+                out.push_str(&format!("{head}  {}\t{}\t{at}\t{reason}\t{message}\n", c.type_, c.status));
+                head = "";
+            }
         }
         Object::ConfigMap(_) => {
             out.push_str("\nData\n====\n");

@@ -2,10 +2,14 @@
 
 mod events;
 mod generic;
+mod ingress;
 mod node;
 mod pod;
+mod policy;
 mod service;
+mod storage;
 mod volumes;
+mod workload;
 
 pub use pod::{container, resources};
 
@@ -19,7 +23,7 @@ use super::{
     resource::{self, Found},
     tabwriter,
 };
-use crate::api::{Kind, Object};
+use crate::api::{Kind, Object, other::Other};
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     if args.args.is_empty() && args.each("filename").is_empty() {
@@ -72,12 +76,55 @@ async fn describe(cx: &Ctx, object: &Object, show_events: bool) -> Result<String
         Object::Pod(pod) => pod::describe(&mut out, pod, cx.now()),
         Object::Node(node) => node::describe(cx, &mut out, node).await?,
         Object::Service(service) => service::describe(&mut out, service),
+        Object::Other(other) => self::other(cx, &mut out, other, object).await?,
+        Object::Namespace(namespace) => {
+            generic::describe(&mut out, object);
+            policy::of_namespace(cx, &mut out, namespace.metadata.name.as_deref().unwrap_or_default()).await?;
+        }
         other => generic::describe(&mut out, other),
     }
-    if show_events && !matches!(object.kind(), Kind::Event | Kind::Namespace | Kind::Secret) {
+    let silent = matches!(
+        object.kind(),
+        Kind::Event
+            | Kind::Namespace
+            | Kind::Secret
+            | Kind::ResourceQuota
+            | Kind::LimitRange
+            | Kind::NetworkPolicy
+            | Kind::Role
+            | Kind::ClusterRole
+            | Kind::RoleBinding
+            | Kind::ClusterRoleBinding
+    );
+    if show_events && !silent {
         events::describe(cx, &mut out, object).await?;
     }
     Ok(tabwriter::align(&out))
+}
+
+/// Of the kinds that are kept as values.
+async fn other(cx: &Ctx, out: &mut String, o: &Other, object: &Object) -> Result<(), Failure> {
+    match o.kind {
+        Kind::PersistentVolume => storage::volume(out, o, cx.now()),
+        Kind::PersistentVolumeClaim => storage::claim(cx, out, o).await?,
+        Kind::StorageClass => storage::storage_class(out, o),
+        Kind::ResourceQuota => policy::quota(out, o),
+        Kind::LimitRange => policy::limit_range(out, o),
+        Kind::PodDisruptionBudget => policy::budget(out, o),
+        Kind::NetworkPolicy => policy::network_policy(out, o),
+        Kind::Role | Kind::ClusterRole => policy::role(out, o),
+        Kind::RoleBinding | Kind::ClusterRoleBinding => policy::binding(out, o),
+        Kind::Ingress => ingress::describe(cx, out, o).await?,
+        Kind::Deployment
+        | Kind::ReplicaSet
+        | Kind::ReplicationController
+        | Kind::DaemonSet
+        | Kind::StatefulSet
+        | Kind::Job
+        | Kind::CronJob => workload::describe(cx, out, o).await?,
+        _ => generic::describe(out, object),
+    }
+    Ok(())
 }
 
 /// `Labels:` with one pair a line.

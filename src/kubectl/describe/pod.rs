@@ -141,7 +141,7 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
     }
 }
 
-fn containers(out: &mut String, title: &str, list: &[Container], statuses: &[ContainerStatus], pod: &Pod) {
+pub(super) fn containers(out: &mut String, title: &str, list: &[Container], statuses: &[ContainerStatus], pod: &Pod) {
     out.push_str(&format!("{title}:\n"));
     for container in list {
         self::container(out, container, statuses.iter().rfind(|s| s.name == container.name), pod);
@@ -387,7 +387,7 @@ fn probe(p: &Probe) -> String {
     )
 }
 
-fn tolerations(out: &mut String, list: &[k8s_openapi::api::core::v1::Toleration]) {
+pub(super) fn tolerations(out: &mut String, list: &[k8s_openapi::api::core::v1::Toleration]) {
     let mut list: Vec<_> = list.iter().collect();
     list.sort_by(|a, b| a.key.cmp(&b.key));
     out.push_str("Tolerations:");
