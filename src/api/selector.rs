@@ -477,6 +477,13 @@ fn unescape(text: &str) -> Result<String, String> {
     Ok(out)
 }
 
+/// Labels in one line, in the order of the whole `key=value` (`labels.FormatLabels`).
+pub fn format_labels<'a>(labels: impl Iterator<Item = (&'a String, &'a str)>) -> String {
+    let mut pairs: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+    pairs.sort();
+    if pairs.is_empty() { "<none>".into() } else { pairs.join(",") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use k8s_openapi::{
 pub use pod::{ready_counts, status as pod_status};
 
 use super::whole_seconds;
-use crate::api::{Kind, Object};
+use crate::api::{Kind, Object, selector::format_labels};
 
 /// A column of a kind's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -281,7 +281,6 @@ fn service_row(service: &Service, age: String) -> Vec<String> {
     let kind = spec.type_.clone().unwrap_or_default();
     let ip = spec.cluster_ips.as_ref().and_then(|ips| ips.first().cloned()).or(spec.cluster_ip.clone());
     let ports: Vec<String> = spec.ports.iter().flatten().map(port).collect();
-    let selector: Vec<String> = spec.selector.iter().flatten().map(|(k, v)| format!("{k}={v}")).collect();
     vec![
         service.metadata.name.clone().unwrap_or_default(),
         kind,
@@ -289,7 +288,7 @@ fn service_row(service: &Service, age: String) -> Vec<String> {
         external_ip(service),
         if ports.is_empty() { none() } else { ports.join(",") },
         age,
-        if selector.is_empty() { none() } else { selector.join(",") },
+        format_labels(spec.selector.iter().flatten().map(|(key, value)| (key, value.as_str()))),
     ]
 }
 

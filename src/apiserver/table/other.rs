@@ -7,7 +7,12 @@ use k8s_openapi::{
 use serde_json::Value;
 
 use super::{AGE, Column, NAME, age, column, elapsed, wide};
-use crate::api::{Kind, duration::human_duration, other::Other, selector::LabelSelector};
+use crate::api::{
+    Kind,
+    duration::human_duration,
+    other::Other,
+    selector::{LabelSelector, format_labels},
+};
 
 /// Columns of the wide table that tell about a template's containers.
 const CONTAINERS: Column = wide("CONTAINERS");
@@ -380,9 +385,8 @@ fn containers(o: &Other) -> [String; 2] {
 }
 
 fn labels(map: &Value) -> String {
-    let pairs = map.as_object().into_iter().flatten().map(|(key, value)| format!("{key}={}", shown(value, "")));
-    let pairs: Vec<String> = pairs.collect();
-    if pairs.is_empty() { "<none>".into() } else { pairs.join(",") }
+    let pairs = map.as_object().into_iter().flatten();
+    format_labels(pairs.map(|(key, value)| (key, value.as_str().unwrap_or_default())))
 }
 
 fn parsed(selector: &Value) -> Option<LabelSelector> {

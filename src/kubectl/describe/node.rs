@@ -134,7 +134,9 @@ fn usage(out: &mut String, pods: &[&std::rc::Rc<Pod>], allocatable: &Amounts, no
         let percent = if name == "cpu" {
             used.milli_value().saturating_mul(100).checked_div(all.milli_value())
         } else {
-            i64::try_from(i128::from(used.value()) * 100 / i128::from(all.value().max(1))).ok()
+            (i128::from(used.value()) * 100)
+                .checked_div(i128::from(all.value()))
+                .and_then(|share| i64::try_from(share).ok())
         };
         format!("{used} ({}%)", percent.unwrap_or(0))
     };
@@ -165,10 +167,14 @@ fn usage(out: &mut String, pods: &[&std::rc::Rc<Pod>], allocatable: &Amounts, no
     out.push_str("Allocated resources:\n  (Total limits may be over 100 percent, i.e., overcommitted.)\n");
     out.push_str("  Resource\tRequests\tLimits\n  --------\t--------\t------\n");
     let fixed = ["cpu", "memory", "ephemeral-storage"];
-    let others = allocatable.keys().map(String::as_str).filter(|n| !fixed.contains(n) && *n != "pods");
-    for name in fixed.into_iter().chain(others) {
-        if fixed.contains(&name) || name.starts_with("hugepages-") || requests.contains_key(name) {
-            out.push_str(&format!("  {name}\t{}\t{}\n", share(&requests, name), share(&limits, name)));
-        }
+    let huge = |name: &&str| name.starts_with("hugepages-");
+    let others = || allocatable.keys().map(String::as_str).filter(|name| !fixed.contains(name) && *name != "pods");
+    for name in fixed.into_iter().chain(others().filter(huge)) {
+        out.push_str(&format!("  {name}\t{}\t{}\n", share(&requests, name), share(&limits, name)));
+    }
+    // Those of others are counted, not shared.
+    let count = |amounts: &Amounts, name: &str| amounts.get(name).cloned().unwrap_or_else(zero);
+    for name in others().filter(|name| !huge(name)) {
+        out.push_str(&format!("  {name}\t{}\t{}\n", count(&requests, name), count(&limits, name)));
     }
 }

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOrString};
+use k8s_openapi::{
+    api::core::v1::{LoadBalancerIngress, Service},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
 
 use super::{annotations, labels};
+use crate::api::selector::format_labels;
 
 pub fn describe(out: &mut String, service: &Service) {
     let meta = &service.metadata;
@@ -33,6 +37,16 @@ pub fn describe(out: &mut String, service: &Service) {
         if let Some(value) = value.as_ref().filter(|value| !value.is_empty()) {
             line(key, value);
         }
+    }
+    let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+    let ingress = status.and_then(|balancer| balancer.ingress.as_deref()).unwrap_or_default();
+    if !ingress.is_empty() {
+        let one = |to: &LoadBalancerIngress| match (text(&to.ip), &to.ip_mode) {
+            (ip, _) if ip.is_empty() => text(&to.hostname),
+            (ip, Some(mode)) => format!("{ip} ({mode})"),
+            (ip, None) => ip,
+        };
+        line("LoadBalancer Ingress", &ingress.iter().map(one).collect::<Vec<_>>().join(", "));
     }
     for port in spec.ports.iter().flatten() {
         let name = port.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("<unset>");
@@ -67,6 +81,9 @@ pub fn describe(out: &mut String, service: &Service) {
     if let Some(port) = spec.health_check_node_port.filter(|port| *port != 0) {
         line("HealthCheck NodePort", &port.to_string());
     }
+    if spec.load_balancer_source_ranges.as_ref().is_some_and(|ranges| !ranges.is_empty()) {
+        line("LoadBalancer Source Ranges", &listed(&spec.load_balancer_source_ranges));
+    }
     if let Some(distribution) = &spec.traffic_distribution {
         line("Traffic Distribution", distribution);
     }
@@ -74,6 +91,5 @@ pub fn describe(out: &mut String, service: &Service) {
 
 /// `a=b,c=d`
 fn pairs(map: Option<&BTreeMap<String, String>>) -> String {
-    let pairs: Vec<String> = map.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
-    if pairs.is_empty() { "<none>".into() } else { pairs.join(",") }
+    format_labels(map.into_iter().flatten().map(|(key, value)| (key, value.as_str())))
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 
 use crate::{
-    api::{Kind, Object},
+    api::{Kind, Object, selector::format_labels},
     apiserver::table,
     kubectl::{Args, resource},
 };
@@ -116,8 +116,7 @@ impl TableOptions {
             row.push(labels.and_then(|labels| labels.get(key)).cloned().unwrap_or_default());
         }
         if self.labels {
-            let all: Vec<String> = labels.into_iter().flatten().map(|(key, value)| format!("{key}={value}")).collect();
-            row.push(if all.is_empty() { "<none>".into() } else { all.join(",") });
+            row.push(format_labels(labels.into_iter().flatten().map(|(key, value)| (key, value.as_str()))));
         }
         row
     }
