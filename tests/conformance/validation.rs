@@ -241,7 +241,8 @@ fn options(case: Case) -> Options {
             is_pod: on("ResourceIsPod"),
             zero_sleep: case.input["zeroValueEnabled"] == true,
             privileged: case.test != "TestValidateContainers",
-            merged_match_keys: on("AllowMatchLabelKeysInPodTopologySpreadSelectorMerge"),
+            merged_match_keys: on("AllowMatchLabelKeysInPodTopologySpread")
+                && on("AllowMatchLabelKeysInPodTopologySpreadSelectorMerge"),
             wrong_match_keys: on("OldPodViolatesMatchLabelKeysValidation")
                 || on("OldPodViolatesLegacyMatchLabelKeysValidation"),
             wrong_spread_selectors: on("AllowInvalidTopologySpreadConstraintLabelSelector"),

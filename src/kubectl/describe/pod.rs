@@ -129,7 +129,11 @@ pub fn describe(out: &mut String, pod: &Pod, now: Timestamp) {
     for (i, c) in spread.iter().enumerate() {
         let title = if i == 0 { "Topology Spread Constraints:" } else { "" };
         let selector = crate::api::selector::LabelSelector::from_api(c.label_selector.as_ref());
-        let selector = selector.map(|s| s.to_string()).unwrap_or_default();
+        let selector = match selector.map(|selector| selector.to_string()) {
+            Ok(text) if text.is_empty() => "<none>".into(),
+            Ok(text) => text,
+            Err(_) => "<error>".into(),
+        };
         let selector = if c.label_selector.is_some() { format!(" for selector {selector}") } else { String::new() };
         out.push_str(&format!(
             "{title}\t{}:{} when max skew {} is exceeded{selector}\n",
@@ -224,7 +228,11 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
         [] => out.push_str("    Environment:\t<none>\n"),
         env => {
             out.push_str("    Environment:\n");
-            env.iter().for_each(|var| out.push_str(&format!("      {}:\t{}\n", var.name, variable(var, c, pod))));
+            // Of a source that it doesn't know the real one says nothing.
+            let known = |var: &&EnvVar| var.value_from.as_ref().is_none_or(|from| from.file_key_ref.is_none());
+            env.iter()
+                .filter(known)
+                .for_each(|var| out.push_str(&format!("      {}:\t{}\n", var.name, variable(var, c, pod))));
         }
     }
     let mut mounts: Vec<_> = c.volume_mounts.iter().flatten().collect();
@@ -243,7 +251,9 @@ pub fn container(out: &mut String, c: &Container, status: Option<&ContainerStatu
     let mut devices: Vec<_> = c.volume_devices.iter().flatten().collect();
     if !devices.is_empty() {
         devices.sort_by(|a, b| a.device_path.cmp(&b.device_path));
-        out.push_str("    Devices:\n");
+        // The real one says so where there are no mounts.
+        let none = if c.volume_mounts.as_ref().is_none_or(Vec::is_empty) { "\t<none>" } else { "" };
+        out.push_str(&format!("    Devices:{none}\n"));
     }
     for device in devices {
         out.push_str(&format!("      {} from {}\n", device.device_path, device.name));

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{annotations, labels};
+use crate::api::quantity::Quantity;
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_string()
@@ -24,7 +25,7 @@ fn number(value: &Value) -> String {
 
 /// A reference to a Secret as Go prints it.
 fn secret(value: &Value) -> String {
-    if value.is_object() { format!("&LocalObjectReference{{Name:{},}}", text(&value["name"])) } else { "<nil>".into() }
+    if value.is_object() { format!("&LocalObjectReference{{Name:{},}}", text(&value["name"])) } else { "nil".into() }
 }
 
 fn or(value: &Value, default: &str) -> String {
@@ -148,8 +149,9 @@ fn lines(kind: &str, v: &Value) -> Vec<(&'static str, String)> {
     match kind {
         "hostPath" => vec![("Path", text(&v["path"])), ("HostPathType", or(&v["type"], "<none>"))],
         "emptyDir" => {
-            let limit = v["sizeLimit"].as_str().filter(|limit| !matches!(*limit, "" | "0"));
-            vec![("Medium", text(&v["medium"])), ("SizeLimit", limit.unwrap_or("<unset>").into())]
+            let limit = v["sizeLimit"].as_str().and_then(|limit| limit.parse::<Quantity>().ok());
+            let limit = limit.filter(|limit| limit.sign() > 0).map_or("<unset>".into(), |limit| limit.to_string());
+            vec![("Medium", text(&v["medium"])), ("SizeLimit", limit)]
         }
         "gcePersistentDisk" => {
             vec![("PDName", text(&v["pdName"])), fs(), ("Partition", number(&v["partition"])), read_only()]
@@ -292,8 +294,8 @@ fn csi(out: &mut String, v: &Value) {
     for (index, (key, value)) in attributes.iter().enumerate() {
         let line = format!("{key}={}", text(value));
         let line = line.get(..MOST).map_or(line.clone(), |start| format!("{start}..."));
-        // Lines after the first are indented twice.
-        let title = if index == 0 { "    VolumeAttributes:\t" } else { "        \t    " };
+        // Each part is indented for itself.
+        let title = if index == 0 { "    VolumeAttributes:\t    " } else { "        \t    " };
         out.push_str(&format!("{title}{line}\n"));
     }
 }
@@ -307,8 +309,17 @@ fn ephemeral(out: &mut String, template: &Value) {
     let map = |value: &Value| serde_json::from_value(value.clone()).ok();
     let name = text(&spec["volumeName"]);
     own.push_str(&format!("StorageClass:\t{}\nVolume:\t{name}\n", text(&spec["storageClassName"])));
-    labels(&mut own, "Labels:", map(&template["metadata"]["labels"]).as_ref());
-    annotations(&mut own, map(&template["metadata"]["annotations"]).as_ref());
+    let mut described = String::new();
+    labels(&mut described, "Labels:", map(&template["metadata"]["labels"]).as_ref());
+    annotations(&mut described, map(&template["metadata"]["annotations"]).as_ref());
+    // Each part of these is indented for itself.
+    for line in described.lines() {
+        match line.split_once('\t') {
+            Some(("", value)) => own.push_str(&format!("    \t    {value}\n")),
+            Some((title, value)) => own.push_str(&format!("{title}\t    {value}\n")),
+            None => own.push_str(&format!("{line}\n")),
+        }
+    }
     let capacity = if name.is_empty() { "" } else { "0" };
     own.push_str(&format!("Capacity:\t{capacity}\nAccess Modes:\t\n"));
     if let Some(mode) = spec["volumeMode"].as_str() {
