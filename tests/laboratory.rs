@@ -140,7 +140,7 @@ fn replaying_the_inputs_repeats_the_run() {
     assert_eq!(again.files(), terminal.lab.files());
     assert_eq!(again.view().changes(), terminal.lab.view().changes());
     let early = Lab::replay(&Config::introduction(), terminal.lab.inputs(), ORIGIN + Duration::from_millis(1));
-    let phase = |pod: &k8s_openapi::api::core::v1::Pod| pod.status.as_ref().and_then(|s| s.phase.clone());
+    let phase = |pod: &podarium::api::Pod| pod.status.as_ref().and_then(|s| s.phase.clone());
     assert_eq!(early.view().pods().map(|pod| phase(pod)).collect::<Vec<_>>(), [Some("Pending".to_string())]);
 }
 

@@ -1,7 +1,8 @@
 //! Whether a pod counts as available (`pkg/api/v1/pod/util.go`).
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+
+use super::pod::Pod;
 
 /// Ready, and for at least `min_ready` seconds.
 pub fn is_available(pod: &Pod, min_ready: i32, now: Timestamp) -> bool {

@@ -5,14 +5,15 @@ use std::{collections::BTreeMap, rc::Rc};
 use k8s_openapi::{
     ByteString,
     api::core::v1::{
-        Container, ContainerPort, EnvVar, LifecycleHandler, NamespaceStatus, ObjectFieldSelector, Pod, PodSpec, Probe,
-        ResourceFieldSelector, ResourceRequirements, Service, Volume, VolumeProjection,
+        Container, ContainerPort, EnvVar, LifecycleHandler, NamespaceStatus, ObjectFieldSelector, Probe,
+        ResourceFieldSelector, ResourceRequirements, Service, VolumeProjection,
     },
     apimachinery::pkg::{api::resource::Quantity as ApiQuantity, util::intstr::IntOrString},
 };
 
 use super::{
     object::Object,
+    pod::{Pod, PodSpec, Volume},
     quantity::Quantity,
     resources::{self, Options},
 };
@@ -88,13 +89,13 @@ fn service_account(spec: &mut PodSpec) {
 
 /// A Pod's defaults.
 pub fn pod(pod: &mut Pod) {
-    let spec = pod.spec.get_or_insert_default();
+    let spec: &mut PodSpec = pod.spec.get_or_insert_default();
     service_account(spec);
     for container in spec.containers.iter_mut().chain(spec.init_containers.iter_mut().flatten()) {
         requests_from_limits(container.resources.get_or_insert_default());
     }
     pod_level(pod);
-    let spec = pod.spec.get_or_insert_default();
+    let spec: &mut PodSpec = pod.spec.get_or_insert_default();
     if spec.termination_grace_period_seconds.is_some_and(|seconds| seconds < 0) {
         spec.termination_grace_period_seconds = Some(1);
     }
@@ -258,7 +259,7 @@ fn probe(probe: &mut Probe) {
 }
 
 fn volume(volume: &mut Volume) {
-    if *volume == (Volume { name: volume.name.clone(), ..Volume::default() }) {
+    if *volume == Volume::default().named(volume.name.clone()) {
         volume.empty_dir = Some(Default::default());
     }
     if let Some(source) = &mut volume.config_map {

@@ -1,12 +1,14 @@
 //! Fields of features that are off: a write loses them, unless the stored object has them (`dropDisabledFields`).
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use k8s_openapi::api::core::v1::Container;
 use serde_json::Value;
+
+use super::pod::{Pod, PodSpec};
 
 /// Takes out of a new or changed pod what its cluster doesn't have.
 pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {
-    let before = old.and_then(|old| old.spec.as_ref());
-    if let Some(spec) = &mut pod.spec {
+    let before = old.and_then(|old| old.spec.as_deref());
+    if let Some(spec) = pod.spec.as_deref_mut() {
         drop_spec_fields(spec, before);
     }
 }
@@ -21,13 +23,15 @@ pub fn drop_spec_fields(spec: &mut PodSpec, before: Option<&PodSpec>) {
     };
     let bundles = in_use(|source| source.cluster_trust_bundle.is_some());
     let certificates = in_use(|source| source.pod_certificate.is_some());
-    let projected = spec.volumes.iter_mut().flatten().filter_map(|volume| volume.projected.as_mut());
-    for source in projected.flat_map(|projected| projected.sources.iter_mut().flatten()) {
-        if !bundles {
-            source.cluster_trust_bundle = None;
-        }
-        if !certificates {
-            source.pod_certificate = None;
+    if projections(spec).any(|source| source.cluster_trust_bundle.is_some() || source.pod_certificate.is_some()) {
+        let projected = spec.volumes.iter_mut().flatten().filter_map(|volume| volume.projected.as_mut());
+        for source in projected.flat_map(|projected| projected.sources.iter_mut().flatten()) {
+            if !bundles {
+                source.cluster_trust_bundle = None;
+            }
+            if !certificates {
+                source.pod_certificate = None;
+            }
         }
     }
     let stops = |container: &Container| container.lifecycle.as_ref().is_some_and(|l| l.stop_signal.is_some());

@@ -6,10 +6,9 @@
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::Value;
 
-use super::field::Shown;
+use super::{field::Shown, pod::PodSpec};
 
 struct Field {
     go: &'static str,

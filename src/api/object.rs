@@ -5,7 +5,7 @@ use std::{fmt, rc::Rc};
 use k8s_openapi::{
     api::{
         coordination::v1::Lease,
-        core::v1::{ConfigMap, Event, Namespace, Node, Pod, Secret, Service, ServiceAccount},
+        core::v1::{ConfigMap, Event, Namespace, Node, Secret, Service, ServiceAccount},
         scheduling::v1::PriorityClass,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -14,6 +14,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::other::{Other, hpa};
+
+use super::pod::Pod;
 
 /// A typed Kubernetes object.
 pub trait Resource: Clone + Default + Serialize + DeserializeOwned + 'static {

@@ -1,6 +1,8 @@
 //! Which exits of containers a pod's spec lets be followed by a new start (`pkg/api/v1/pod/util.go`).
 
-use k8s_openapi::api::core::v1::{Container, ContainerRestartRule, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerRestartRule};
+
+use super::pod::PodSpec;
 
 /// The first rule whose exit codes match.
 pub fn matching_rule(container: &Container, exit_code: i32) -> Option<&ContainerRestartRule> {

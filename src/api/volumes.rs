@@ -3,14 +3,12 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::{
-    api::core::v1::{NodeSelector, PodSpec},
-    apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector,
-};
+use k8s_openapi::{api::core::v1::NodeSelector, apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector};
 use serde_json::{Value, json};
 
 use super::{
     other::Other,
+    pod::PodSpec,
     quantity::{Format, Quantity},
     selector::LabelSelector,
 };

@@ -6,10 +6,17 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Node, PersistentVolumeClaimSpec, Pod, PodSpec, Service,
+    Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Node, PersistentVolumeClaimSpec, Service,
 };
 
-use super::{Kind, field::quoted, names, other::Other, resources::amounts};
+use super::{
+    Kind,
+    field::quoted,
+    names,
+    other::Other,
+    pod::{Pod, PodSpec},
+    resources::amounts,
+};
 
 /// What a client is told about a new pod, in the order of the real code.
 pub fn pod(pod: &Pod) -> Vec<String> {
@@ -126,7 +133,7 @@ pub fn other(object: &Other) -> Vec<String> {
     if let (Some(path), Some(spec)) = (object.template_path(), object.pod_spec()) {
         let metadata = object.at(path).get("metadata").cloned().unwrap_or_default();
         let metadata = serde_json::from_value(metadata).unwrap_or_default();
-        let template = Pod { metadata, spec: Some(spec), status: None };
+        let template = Pod { metadata, spec: Some(spec.into()), status: None };
         let path = path.replace('/', ".");
         warnings.extend(of_pod(&template, false).into_iter().map(|warning| {
             let field = warning.starts_with("spec.") || warning.starts_with("metadata.");

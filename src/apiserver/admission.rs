@@ -3,9 +3,8 @@
 use k8s_openapi::{
     api::core::v1::{
         ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace,
-        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, Pod, PodCondition, PodSpec, PodStatus,
-        ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, Volume, VolumeMount,
-        VolumeProjection,
+        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, PodCondition, PodStatus, ProjectedVolumeSource,
+        ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount, VolumeProjection,
     },
     api::scheduling::v1::PriorityClass,
     apimachinery::pkg::apis::meta::v1::Time,
@@ -13,7 +12,7 @@ use k8s_openapi::{
 use std::rc::Rc;
 
 use super::{ApiServer, select::Selection};
-use crate::api::{Error, Kind, Object, Result, error::Cause};
+use crate::api::{Error, Kind, Object, Pod, PodSpec, Result, Volume, error::Cause};
 
 /// Where containers find their service account's token.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -72,7 +71,7 @@ impl ApiServer {
         let name = given.unwrap_or_else(|| "default".into());
         spec.service_account_name = Some(name.clone());
         spec.service_account = Some(name.clone());
-        let account = self.store.borrow().get(Kind::ServiceAccount, &namespace, &name).cloned();
+        let account = self.store.borrow().get(Kind::ServiceAccount, &namespace, &name);
         let Some(account) = account.as_ref().and_then(|object| object.as_::<ServiceAccount>()) else {
             let why =
                 format!("error looking up service account {namespace}/{name}: serviceaccount \"{name}\" not found");
@@ -110,7 +109,7 @@ impl ApiServer {
         spec.init_containers.iter_mut().flatten().for_each(&mut mount);
         spec.containers.iter_mut().for_each(&mut mount);
         if used && !found {
-            volumes.push(token_volume(name));
+            volumes.push(self.token_volume.named(name));
         }
         if volumes.is_empty() {
             spec.volumes = None;
@@ -123,7 +122,7 @@ impl ApiServer {
         let named = spec.priority_class_name.clone().filter(|name| !name.is_empty());
         let class = match &named {
             Some(name) => {
-                let class = self.store.borrow().get(Kind::PriorityClass, "", name).cloned();
+                let class = self.store.borrow().get(Kind::PriorityClass, "", name);
                 let Some(class) = class else {
                     let why = format!("no PriorityClass with name {name} was found");
                     return Err(Error::forbidden(Kind::Pod, &shown, why));
@@ -210,7 +209,8 @@ fn taint_new_node(node: &mut Node) {
     }
 }
 
-fn token_volume(name: String) -> Volume {
+/// Where a service account's token is, and what comes with it.
+pub(super) fn token_volume() -> Volume {
     let token = ServiceAccountTokenProjection { expiration_seconds: Some(3607), path: "token".into(), audience: None };
     let ca = ConfigMapProjection {
         name: "kube-root-ca.crt".into(),
@@ -233,11 +233,9 @@ fn token_volume(name: String) -> Volume {
             ..VolumeProjection::default()
         },
     ];
-    Volume {
-        name,
-        projected: Some(ProjectedVolumeSource { default_mode: Some(420), sources: Some(sources) }),
-        ..Volume::default()
-    }
+    let mut volume = Volume::default();
+    volume.projected = Some(ProjectedVolumeSource { default_mode: Some(420), sources: Some(sources) });
+    volume
 }
 
 /// A new pod's status is the server's: Pending, and why it isn't queued if it is gated.
@@ -253,12 +251,13 @@ pub(super) fn prepare_pod(pod: &mut Pod, now: &Time) {
             ..PodCondition::default()
         }]
     });
-    pod.status = Some(PodStatus {
+    let status = PodStatus {
         phase: Some("Pending".into()),
         conditions: condition,
         qos_class: Some(crate::api::resources::qos(pod).into()),
         ..PodStatus::default()
-    });
+    };
+    pod.status = Some(status.into());
 }
 
 pub(super) fn prepare_namespace(namespace: &mut Namespace) {

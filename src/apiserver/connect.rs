@@ -2,12 +2,12 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::{ApiServer, proxy::KubeletEndpoint};
 use crate::{
     api::{
-        Error, Kind, Object, Result,
+        Error, Kind, Object, Pod, Result,
         client::{Dial, ExecOptions, LogOptions, Session},
         error::Reason,
     },

@@ -2,14 +2,11 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::{
-    api::core::v1::Pod,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
 use super::{ApiServer, bootstrap, whole_seconds};
 use crate::api::{
-    Error, Kind, Object, Result,
+    Error, Kind, Object, Pod, Result,
     client::{DeleteOptions, Deleted},
     error::Cause,
     object::{FINALIZER_FOREGROUND, FINALIZER_ORPHAN},

@@ -12,15 +12,15 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::core::v1::{Event, EventSeries, EventSource, ObjectReference, Pod},
+    api::core::v1::{Event, EventSeries, EventSource, ObjectReference},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, Time},
     jiff::Timestamp,
 };
 
-use super::whole_seconds;
+use super::{packed::PackedEvent, whole_seconds};
 use crate::{
     api::{
-        ApiClient, Error, Kind, Object,
+        ApiClient, Error, Kind, Object, Pod,
         client::{Body, Subresource, WriteOptions},
     },
     sim::{Sim, SimTime},
@@ -208,10 +208,14 @@ async fn perform(client: &dyn ApiClient, write: Write) -> Result<(), Error> {
 async fn create(client: &dyn ApiClient, mut event: Event) -> Result<(), Error> {
     let namespace = event.metadata.namespace.clone().unwrap_or_default();
     for attempt in 1.. {
-        let body = Body::Object(event.clone().into());
+        let packed = PackedEvent::new(&event);
+        let body = Body::Object(event.into());
         match client.create(Kind::Event, &namespace, body, WriteOptions::default()).await {
             // Another component named its event at the same virtual instant.
-            Err(error) if error.is_already_exists() && attempt < 16 => next_name(&mut event),
+            Err(error) if error.is_already_exists() && attempt < 16 => {
+                event = Rc::unwrap_or_clone(packed.event());
+                next_name(&mut event);
+            }
             result => return result.map(drop),
         }
     }
@@ -243,9 +247,10 @@ async fn change_or_create(client: &dyn ApiClient, event: &Event, change: impl Fn
 /// What a recorder remembers of the objects that it has reported on.
 #[derive(Default)]
 struct Known {
-    objects: BTreeMap<String, About>,
+    /// By the hash of what tells them apart.
+    objects: BTreeMap<u64, About>,
     /// Least recently used first.
-    used: BTreeMap<u64, String>,
+    used: BTreeMap<u64, u64>,
     clock: u64,
 }
 
@@ -335,8 +340,7 @@ impl Known {
     }
 
     fn about(&mut self, object: &ObjectReference, now: SimTime) -> &mut About {
-        let part = |text: &Option<String>| text.clone().unwrap_or_default();
-        let key = [&object.uid, &object.kind, &object.namespace, &object.name].map(part).join("/");
+        let key = hash(&(&object.uid, &object.kind, &object.namespace, &object.name));
         self.clock += 1;
         let clock = self.clock;
         if let Some(about) = self.objects.get(&key) {
@@ -346,7 +350,7 @@ impl Known {
         {
             self.objects.remove(&oldest);
         }
-        self.used.insert(clock, key.clone());
+        self.used.insert(clock, key);
         let about = self.objects.entry(key).or_insert_with(|| About {
             used: clock,
             buckets: [Bucket { tokens: BURST, refilled: now }; 2],
@@ -374,7 +378,7 @@ struct SeriesInner {
     controller: String,
     instance: String,
     /// Events of the last minutes by what makes them equal.
-    known: RefCell<BTreeMap<String, Event>>,
+    known: RefCell<BTreeMap<String, PackedEvent>>,
     sweeping: Cell<bool>,
 }
 
@@ -400,13 +404,15 @@ impl SeriesRecorder {
         let of = [&about.uid, &about.namespace, &about.name, &about.resource_version, &about.field_path].map(part);
         let key = format!("{}/{reason}/{action}/{}", kind.name(), of.join("/"));
         let mut known = inner.known.borrow_mut();
-        if let Some(event) = known.get_mut(&key) {
-            if let Some(series) = &mut event.series {
-                series.count = series.count.map(|count| count.saturating_add(1));
-                series.last_observed_time = Some(now);
-            } else {
-                event.series = Some(EventSeries { count: Some(2), last_observed_time: Some(now) });
-                inner.sink.push(Write::Series(event.clone()));
+        if let Some(packed) = known.get_mut(&key) {
+            let mut event = Rc::unwrap_or_clone(packed.event());
+            let begins = event.series.is_none();
+            let series = event.series.get_or_insert(EventSeries { count: Some(1), last_observed_time: None });
+            series.count = series.count.map(|count| count.saturating_add(1));
+            series.last_observed_time = Some(now);
+            *packed = PackedEvent::new(&event);
+            if begins {
+                inner.sink.push(Write::Series(event));
             }
             return;
         }
@@ -423,7 +429,7 @@ impl SeriesRecorder {
             involved_object: about,
             ..Event::default()
         };
-        known.insert(key, event.clone());
+        known.insert(key, PackedEvent::new(&event));
         drop(known);
         inner.sink.push(Write::Create(event));
         self.sweep();
@@ -446,13 +452,14 @@ impl SeriesRecorder {
                 }
                 let old = micro(sim.wall().saturating_sub(SERIES_END).unwrap_or(Timestamp::MIN));
                 let mut known = inner.known.borrow_mut();
-                known.retain(|_, event| {
+                known.retain(|_, packed| {
+                    let event = packed.event();
                     let ended = match &event.series {
                         Some(series) => series.last_observed_time.as_ref().is_none_or(|at| *at < old),
                         None => event.event_time.as_ref().is_none_or(|at| *at < old),
                     };
                     if event.series.is_some() && (ended || refresh) {
-                        inner.sink.push(Write::Series(event.clone()));
+                        inner.sink.push(Write::Series(Rc::unwrap_or_clone(event)));
                     }
                     !ended
                 });

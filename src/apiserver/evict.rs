@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use k8s_openapi::api::core::v1::PodCondition;
 use serde_json::json;
 
 use super::{ApiServer, delete::check_preconditions, select::Selection, write::set_condition};
 use crate::api::{
-    Error, Kind, Object, Result,
+    Error, Kind, Object, Pod, Result,
     client::DeleteOptions,
     disruption::{condition, number, selects},
     error::{Cause, Reason},

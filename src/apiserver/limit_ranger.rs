@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{Container, LimitRangeItem, LimitRangeSpec, Pod},
+    api::core::v1::{Container, LimitRangeItem, LimitRangeSpec},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 
 use super::{ApiServer, select::Selection};
 use crate::api::{
-    Error, Kind, Object, Result,
+    Error, Kind, Object, Pod, Result,
     quantity::{Quantity, amount},
     resources::{self, Amounts, Options, amounts},
 };
@@ -244,7 +244,7 @@ mod tests {
             "LimitRanger plugin set: cpu request for container a; cpu, memory limit for container a; \
              cpu, memory limit for init container i"
         );
-        let containers = serde_json::to_value(pod.spec.unwrap().containers).unwrap();
+        let containers = serde_json::to_value(&pod.spec.unwrap().containers).unwrap();
         assert_eq!(
             containers[0]["resources"],
             json!({"limits": {"cpu": "500m", "memory": "512Mi"}, "requests": {"cpu": "100m"}})

@@ -16,6 +16,7 @@ mod evict;
 mod limit_ranger;
 pub mod managed;
 pub mod metrics;
+mod packed;
 mod pod_security;
 mod pod_security_checks;
 pub mod proxy;
@@ -42,7 +43,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use self::{proxy::KubeletEndpoint, select::Selection, store::Store};
 use crate::{
     api::{
-        ApiClient, Error, Kind, Object, Result,
+        ApiClient, Error, Kind, Object, Result, Volume,
         client::{
             Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
@@ -69,6 +70,8 @@ pub struct ApiServer {
     kubelets: RefCell<BTreeMap<String, Weak<dyn KubeletEndpoint>>>,
     /// metrics.k8s.io is served.
     metrics_server: Cell<bool>,
+    /// What pods' volumes with a token share.
+    token_volume: Volume,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
     events: RefCell<VecDeque<(SimTime, String, String, u64)>>,
 }
@@ -78,10 +81,11 @@ impl ApiServer {
     pub fn new(sim: &Sim) -> Rc<ApiServer> {
         let server = ApiServer {
             sim: sim.clone(),
-            store: RefCell::new(Store::new()),
+            store: RefCell::new(Store::new(sim)),
             rng: RefCell::new(sim.rng("apiserver")),
             kubelets: RefCell::default(),
             metrics_server: Cell::default(),
+            token_volume: admission::token_volume(),
             events: RefCell::default(),
         };
         server.bootstrap();
@@ -99,7 +103,7 @@ impl ApiServer {
 
     /// The object as it stands, without a request: for the picture.
     pub fn peek(&self, kind: Kind, namespace: &str, name: &str) -> Option<Object> {
-        self.store.borrow().get(kind, namespace, name).cloned()
+        self.store.borrow().get(kind, namespace, name)
     }
 
     /// All objects of a kind as they stand, by namespace and name: for the picture.
@@ -115,7 +119,7 @@ impl ApiServer {
 
     fn find(&self, kind: Kind, namespace: &str, name: &str) -> Result<Object> {
         self.expire_events(kind);
-        self.store.borrow().get(kind, namespace, name).cloned().ok_or_else(|| Error::not_found(kind, name))
+        self.store.borrow().get(kind, namespace, name).ok_or_else(|| Error::not_found(kind, name))
     }
 
     fn put(&self, object: Object) -> Object {

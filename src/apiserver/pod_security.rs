@@ -9,14 +9,14 @@ use std::{
     ops::Bound,
 };
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, PodTemplateSpec};
+use k8s_openapi::api::core::v1::Namespace;
 
 use super::{
     ApiServer,
     pod_security_checks::{self as checks, Violation},
     select::Selection,
 };
-use crate::api::{Error, Kind, Object, Result, client::Subresource, error::Cause};
+use crate::api::{Error, Kind, Object, Pod, Result, client::Subresource, error::Cause};
 
 const PREFIX: &str = "pod-security.kubernetes.io/";
 
@@ -138,7 +138,7 @@ fn details(violations: &[Violation]) -> String {
 }
 
 /// The template of what makes pods.
-fn template(object: &Object) -> Option<PodTemplateSpec> {
+fn template(object: &Object) -> Option<Pod> {
     let Object::Other(other) = object else { return None };
     let path: &[&str] = match other.kind {
         Kind::PodTemplate => &["template"],
@@ -226,7 +226,7 @@ impl ApiServer {
             checks::violations(policies.warn, annotations, spec)
         } else {
             let Some(template) = template(object) else { return Ok(Vec::new()) };
-            let annotations = template.metadata.as_ref().and_then(|meta| meta.annotations.as_ref());
+            let annotations = template.metadata.annotations.as_ref();
             template.spec.as_ref().map(|spec| checks::violations(policies.warn, annotations, spec)).unwrap_or_default()
         };
         let warning = || format!("would violate PodSecurity \"{}\": {}", policies.warn, details(&violations));

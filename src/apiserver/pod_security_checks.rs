@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::api::{PodSpec, Volume};
 use k8s_openapi::api::core::v1::{
-    ContainerPort, Lifecycle, LifecycleHandler, PodSecurityContext, PodSpec, Probe, SecurityContext, Volume,
+    ContainerPort, Lifecycle, LifecycleHandler, PodSecurityContext, Probe, SecurityContext,
 };
 
 use super::pod_security::{Level, Policy, Version};

@@ -1,11 +1,9 @@
 //! What the apiserver passes on to a node's kubelet: logs, exec, attach, port-forward.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::metrics::Scraped;
 use crate::{
     api::{
-        Result,
+        Pod, Result,
         client::{Answer, Dial, ExecOptions, LogOptions, Session},
     },
     sim,

@@ -10,13 +10,13 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::{
-    Pod, PodAffinityTerm, ResourceQuotaSpec, ResourceQuotaStatus, ScopedResourceSelectorRequirement,
+    PodAffinityTerm, ResourceQuotaSpec, ResourceQuotaStatus, ScopedResourceSelectorRequirement,
 };
 use serde_json::Value;
 
 use super::{ApiServer, select::Selection};
 use crate::api::{
-    Error, Kind, Object, Result,
+    Error, Kind, Object, Pod, Result,
     other::Other,
     quantity::{Format, Quantity},
     resources::{self, Amounts, Options, amounts, is_pod_level},

@@ -2,49 +2,81 @@
 //!
 //! Invariants:
 //! - Every change takes the next version, and the changed object carries it as resourceVersion.
-//! - Stored objects are never changed in place: readers share them.
+//! - Stored objects are never changed in place: readers share them. Events are packed until someone asks ([`PackedEvent`]).
 //! - A change costs as much as there are watchers whose index entry it touches, not as there are
 //!   watchers: they are kept by node (`spec.nodeName=X`), by name, by namespace, or under "all".
+//! - Old objects are let go soon: a history holds the changes of the last 75 seconds, which is as long as the real watch
+//!   cache wants to reach back, but some if they are older and not all if they are many.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
 
-use super::select::Selection;
+use super::{packed::PackedEvent, select::Selection};
 use crate::{
     api::{
         Error, Kind, Object,
         client::{Watch, WatchEvent},
         error::Reason,
     },
-    sim::{self, Sender},
+    sim::{self, Sender, Sim, SimTime},
 };
 
-/// Changes kept for watches that start from an older version, for each kind.
+/// Changes kept for watches that start from an older version, for each kind: at most, and however old they are.
 const HISTORY: usize = 1024;
+const LEAST_HISTORY: usize = 100;
+/// How long others are kept (`eventFreshDuration` of the watch cache).
+const FRESH: Duration = Duration::from_secs(75);
 
 /// Where the counter starts: a cluster that came up a moment ago has some hundred writes behind it.
 const FIRST_VERSION: u64 = 412;
 
 pub(super) struct Store {
+    sim: Sim,
     version: u64,
     tables: Vec<Table>,
-    /// Pods by the node that they are bound to, so that a kubelet's list costs its own pods.
-    by_node: BTreeMap<String, BTreeMap<(String, String), Object>>,
+    /// Namespaces and names of pods by the node that they are bound to, so that a kubelet's list costs its own pods.
+    by_node: BTreeMap<String, BTreeSet<(String, String)>>,
     next_watcher: u64,
 }
 
 #[derive(Default)]
 struct Table {
     /// By namespace ("" for cluster-scoped kinds), then name.
-    objects: BTreeMap<String, BTreeMap<String, Object>>,
+    objects: BTreeMap<String, BTreeMap<String, Stored>>,
     history: VecDeque<Change>,
     /// The newest version that the history no longer holds.
     forgotten: u64,
     watchers: Watchers,
 }
 
+/// An object at rest.
+enum Stored {
+    Object(Object),
+    Event(PackedEvent),
+}
+
+impl Stored {
+    fn new(object: &Object) -> Stored {
+        match object {
+            Object::Event(event) => Stored::Event(PackedEvent::new(event)),
+            object => Stored::Object(object.clone()),
+        }
+    }
+
+    fn object(&self) -> Object {
+        match self {
+            Stored::Object(object) => object.clone(),
+            Stored::Event(event) => Object::Event(event.event()),
+        }
+    }
+}
+
 /// What happened at one version. `old` and `new` are both there for a modification.
 struct Change {
     version: u64,
+    at: SimTime,
     old: Option<Object>,
     new: Option<Object>,
 }
@@ -68,17 +100,21 @@ struct Watchers {
 }
 
 impl Store {
-    pub fn new() -> Store {
+    pub fn new(sim: &Sim) -> Store {
         let tables = Kind::ALL.iter().map(|_| Table { forgotten: FIRST_VERSION, ..Table::default() }).collect();
-        Store { version: FIRST_VERSION, tables, by_node: BTreeMap::new(), next_watcher: 0 }
+        Store { sim: sim.clone(), version: FIRST_VERSION, tables, by_node: BTreeMap::new(), next_watcher: 0 }
     }
 
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<&Object> {
-        self.table(kind).objects.get(namespace)?.get(name)
+    pub fn get(&self, kind: Kind, namespace: &str, name: &str) -> Option<Object> {
+        self.table(kind).objects.get(namespace)?.get(name).map(Stored::object)
+    }
+
+    pub fn has(&self, kind: Kind, namespace: &str, name: &str) -> bool {
+        self.table(kind).objects.get(namespace).is_some_and(|names| names.contains_key(name))
     }
 
     /// Whether a namespace has any object of `kind`.
@@ -88,17 +124,18 @@ impl Store {
 
     /// Objects of `kind` that `selection` covers, by namespace and name.
     pub fn list(&self, kind: Kind, selection: &Selection) -> Vec<Object> {
-        let matching = |o: &&Object| selection.matches(o);
+        let matching = |o: &Object| selection.matches(o);
         if let Some(node) = selection.node(kind) {
-            let pods = self.by_node.get(node).into_iter().flat_map(|pods| pods.values());
-            return pods.filter(matching).cloned().collect();
+            let names = self.by_node.get(node).into_iter().flatten();
+            let pods = names.filter_map(|(namespace, name)| self.get(kind, namespace, name));
+            return pods.filter(matching).collect();
         }
         let table = self.table(kind);
         if selection.namespace.is_empty() {
-            return table.objects.values().flat_map(|names| names.values()).filter(matching).cloned().collect();
+            return table.objects.values().flat_map(BTreeMap::values).map(Stored::object).filter(matching).collect();
         }
-        let names = table.objects.get(&selection.namespace).into_iter().flat_map(|names| names.values());
-        names.filter(matching).cloned().collect()
+        let names = table.objects.get(&selection.namespace).into_iter().flat_map(BTreeMap::values);
+        names.map(Stored::object).filter(matching).collect()
     }
 
     /// Writes `object` under the next version and tells the watchers. Returns it as stored.
@@ -106,8 +143,16 @@ impl Store {
         self.version += 1;
         object.meta_mut().resource_version = Some(self.version.to_string());
         let kind = object.kind();
-        let names = self.table_mut(kind).objects.entry(object.namespace().to_string()).or_default();
-        let old = names.insert(object.name().to_string(), object.clone());
+        let objects = &mut self.table_mut(kind).objects;
+        let stored = objects.get_mut(object.namespace()).and_then(|names| names.get_mut(object.name()));
+        let old = match stored {
+            Some(stored) => Some(std::mem::replace(stored, Stored::new(&object))),
+            None => {
+                let names = objects.entry(object.namespace().to_string()).or_default();
+                names.insert(object.name().to_string(), Stored::new(&object))
+            }
+        };
+        let old = old.as_ref().map(Stored::object);
         self.index(old.as_ref(), Some(&object));
         self.record(kind, old, Some(object.clone()));
         object
@@ -117,7 +162,7 @@ impl Store {
     pub fn remove(&mut self, kind: Kind, namespace: &str, name: &str) -> Option<Object> {
         let table = self.table_mut(kind);
         let names = table.objects.get_mut(namespace)?;
-        let old = names.remove(name)?;
+        let old = names.remove(name)?.object();
         if names.is_empty() {
             table.objects.remove(namespace);
         }
@@ -168,35 +213,46 @@ impl Store {
 
     fn index(&mut self, old: Option<&Object>, new: Option<&Object>) {
         let (was, is) = (old.and_then(node_of), new.and_then(node_of));
+        if was == is {
+            return;
+        }
+        let key = |object: &Object| (object.namespace().to_string(), object.name().to_string());
         if let (Some(node), Some(old)) = (was, old)
-            && was != is
             && let Some(pods) = self.by_node.get_mut(node)
         {
-            pods.remove(&(old.namespace().to_string(), old.name().to_string()));
+            pods.remove(&key(old));
             if pods.is_empty() {
                 self.by_node.remove(node);
             }
         }
         if let (Some(node), Some(new)) = (is, new) {
-            let key = (new.namespace().to_string(), new.name().to_string());
-            if let Some(pods) = self.by_node.get_mut(node) {
-                pods.insert(key, new.clone());
-            } else {
-                self.by_node.insert(node.to_string(), BTreeMap::from([(key, new.clone())]));
-            }
+            self.by_node.entry(node.to_string()).or_default().insert(key(new));
         }
     }
 
     fn record(&mut self, kind: Kind, old: Option<Object>, new: Option<Object>) {
-        let version = self.version;
-        let change = Change { version, old, new };
+        let change = Change { version: self.version, at: self.sim.now(), old, new };
         let table = self.table_mut(kind);
         table.watchers.tell(&change);
         table.history.push_back(change);
-        if table.history.len() > HISTORY
-            && let Some(dropped) = table.history.pop_front()
-        {
-            table.forgotten = dropped.version;
+        self.forget();
+    }
+
+    /// Lets go of what histories need not hold any more; those of calm kinds too.
+    fn forget(&mut self) {
+        let now = self.sim.now();
+        for table in &mut self.tables {
+            while let Some(oldest) = table.history.front()
+                && (table.history.len() > HISTORY
+                    || (table.history.len() > LEAST_HISTORY && now.since(oldest.at) > FRESH))
+            {
+                table.forgotten = oldest.version;
+                table.history.pop_front();
+            }
+            // What a burst needed is given back.
+            if table.history.capacity() > 4 * table.history.len().max(LEAST_HISTORY) {
+                table.history.shrink_to(2 * table.history.len());
+            }
         }
     }
 }

@@ -2,16 +2,13 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::{
-    api::core::v1::{Node, Pod},
-    jiff::Timestamp,
-};
+use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     api::{
-        Resource,
+        Pod, Resource,
         client::{self, FieldValidation, WatchEvent},
         error::Reason,
     },

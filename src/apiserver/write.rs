@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use k8s_openapi::{
-    api::core::v1::{Node, Pod, PodCondition, PodSpec},
+    api::core::v1::PodCondition,
     apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, Time},
 };
 use serde_json::Value;
 
 use super::{ApiServer, admission, checks, managed, select::Selection};
 use crate::api::{
-    Error, Kind, Object, Result,
+    Error, Kind, Object, Pod, PodSpec, Result,
     client::{Body, FieldValidation, Patch, Subresource, WriteOptions, Written},
     disabled,
     error::Reason,
@@ -92,7 +92,7 @@ impl ApiServer {
         if let Object::Service(service) = &mut object {
             self.allocate(Rc::make_mut(service), options.dry_run)?;
         }
-        if self.store.borrow().get(kind, namespace, object.name()).is_some() {
+        if self.store.borrow().has(kind, namespace, object.name()) {
             return Err(Error::already_exists(kind, object.name()));
         }
         if kind == Kind::Job {
@@ -136,7 +136,7 @@ impl ApiServer {
         let base: String = meta.generate_name.as_deref().unwrap_or_default().chars().take(58).collect();
         let mut name = format!("{base}{}", self.suffix());
         for _ in 1..NAME_ATTEMPTS {
-            if self.store.borrow().get(kind, namespace, &name).is_none() {
+            if !self.store.borrow().has(kind, namespace, &name) {
                 break;
             }
             name = format!("{base}{}", self.suffix());
@@ -312,11 +312,8 @@ impl ApiServer {
 
     /// Zone and region of the node become labels of the pod (PodTopologyLabels admission).
     fn copy_topology_labels(&self, node: &str, pod: &mut Pod) {
-        let store = self.store.borrow();
-        let Some(labels) = store.get(Kind::Node, "", node).and_then(|o| o.as_::<Node>()?.metadata.labels.as_ref())
-        else {
-            return;
-        };
+        let node = self.store.borrow().get(Kind::Node, "", node);
+        let Some(labels) = node.as_ref().and_then(|node| node.meta().labels.as_ref()) else { return };
         for key in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
             if let Some(value) = labels.get(key) {
                 pod.metadata.labels.get_or_insert_default().insert(key.into(), value.clone());
@@ -366,7 +363,9 @@ pub fn updated(old: &Object, mut object: Object, subresource: Subresource) -> Re
         crate::api::default::apply(&mut object);
     }
     keep_system_fields(old, &mut object);
-    if let (Object::Pod(pod), Object::Pod(old)) = (&mut object, old) {
+    if let (Object::Pod(pod), Object::Pod(old)) = (&mut object, old)
+        && subresource != Subresource::Status
+    {
         disabled::drop_fields(Rc::make_mut(pod), Some(old));
     }
     let spec_changed = merge(old, &mut object, subresource)?;
@@ -466,13 +465,14 @@ fn merge(old: &Object, object: &mut Object, subresource: Subresource) -> Result<
             match subresource {
                 Subresource::None => pod.status.clone_from(&old.status),
                 Subresource::Status => {
-                    // Mostly it is the stored one, come back: comparing is cheaper than copying.
-                    if pod.spec != old.spec {
-                        pod.spec.clone_from(&old.spec);
-                    }
+                    pod.spec.clone_from(&old.spec);
                     pod.metadata.owner_references.clone_from(&old.metadata.owner_references);
-                    let qos = old.status.as_ref().and_then(|status| status.qos_class.clone());
-                    pod.status.get_or_insert_default().qos_class = qos;
+                    let qos = old.status.as_ref().and_then(|status| status.qos_class.as_ref());
+                    let status = pod.status.get_or_insert_default();
+                    // Mostly it is so already, and the writer still has the status.
+                    if status.qos_class.as_ref() != qos {
+                        status.qos_class = qos.cloned();
+                    }
                     return Ok(false);
                 }
                 Subresource::Resize => merge_spec(old, pod, |spec, given| {
@@ -548,7 +548,7 @@ fn merge(old: &Object, object: &mut Object, subresource: Subresource) -> Result<
 
 /// The old spec with what `take` lets through of the given one; status and metadata stay.
 fn merge_spec(old: &Pod, pod: &mut Pod, take: impl FnOnce(&mut PodSpec, PodSpec)) {
-    let given = pod.spec.take().unwrap_or_default();
+    let given = pod.spec.take().unwrap_or_default().into_inner();
     *pod = old.clone();
     take(pod.spec.get_or_insert_default(), given);
 }

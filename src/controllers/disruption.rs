@@ -11,15 +11,12 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::{
-    api::core::v1::Pod,
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time},
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 use serde_json::{Map, Value, json};
 
 use crate::{
     api::{
-        ApiClient, Kind, Object, Resource, Result,
+        ApiClient, Kind, Object, Pod, Resource, Result,
         client::{Body, ListOptions, Subresource, Watch, WatchEvent, WriteOptions},
         disruption::{condition, selector, selects},
         other::Other,

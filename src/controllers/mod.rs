@@ -20,10 +20,10 @@ pub mod volumes;
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use k8s_openapi::api::core::v1::PodCondition;
 
 use crate::{
-    api::{ApiClient, Error, Resource, client},
+    api::{ApiClient, Error, Pod, Resource, client},
     apiserver::{set_condition, whole_seconds},
     sim::Sim,
 };

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition, Pod};
+use k8s_openapi::api::core::v1::{Namespace, NamespaceCondition};
 
 use super::is_terminal;
 use crate::{
     api::{
-        ApiClient, Kind, Object, Resource, Result,
+        ApiClient, Kind, Object, Pod, Resource, Result,
         client::{self, Body, DeleteOptions, ListOptions, Subresource, WatchEvent, WriteOptions},
     },
     apiserver::whole_seconds,

@@ -13,7 +13,7 @@ use std::{
 use k8s_openapi::{
     api::{
         coordination::v1::Lease,
-        core::v1::{Node, NodeCondition, Pod, PodCondition, Taint},
+        core::v1::{Node, NodeCondition, PodCondition, Taint},
     },
     apimachinery::pkg::apis::meta::v1::{MicroTime, Time},
 };
@@ -21,7 +21,7 @@ use k8s_openapi::{
 use super::change_status;
 use crate::{
     api::{
-        ApiClient, Object, Resource, Result,
+        ApiClient, Object, Pod, Resource, Result,
         client::{self, Body, ListOptions, Subresource, WatchEvent, WriteOptions},
     },
     apiserver::{

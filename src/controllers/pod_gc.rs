@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::{change_status, is_terminal, mark_disrupted};
 use crate::{
     api::{
-        ApiClient, Kind, Resource, Result,
+        ApiClient, Kind, Pod, Resource, Result,
         client::{self, DeleteOptions, ListOptions},
     },
     sim::{Sim, SimTime},

@@ -5,12 +5,12 @@
 
 use std::{collections::BTreeMap, future::poll_fn, rc::Rc, task::Poll, time::Duration};
 
-use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use k8s_openapi::api::core::v1::{Node, Taint};
 
 use super::{change_status, mark_disrupted};
 use crate::{
     api::{
-        ApiClient, Kind, Object, Resource, Result,
+        ApiClient, Kind, Object, Pod, Resource, Result,
         client::{DeleteOptions, ListOptions, Watch, WatchEvent},
         taints::tolerates,
     },

@@ -1,8 +1,7 @@
 //! Which container of a pod is meant (`kubectl/pkg/cmd/util/podcmd`).
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Ctx, Failure};
+use crate::api::Pod;
 
 const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
 

@@ -3,12 +3,10 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Args, Ctx, Failure, Outcome, container, exec, fail};
 use crate::{
     api::{
-        client,
+        Pod, client,
         client::{ExecOptions, Session},
     },
     os::{Stream, fs::FileType},

@@ -5,14 +5,14 @@ mod profile;
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::ContainerStatus;
 use serde_json::{Map, Value, json};
 
 use self::profile::Profile;
 use super::{Args, Ctx, Failure, Outcome, exec, fail, failure_text, resource, run, write};
 use crate::{
     api::{
-        Error, Kind, Object, client,
+        Error, Kind, Object, Pod, client,
         client::{Body, DeleteOptions, ListOptions, Patch, Subresource, WriteOptions},
         patch,
     },

@@ -2,12 +2,10 @@
 
 use std::{future::pending, rc::Rc};
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Args, Ctx, Failure, Outcome, container, resource};
 use crate::{
     api::{
-        Error, Kind, client,
+        Error, Kind, Pod, client,
         client::{ExecOptions, Session},
         error::Reason,
     },

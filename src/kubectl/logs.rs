@@ -1,9 +1,7 @@
 //! `kubectl logs`.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::{Args, Ctx, Failure, Outcome, container, program, resource};
-use crate::api::{Kind, client::LogOptions, duration::parse_go_duration};
+use crate::api::{Kind, Pod, client::LogOptions, duration::parse_go_duration};
 
 const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument \
                      for the logs command";

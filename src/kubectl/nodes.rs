@@ -2,13 +2,13 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 use serde_json::json;
 
 use super::{Args, Ctx, Failure, Outcome, fail, resource};
 use crate::{
     api::{
-        Kind, Resource,
+        Kind, Pod, Resource,
         client::{self, DeleteOptions, ListOptions, Patch, Subresource, WatchEvent, WriteOptions},
         duration::parse_go_duration,
         error::Reason,

@@ -13,15 +13,12 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use k8s_openapi::{
-    api::core::v1::{Pod, Service},
-    apimachinery::pkg::util::intstr::IntOrString,
-};
+use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOrString};
 
 use super::{Args, Ctx, Failure, Outcome, fail, resource, wait::duration};
 use crate::{
     api::{
-        Kind, Object, Resource,
+        Kind, Object, Pod, Resource,
         client::{Dial, ListOptions},
     },
     os::{Errno, Signal, TcpListener, TcpStream, process::Disposition},

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 
 use super::{
@@ -12,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{
-        Kind, client,
+        Kind, Pod, client,
         client::{DeleteOptions, ListOptions},
         patch,
     },

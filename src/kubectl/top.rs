@@ -2,11 +2,11 @@
 
 use std::{cmp::Reverse, time::Duration};
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 
 use super::{Args, Ctx, Failure, Outcome, fail, printers::Layout};
 use crate::api::{
-    Kind, Object,
+    Kind, Object, Pod,
     client::ListOptions,
     duration::go_duration,
     error::Reason,

@@ -1,12 +1,13 @@
 //! What a sync has to do, by what the runtime knows.
 //! Source: kubernetes `pkg/kubelet/kuberuntime/kuberuntime_manager.go`, `computePodActions`.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::Container;
 
 use super::status::{
     RecordState, Runtime, init_containers, is_sidecar,
     restart::{is_restartable, starts_next},
 };
+use crate::api::Pod;
 
 /// Why a container is killed; decides its grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

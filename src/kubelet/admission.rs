@@ -3,10 +3,10 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Taint};
+use k8s_openapi::api::core::v1::{Node, NodeSelectorRequirement, NodeSelectorTerm, Taint};
 
 use super::quantity::{parse, requests};
-use crate::api::taints::tolerates;
+use crate::api::{Pod, PodSpec, taints::tolerates};
 
 /// Reason and message of a refusal.
 pub type Refusal = (String, String);

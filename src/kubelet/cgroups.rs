@@ -2,12 +2,12 @@
 //! Source: kubernetes `pkg/kubelet/cm/{qos_container_manager,pod_container_manager,helpers}_linux.go`,
 //! `pkg/kubelet/kuberuntime/kuberuntime_container_linux.go`, `pkg/kubelet/qos/policy.go`.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::Container;
 
 use super::status::{init_containers, is_sidecar};
 use crate::{
     api::{
-        Resource,
+        Pod, Resource,
         quantity::Quantity,
         resources::{self, Amounts, Options},
     },

@@ -4,7 +4,7 @@
 use std::{rc::Rc, time::Duration};
 
 use k8s_openapi::{
-    api::core::v1::{Container, Pod, PodCondition, Volume},
+    api::core::v1::{Container, PodCondition},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
@@ -14,7 +14,10 @@ use super::{
     worker::{Life, Worker},
 };
 use crate::{
-    api::quantity::{Format, Quantity},
+    api::{
+        Pod, Volume,
+        quantity::{Format, Quantity},
+    },
     apiserver::events::EventType,
 };
 

@@ -3,12 +3,15 @@
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use k8s_openapi::{
-    api::core::v1::{Container as ContainerSpec, HTTPGetAction, LifecycleHandler, Pod},
+    api::core::v1::{Container as ContainerSpec, HTTPGetAction, LifecycleHandler},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
 use super::{Inner, exec, runtime::Container, start::pod_label, worker::Worker};
-use crate::programs::net::http::{self, Headers, Request, Url};
+use crate::{
+    api::Pod,
+    programs::net::http::{self, Headers, Request, Url},
+};
 
 /// A hook has no time limit of its own; preStop is cut by the grace period.
 const NO_LIMIT: Duration = Duration::from_secs(365 * 86_400);

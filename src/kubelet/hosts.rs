@@ -1,9 +1,9 @@
 //! A pod's names: hostname, domain, /etc/hosts, /etc/resolv.conf.
 //! Sources: kubernetes `pkg/kubelet/kubelet_pods.go`, `pkg/kubelet/network/dns/dns.go`.
 
-use k8s_openapi::api::core::v1::{HostAlias, Pod, PodSpec};
+use k8s_openapi::api::core::v1::HostAlias;
 
-use crate::api::names;
+use crate::api::{Pod, PodSpec, names};
 
 /// The cluster's DNS service and domain.
 pub const DNS: &str = "10.96.0.10";
@@ -14,7 +14,7 @@ const LONGEST_HOSTNAME: usize = 63;
 /// Hostname and domain ("" without one) of a pod (`GeneratePodHostNameAndDomain`).
 pub fn hostname_and_domain(pod: &Pod) -> Result<(String, String), String> {
     let none = PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let spec = pod.spec.as_deref().unwrap_or(&none);
     let label = |what: &str, text: &str| match names::dns1123_label(text) {
         errors if errors.is_empty() => Ok(()),
         errors => Err(format!("pod {what} {text:?} is not a valid DNS label: {}", errors.join(";"))),
@@ -89,7 +89,7 @@ fn alias_lines(aliases: &[HostAlias]) -> String {
 /// /etc/resolv.conf, by the pod's dnsPolicy and dnsConfig.
 pub fn resolv_conf(pod: &Pod, node_resolver: &str) -> String {
     let none = PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let spec = pod.spec.as_deref().unwrap_or(&none);
     let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
     let on_host = spec.host_network == Some(true);
     let cluster = match spec.dns_policy.as_deref().unwrap_or("ClusterFirst") {
@@ -144,7 +144,7 @@ mod tests {
     fn pod(name: &str, spec: PodSpec) -> Pod {
         let metadata =
             ObjectMeta { name: Some(name.into()), namespace: Some("default".into()), ..ObjectMeta::default() };
-        Pod { metadata, spec: Some(spec), ..Pod::default() }
+        Pod { metadata, spec: Some(spec.into()), ..Pod::default() }
     }
 
     #[test]

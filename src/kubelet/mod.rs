@@ -51,7 +51,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Node, Pod, Taint};
+use k8s_openapi::api::core::v1::{Node, Taint};
 
 use self::{
     cgroups::Cgroups,
@@ -62,7 +62,7 @@ use self::{
 };
 use crate::{
     api::{
-        ApiClient, Kind, Resource,
+        ApiClient, Kind, Pod, Resource,
         client::{ListOptions, WatchEvent},
     },
     apiserver::{

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, Volume};
+use k8s_openapi::api::core::v1::Container as ContainerSpec;
 
 use super::{
     Inner,
@@ -12,6 +12,7 @@ use super::{
     worker::{Life, Worker},
 };
 use crate::{
+    api::{Pod, Volume},
     apiserver::events::EventType,
     sim::{Either, SimTime, race},
 };

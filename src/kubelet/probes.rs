@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, HTTPGetAction, Pod, PodStatus, Probe};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, HTTPGetAction, PodStatus, Probe};
 
 use super::{
     Inner,
@@ -21,6 +21,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
+    api::Pod,
     apiserver::events::EventType,
     os::Errno,
     programs::net::http::{self, Request, Url},
@@ -289,7 +290,7 @@ impl Prober {
     async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>) -> bool {
         let written = worker.told();
         let none = PodStatus::default();
-        let status = written.status.as_ref().unwrap_or(&none);
+        let status = written.status.as_deref().unwrap_or(&none);
         if is_terminal(status.phase.as_deref()) {
             return false;
         }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Pod;
-
-use crate::api::{quantity::Quantity, resources};
+use crate::api::{Pod, quantity::Quantity, resources};
 
 /// A quantity in units of 10^-`decimals`, rounded up; `None` if it isn't one.
 pub fn parse(text: &str, decimals: i32) -> Option<i64> {

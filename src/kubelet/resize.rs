@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodCondition, ResourceRequirements};
+use k8s_openapi::api::core::v1::{Container, PodCondition, ResourceRequirements};
 use serde::Serialize;
 
 use super::{
@@ -18,7 +18,10 @@ use super::{
     },
     worker::Worker,
 };
-use crate::{api::Resource, apiserver::events::EventType};
+use crate::{
+    api::{Pod, Resource},
+    apiserver::events::EventType,
+};
 
 /// A pod's resizes.
 #[derive(Default)]

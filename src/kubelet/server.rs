@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::ContainerStatus;
 
 use super::{
     Inner,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::{
-        Error, Resource, Result,
+        Error, Pod, Resource, Result,
         client::{Answer, Dial, ExecOptions, LogOptions, Session},
         error::Reason,
     },
@@ -99,7 +99,7 @@ impl Inner {
 
     fn serve_logs(&self, pod: &Pod, container: &str, options: LogOptions) -> Result<Receiver<Vec<u8>>> {
         let worker = self.worker(pod);
-        let status = worker.as_ref().map(|w| w.status()).or_else(|| pod.status.clone()).unwrap_or_default();
+        let status = worker.as_ref().map(|w| w.status()).or_else(|| pod.status.as_deref().cloned()).unwrap_or_default();
         let mut all = (status.container_statuses.iter().flatten())
             .chain(status.init_container_statuses.iter().flatten())
             .chain(status.ephemeral_container_statuses.iter().flatten());

@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, EphemeralContainer, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, EphemeralContainer};
 
 use super::{
     Inner,
@@ -20,7 +20,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::Resource,
+    api::{Pod, PodSpec, Resource},
     apiserver::events::EventType,
     os::{Cgroup, Filesystem, PidNs, fs::Mount},
     registry::Image,
@@ -86,7 +86,7 @@ impl Worker {
         attempt: u32,
     ) -> Result<(), ()> {
         let none = PodSpec::default();
-        let spec = pod.spec.as_ref().unwrap_or(&none);
+        let spec = pod.spec.as_deref().unwrap_or(&none);
         let host_network = spec.host_network == Some(true);
         let id = kubelet.rng.borrow_mut().hex(64);
         let fail = |text: String| {
@@ -432,7 +432,7 @@ impl Worker {
 fn pod_files(kubelet: &Inner, pod: &Pod, ips: &[String]) -> Filesystem {
     let files = Filesystem::empty("ext4", None);
     let none = PodSpec::default();
-    let spec = pod.spec.as_ref().unwrap_or(&none);
+    let spec = pod.spec.as_deref().unwrap_or(&none);
     let aliases = spec.host_aliases.as_deref().unwrap_or_default();
     // A name that isn't one has no sandbox.
     let (hostname, domain) = hostname_and_domain(pod).unwrap_or_default();

@@ -10,14 +10,14 @@
 use std::{cell::Cell, cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use k8s_openapi::{
-    api::core::v1::{Pod, PodStatus, Toleration},
+    api::core::v1::{PodStatus, Toleration},
     apimachinery::pkg::apis::meta::v1::OwnerReference,
 };
 
 use super::{Inner, next_beat, worker::Worker};
 use crate::{
     api::{
-        Kind, Object, Resource,
+        Kind, Object, Pod, Resource,
         client::{self, DeleteOptions, FieldValidation},
         decode, default, validate,
     },
@@ -152,7 +152,7 @@ impl Inner {
         if !tolerations.contains(&toleration) {
             tolerations.push(toleration);
         }
-        completed.status = Some(PodStatus { phase: Some("Pending".into()), ..PodStatus::default() });
+        completed.status = Some(PodStatus { phase: Some("Pending".into()), ..PodStatus::default() }.into());
         validate::create(&object).is_empty().then(|| match object {
             Object::Pod(pod) => Some(pod),
             _ => None,

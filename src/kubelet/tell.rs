@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use k8s_openapi::api::core::v1::PodStatus;
 
 use super::{
     Inner,
@@ -15,7 +15,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::{Resource, client},
+    api::{Pod, Resource, Shared, client},
     apiserver::events::EventType,
     sim::SimTime,
 };
@@ -30,7 +30,7 @@ impl Worker {
     }
 
     pub(super) fn status(&self) -> PodStatus {
-        self.told().status.clone().unwrap_or_default()
+        self.told().status.as_deref().cloned().unwrap_or_default()
     }
 
     /// When activeDeadlineSeconds will be over.
@@ -62,7 +62,7 @@ impl Worker {
             pod,
             &Input {
                 runtime,
-                old: told.status.as_ref().unwrap_or(&none),
+                old: told.status.as_deref().unwrap_or(&none),
                 reasons: &self.reasons.borrow(),
                 probes: &self.probes,
                 host_ips: &kubelet.host_ips(),
@@ -90,13 +90,13 @@ impl Worker {
         let pod = self.pod();
         let told = self.told();
         let none = PodStatus::default();
-        let old = told.status.as_ref().unwrap_or(&none);
+        let old = told.status.as_deref().unwrap_or(&none);
         finish(&mut status, old, pod.metadata.generation, may_run, kubelet.sim.wall());
         if status == *old {
             return;
         }
         if self.fixed.is_some() {
-            let told = Pod { metadata: pod.metadata.clone(), spec: pod.spec.clone(), status: Some(status) };
+            let told = Pod { metadata: pod.metadata.clone(), spec: pod.spec.clone(), status: Some(status.into()) };
             *self.written.borrow_mut() = Some(Rc::new(told));
             return Box::pin(self.tell_mirror(kubelet)).await;
         }
@@ -105,17 +105,19 @@ impl Worker {
             if current.uid() != self.uid {
                 return;
             }
-            let mut status = status.clone();
             if let Some(server) = &current.status {
                 keep_foreign(&mut status, server);
             }
-            let next = Pod { metadata: current.metadata.clone(), spec: current.spec.clone(), status: Some(status) };
+            // Kept, in case that it must be written again.
+            let told = Shared::from(status);
+            let (metadata, spec) = (current.metadata.clone(), current.spec.clone());
+            let next = Pod { metadata, spec, status: Some(told.clone()) };
             match client::update_status(&*kubelet.client, Rc::new(next)).await {
                 Ok(written) => {
                     *self.written.borrow_mut() = Some(written);
                     return;
                 }
-                Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_conflict() => status = told.into_inner(),
                 // Gone, or refused: the next sync tries again.
                 Err(_) => return,
             }

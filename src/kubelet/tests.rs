@@ -4,13 +4,13 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Event, Pod};
+use k8s_openapi::api::core::v1::Event;
 use serde_json::Value;
 
 use super::{Kubelet, NodeConfig};
 use crate::{
     api::{
-        ApiClient, Kind, Resource,
+        ApiClient, Kind, Pod, Resource,
         client::{
             Body, DeleteOptions, ExecOptions, ListOptions, LogOptions, Patch, Subresource, WatchEvent, WriteOptions,
         },
@@ -435,7 +435,7 @@ fn a_node_that_loses_its_power() {
     cluster.pass(10.0);
     let second = cluster.pod("web").status.clone().expect("a status");
     assert_ne!(first.pod_ip, None);
-    let statuses = second.container_statuses.expect("containers");
+    let statuses = second.container_statuses.as_ref().expect("containers");
     let ended = statuses[0].last_state.clone().and_then(|s| s.terminated).expect("a last state");
     assert_eq!((statuses[0].restart_count, statuses[0].ready), (1, true));
     assert_eq!((ended.exit_code, ended.reason.as_deref()), (255, Some("Unknown")));
@@ -562,7 +562,7 @@ fn starts_that_fail() {
         cluster.apply(&one(name, &format!("{{containers: [{{name: c, {container}}}]}}")));
         cluster.pass(4.0);
         let status = cluster.pod(name).status.clone().expect("a status");
-        let statuses = status.container_statuses.expect("containers");
+        let statuses = status.container_statuses.as_ref().expect("containers");
         let waiting = statuses[0].state.clone().and_then(|s| s.waiting).and_then(|w| w.reason);
         assert_eq!(waiting.as_deref(), Some(reason), "{name}");
         assert!(events(&cluster, name).contains(text), "{text} in\n{}", events(&cluster, name));

@@ -11,8 +11,7 @@ use std::{
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, ServiceAccountTokenProjection, Volume, VolumeMount,
-    VolumeProjection,
+    ConfigMap, DownwardAPIVolumeFile, KeyToPath, Secret, ServiceAccountTokenProjection, VolumeMount, VolumeProjection,
 };
 
 mod persistent;
@@ -22,7 +21,7 @@ use super::{
     quantity,
 };
 use crate::{
-    api::{Resource, client},
+    api::{Resource, Volume, client},
     os::{Errno, Filesystem, fs::FileType, fs::Mount},
 };
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Pod, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, PodCondition, PodStatus};
 
 use super::{
     Inner, LeftBehind, PICKUP,
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     api::{
-        Kind, Resource,
+        Kind, Pod, Resource,
         client::{self, DeleteOptions},
     },
     apiserver::events::EventType,

@@ -10,11 +10,11 @@ use std::{
     rc::Rc,
 };
 
-use k8s_openapi::api::core::v1::{ContainerState as ApiState, ContainerStatus, Event, Node, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{ContainerState as ApiState, ContainerStatus, Event, Node, PodCondition};
 
 use crate::{
     api::{
-        ApiClient, Kind, Object, Resource,
+        ApiClient, Kind, Object, Pod, Resource,
         client::{ListOptions, WatchEvent},
     },
     kubelet::statics,

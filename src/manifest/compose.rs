@@ -3,7 +3,7 @@
 //! The tree is built without recursion over the text; only the bounded expansion recurses. Aliases are
 //! expanded under go-yaml's rule against alias bombs.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Cursor};
 
 use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 use serde_json::{Map, Value};
@@ -31,11 +31,20 @@ struct Node {
     span: Span,
 }
 
+/// What the documents of a text are read with, one after another: its buffers are large.
+pub type Reader = Parser<Cursor<Vec<u8>>>;
+
 /// The document in `text[start..end]`, of which `start` is on line `start_line`; `None` if there is nothing in it.
-pub fn document(text: &str, start: usize, end: usize, start_line: usize) -> Result<Option<Document>, SyntaxError> {
+pub fn document(
+    reader: &mut Reader,
+    text: &str,
+    start: usize,
+    end: usize,
+    start_line: usize,
+) -> Result<Option<Document>, SyntaxError> {
     let chunk = &text[start..end];
     let whole = |span: Span| Span { start: start + span.start, end: start + span.end };
-    let nodes = match compose(chunk) {
+    let nodes = match compose(reader, chunk) {
         Ok(nodes) => nodes,
         Err((problem, span)) => {
             return Err(SyntaxError { message: format!("{PREFIX}{problem}"), span: whole(span) });
@@ -63,9 +72,9 @@ pub fn document(text: &str, start: usize, end: usize, start_line: usize) -> Resu
 
 /// The nodes of `text`. go-yaml takes `\'` in a text in double quotes for `'` and the parser here doesn't: the parser is
 /// given a character as long as the two in their place, one that stands nowhere else.
-fn compose(text: &str) -> Result<Vec<Node>, (String, Span)> {
-    let Some((guarded, comma)) = guarded_tags(text)? else { return compose_guarded(text) };
-    let mut nodes = compose_guarded(&guarded)?;
+fn compose(reader: &mut Reader, text: &str) -> Result<Vec<Node>, (String, Span)> {
+    let Some((guarded, comma)) = guarded_tags(text)? else { return compose_guarded(reader, text) };
+    let mut nodes = compose_guarded(reader, &guarded)?;
     for node in &mut nodes {
         if let Shape::Scalar { text, .. } = &mut node.shape {
             *text = text.replace(comma, ",");
@@ -116,10 +125,10 @@ fn may_begin_tag(before: &str) -> bool {
     }
 }
 
-fn compose_guarded(text: &str) -> Result<Vec<Node>, (String, Span)> {
+fn compose_guarded(reader: &mut Reader, text: &str) -> Result<Vec<Node>, (String, Span)> {
     let (mut read, mut stand_in) = (Cow::Borrowed(text), None);
     for _ in 0..MAX_QUOTES {
-        let (problem, span) = match Composer::new(&read).compose() {
+        let (problem, span) = match Composer::new(&read).compose(reader) {
             Ok(nodes) if stand_in.is_none() => return Ok(nodes),
             Ok(mut nodes) => {
                 for node in &mut nodes {
@@ -136,7 +145,7 @@ fn compose_guarded(text: &str) -> Result<Vec<Node>, (String, Span)> {
         let (true, Some(stand_in)) = (quote, stand_in) else { return Err((problem, span)) };
         read = Cow::Owned(escaped_quotes_replaced(&read, span.start, stand_in));
     }
-    Composer::new(&read).compose()
+    Composer::new(&read).compose(reader)
 }
 
 /// `text` with `stand_in` for each `\'` from `from` on, up to the double quote that ends the text there.
@@ -172,15 +181,17 @@ impl<'t> Composer<'t> {
         Composer { text, nodes: Vec::new(), open: Vec::new(), anchors: Default::default() }
     }
 
-    fn compose(mut self) -> Result<Vec<Node>, (String, Span)> {
+    fn compose(mut self, parser: &mut Reader) -> Result<Vec<Node>, (String, Span)> {
         // The parser panics where a text ends within a scalar's last line; a line break more, and it doesn't.
-        let ended =
-            if self.text.ends_with('\n') { Cow::Borrowed(self.text) } else { Cow::Owned(format!("{}\n", self.text)) };
+        let mut ended = Vec::with_capacity(self.text.len() + 1);
+        ended.extend_from_slice(self.text.as_bytes());
+        if !self.text.ends_with('\n') {
+            ended.push(b'\n');
+        }
         let last_line = self.text.rsplit('\n').next().unwrap_or_default();
         let added = !last_line.trim_start().is_empty();
-        let mut bytes = ended.as_bytes();
-        let mut parser = Parser::new();
-        parser.set_input_string(&mut bytes);
+        parser.reset();
+        parser.set_input(Cursor::new(ended));
         loop {
             let event = parser.parse().map_err(|error| self.fault(&error))?;
             let span = self.span(&event);

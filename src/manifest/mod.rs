@@ -138,6 +138,7 @@ fn after_blank(text: &str, offset: usize) -> usize {
 
 /// YAML documents between lines that begin with `---`.
 fn yaml_stream(text: &str, from: usize, items: &mut Vec<Result<Document, SyntaxError>>) {
+    let mut reader = compose::Reader::new();
     let mut start = from;
     let mut end = from;
     // Lines before `start` and before `end`.
@@ -153,7 +154,7 @@ fn yaml_stream(text: &str, from: usize, items: &mut Vec<Result<Document, SyntaxE
             let message = format!("invalid Yaml document separator: {after}");
             items.push(Err(SyntaxError { message, span: Span { start: at, end: at + line.trim_end().len() } }));
         } else if at > start {
-            items.extend(compose::document(text, start, at, start_line).transpose());
+            items.extend(compose::document(&mut reader, text, start, at, start_line).transpose());
         } else {
             // A separator with nothing before it belongs to the document that it opens.
             continue;
@@ -161,6 +162,6 @@ fn yaml_stream(text: &str, from: usize, items: &mut Vec<Result<Document, SyntaxE
         (start, start_line) = (end, lines);
     }
     if end > start {
-        items.extend(compose::document(text, start, end, start_line).transpose());
+        items.extend(compose::document(&mut reader, text, start, end, start_line).transpose());
     }
 }

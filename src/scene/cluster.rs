@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use serde::Serialize;
 
 use super::Mark;
-use crate::api::quantity::amount;
 use crate::api::resources;
+use crate::api::{Pod, quantity::amount};
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterScene {

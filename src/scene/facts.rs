@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus};
+
+use crate::api::Pod;
 
 /// A pod at one moment.
 #[derive(Clone, Debug)]

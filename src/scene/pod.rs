@@ -4,12 +4,12 @@
 //! Two layouts: containers side by side under a rail from left to right, or, where they do not fit, one below the other
 //! beside a rail from top to bottom.
 
-use k8s_openapi::api::core::v1::Volume;
 use serde::Serialize;
 
 use super::facts::{ContainerFacts, PodFacts, Process, Request, Role, is_token};
 use super::rail::{self, Port};
 use super::{Group, Mark, cluster, duration, fit, fit_name, mono, sans, wrap};
+use crate::api::Volume;
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PodScene {

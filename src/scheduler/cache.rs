@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod, PodSpec, Service};
+use k8s_openapi::api::core::v1::{Namespace, Node, Service};
 
 use super::{
     config::Args,
@@ -12,12 +12,14 @@ use super::{
     resources::{self, Resources},
     terms::Terms,
 };
-use crate::api::{Kind, other::Other, selector::Labels};
+use crate::api::{Kind, Pod, PodSpec, Shared, other::Other, selector::Labels};
 
 /// A pod with what the plugins need of it, worked out once.
 #[derive(Debug)]
 pub struct PodInfo {
     pub pod: Rc<Pod>,
+    /// The pod's own; an empty one for a pod that has none.
+    spec: Shared<PodSpec>,
     pub requests: Resources,
     /// Milli-CPU and bytes, with defaults.
     pub nonzero: (i64, i64),
@@ -42,8 +44,6 @@ impl HostPort {
     }
 }
 
-static EMPTY_SPEC: std::sync::LazyLock<PodSpec> = std::sync::LazyLock::new(PodSpec::default);
-
 impl PodInfo {
     pub fn new(pod: Rc<Pod>) -> PodInfo {
         PodInfo {
@@ -51,12 +51,13 @@ impl PodInfo {
             nonzero: resources::nonzero_requests(&pod),
             host_ports: host_ports(&pod),
             terms: Terms::of(&pod),
+            spec: pod.spec.clone().unwrap_or_default(),
             pod,
         }
     }
 
     pub fn spec(&self) -> &PodSpec {
-        self.pod.spec.as_ref().unwrap_or(&EMPTY_SPEC)
+        &self.spec
     }
 
     pub fn uid(&self) -> &str {
@@ -372,6 +373,7 @@ impl Cache {
             None => self.homeless.get_mut(node).and_then(|pods| pods.get_mut(uid)),
         };
         if let Some(info) = held.and_then(Rc::get_mut) {
+            info.spec = pod.spec.clone().unwrap_or_default();
             info.pod = pod;
         }
     }

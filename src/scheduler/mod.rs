@@ -26,7 +26,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Node, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{Node, PodCondition};
 
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
@@ -44,7 +44,7 @@ pub use self::{
 };
 use crate::{
     api::{
-        ApiClient, Error, Kind, Object, Resource,
+        ApiClient, Error, Kind, Object, Pod, Resource,
         client::{self, ListOptions, Watch, WatchEvent},
         other::Other,
         taints::tolerates,
@@ -460,7 +460,7 @@ impl Scheduler {
         loop {
             let unbound = {
                 let cache = &self.state.borrow().cache;
-                let claims = pod.spec.iter().flat_map(volumes::claims);
+                let claims = pod.spec.iter().flat_map(|spec| volumes::claims(spec));
                 let bound =
                     |(_, claim): (&str, &str)| cache.claim(namespace, claim).is_some_and(|c| volumes::is_bound(c));
                 !claims.into_iter().all(bound)

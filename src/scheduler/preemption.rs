@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Pod, PodCondition};
+use k8s_openapi::api::core::v1::PodCondition;
 
 use super::{
     cache::{Cache, NodeInfo, PodInfo},
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     api::{
+        Pod,
         disruption::{number, selector},
         other::Other,
     },

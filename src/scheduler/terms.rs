@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Pod, PodAffinityTerm, PodSpec, WeightedPodAffinityTerm};
+use k8s_openapi::api::core::v1::{PodAffinityTerm, WeightedPodAffinityTerm};
 
-use crate::api::selector::{LabelSelector, Labels};
+use crate::api::{
+    Pod,
+    selector::{LabelSelector, Labels},
+};
 
 /// All terms of one pod.
 #[derive(Debug, Default)]
@@ -29,7 +32,7 @@ pub struct Term {
 impl Terms {
     /// `None` for a pod without affinity to other pods.
     pub fn of(pod: &Pod) -> Option<Box<Terms>> {
-        let affinity = pod.spec.as_ref().and_then(|spec: &PodSpec| spec.affinity.as_ref())?;
+        let affinity = pod.spec.as_ref().and_then(|spec| spec.affinity.as_ref())?;
         let (near, far) = (affinity.pod_affinity.as_ref(), affinity.pod_anti_affinity.as_ref());
         if near.is_none() && far.is_none() {
             return None;

@@ -10,12 +10,11 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ContainerRestartRule, ContainerStatus, HostAlias, Pod, PodCondition, PodSpec, PodStatus,
-    Secret, Service,
+    ConfigMap, Container, ContainerRestartRule, ContainerStatus, HostAlias, PodCondition, PodStatus, Secret, Service,
 };
 use podarium::{
     api::{
-        ApiClient, Error, Kind, Object, available,
+        ApiClient, Error, Kind, Object, Pod, PodSpec, available,
         client::{
             Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
@@ -192,7 +191,7 @@ fn records(list: &Value) -> Result<Vec<Record>, Failure> {
 
 fn phases(case: Case) -> Outcome {
     let pod: Pod = read(&case.input["pod"])?;
-    let status = pod.status.clone().unwrap_or_default();
+    let status = pod.status.clone().unwrap_or_default().into_inner();
     let all = [status.container_statuses, status.init_container_statuses];
     let all: Vec<ContainerStatus> = all.into_iter().flatten().flatten().collect();
     let flag = |key: &str| case.input[key].as_bool().unwrap_or(false);

@@ -1,8 +1,10 @@
 //! What pods ask for, and names of images (g, h).
 
-use k8s_openapi::api::core::v1::Pod;
 use podarium::{
-    api::resources::{self, Amounts, Options},
+    api::{
+        Pod,
+        resources::{self, Amounts, Options},
+    },
     registry::{ImageRef, apply_default_tag},
     scheduler::{Resources, nonzero_requests, requests},
 };

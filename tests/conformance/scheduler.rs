@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use k8s_openapi::{
-    api::core::v1::{Namespace, Node, NodeSelectorTerm, Pod, PreferredSchedulingTerm, Service, Taint, Toleration},
+    api::core::v1::{Namespace, Node, NodeSelectorTerm, PreferredSchedulingTerm, Service, Taint, Toleration},
     jiff::Timestamp,
 };
 use podarium::{
-    api::{Kind, field::Errors, other::Other, taints},
+    api::{Kind, Pod, field::Errors, other::Other, taints},
     scheduler::{
         Diagnosis, PLUGINS,
         cache::{Cache, NodeInfo, PodInfo},

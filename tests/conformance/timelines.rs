@@ -13,10 +13,10 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod, Taint};
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Taint};
 use podarium::{
     api::{
-        Kind, Object, Resource,
+        Kind, Object, Pod, Resource,
         client::{ListOptions, WatchEvent},
     },
     apiserver::table,
@@ -508,7 +508,7 @@ fn event_fields(event: &Event) -> Vec<Value> {
 /// A pod as the record sums it up.
 fn summary(pod: &Pod) -> Value {
     let none = Default::default();
-    let status = pod.status.as_ref().unwrap_or(&none);
+    let status = pod.status.as_deref().unwrap_or(&none);
     let conditions: Vec<Value> =
         (status.conditions.iter().flatten()).map(|c| json!([c.type_, c.status, c.reason, c.message])).collect();
     let list = |statuses: &Option<Vec<ContainerStatus>>| -> Vec<Value> {

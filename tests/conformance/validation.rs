@@ -4,9 +4,8 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use podarium::api::{
-    Kind, Object,
+    Kind, Object, Pod, PodSpec,
     client::{FieldValidation, Subresource},
     decode::decode,
     error::Cause,
@@ -89,7 +88,7 @@ fn read(value: &Value) -> Result<Rc<Pod>, Failure> {
 }
 
 fn read_spec(spec: Value) -> Result<PodSpec, Failure> {
-    Ok(read(&json!({"metadata": {}, "spec": spec}))?.spec.clone().unwrap_or_default())
+    Ok(read(&json!({"metadata": {}, "spec": spec}))?.spec.clone().unwrap_or_default().into_inner())
 }
 
 /// All faults in one text, as Go joins them.
@@ -397,7 +396,7 @@ fn parts(case: Case) -> Outcome {
                 let pod = read(
                     &json!({"metadata": {}, "spec": input["podSpec"], "status": {"containerStatuses": statuses}}),
                 )?;
-                Ok(pod.status.clone().and_then(|status| status.container_statuses).unwrap_or_default())
+                Ok(pod.status.as_ref().and_then(|status| status.container_statuses.clone()).unwrap_or_default())
             };
             let (new, old) = (list(&input["newStatuses"])?, list(&input["oldStatuses"])?);
             let spec = read_spec(input["podSpec"].clone())?;

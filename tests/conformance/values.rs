@@ -1,8 +1,8 @@
 //! Values: QoS classes, durations, quantities, selectors, JSONPath (c, d, i, j, m).
 
-use k8s_openapi::api::core::v1::Pod;
 use podarium::{
     api::{
+        Pod,
         duration::{go_duration, human_duration, parse_go_duration, short_human_duration},
         quantity::{Format, Quantity},
         resources,

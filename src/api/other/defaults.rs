@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::PodSpec;
 use serde_json::{Map, Value, json};
 
 use super::{Other, entry, hpa, items, preset};
-use crate::api::{default, object::Kind};
+use crate::api::{PodSpec, default, object::Kind};
 
 type Fields = Map<String, Value>;
 

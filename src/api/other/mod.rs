@@ -9,10 +9,10 @@ pub mod defaults;
 pub mod hpa;
 pub mod registry;
 
-use k8s_openapi::{api::core::v1::PodSpec, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Map, Value};
 
-use super::{object::Kind, schema, wire};
+use super::{object::Kind, pod::PodSpec, schema, wire};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Other {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, ContainerResizePolicy, ContainerRestartRule, EphemeralContainer, PodSpec,
+    Container, ContainerPort, ContainerResizePolicy, ContainerRestartRule, EphemeralContainer,
 };
 
 use super::{
@@ -13,6 +13,7 @@ use super::{
     volume::{self, Known},
 };
 use crate::api::{
+    PodSpec,
     field::{Errors, Path},
     names,
 };

@@ -111,6 +111,6 @@ fn text(value: &Option<String>) -> &str {
     value.as_deref().unwrap_or_default()
 }
 
-fn names_of_gates(spec: &k8s_openapi::api::core::v1::PodSpec) -> Vec<&str> {
+fn names_of_gates(spec: &crate::api::PodSpec) -> Vec<&str> {
     spec.scheduling_gates.iter().flatten().map(|gate| gate.name.as_str()).collect()
 }

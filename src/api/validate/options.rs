@@ -1,13 +1,11 @@
 //! What checks of pods let through (`PodValidationOptions`): features, and the faults of an object that is there already,
 //! which a change of something else must not meet.
 
-use k8s_openapi::{
-    api::core::v1::{Pod, PodAffinityTerm, PodSpec},
-    apimachinery::pkg::apis::meta::v1::LabelSelector,
-};
+use k8s_openapi::{api::core::v1::PodAffinityTerm, apimachinery::pkg::apis::meta::v1::LabelSelector};
 
 use super::{pod::each_container, resources, scheduling, text, volume};
 use crate::api::{
+    Pod, PodSpec,
     field::{Errors, Path},
     names,
 };

@@ -1,6 +1,6 @@
 //! Pods as a whole.
 
-use k8s_openapi::api::core::v1::{Pod, PodDNSConfig, PodResourceClaim, PodSpec};
+use k8s_openapi::api::core::v1::{PodDNSConfig, PodResourceClaim};
 use serde_json::{Value, json};
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     resources, scheduling, security, text, volume,
 };
 use crate::api::{
+    Pod, PodSpec,
     field::{Errors, Path},
     names,
 };

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{PodSpec, ResourceClaim, ResourceRequirements},
+    api::core::v1::{ResourceClaim, ResourceRequirements},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 
 use super::text;
 use crate::api::{
+    PodSpec,
     field::{Errors, Path},
     names,
     quantity::{Quantity, amount},
@@ -254,7 +255,7 @@ pub fn pod_resources(errors: &mut Errors, spec: &PodSpec, claims: &[&str], path:
 
 /// What the containers have must fit into what the pod has.
 fn consistency(errors: &mut Errors, spec: &PodSpec, own: &ResourceRequirements, path: &Path) {
-    let pod = k8s_openapi::api::core::v1::Pod { spec: Some(spec.clone()), ..Default::default() };
+    let pod = crate::api::Pod { spec: Some(spec.clone().into()), ..Default::default() };
     let options = Options { skip_pod_level: true, exclude_overhead: true, ..Options::default() };
     let requests_path = path.child("requests");
     for (name, sum) in &resources::requests(&pod, &options) {

@@ -1,12 +1,13 @@
 //! Security contexts.
 
 use k8s_openapi::api::core::v1::{
-    AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext, WindowsSecurityContextOptions,
+    AppArmorProfile, PodSecurityContext, SeccompProfile, SecurityContext, WindowsSecurityContextOptions,
 };
 use serde_json::json;
 
 use super::{pod::each_container, text, volume};
 use crate::api::{
+    PodSpec,
     field::{Dump, Errors, Path},
     names,
 };

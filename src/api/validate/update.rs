@@ -1,10 +1,11 @@
 //! Changes of pods.
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, NodeAffinity, NodeSelectorTerm, Pod, PodSpec};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, NodeAffinity, NodeSelectorTerm};
 use serde_json::json;
 
 use super::{METADATA, meta, names_of_gates, pod as pods, scheduling, text};
 use crate::api::{
+    Pod, PodSpec,
     field::{Errors, Path},
     internal, names, restart,
 };
@@ -47,7 +48,7 @@ pub fn pod(errors: &mut Errors, new: &Pod, old: &Pod) {
         return;
     }
     let masked = masked(errors, new, old);
-    if masked != *old {
+    if masked != **old {
         let diff = internal::diff(old, &masked);
         errors.forbidden(&SPEC, &format!("pod updates may not change fields other than {UPDATABLE}\n{diff}"));
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
     Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PersistentVolumeClaimSpec,
-    PodSpec, ProjectedVolumeSource, TypedLocalObjectReference, Volume, VolumeDevice, VolumeMount,
+    ProjectedVolumeSource, TypedLocalObjectReference, VolumeDevice, VolumeMount,
 };
 
 use super::{container, env, meta, resources, text, volume_kinds};
 use crate::api::{
+    PodSpec, Volume,
     field::{Dump, Errors, Path, quoted},
     names,
     quantity::amount,

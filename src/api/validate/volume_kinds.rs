@@ -2,13 +2,14 @@
 //!
 //! Grouped as the real checks come, since only the first source of a volume is looked into.
 
-use k8s_openapi::api::core::v1::{ISCSIVolumeSource, Volume};
+use k8s_openapi::api::core::v1::ISCSIVolumeSource;
 
 use super::{
     text,
     volume::{self, OneType},
 };
 use crate::api::{
+    Volume,
     field::{Errors, Path},
     names,
 };

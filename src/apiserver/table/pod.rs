@@ -1,11 +1,12 @@
 //! A pod's row.
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerStatus, Pod},
+    api::core::v1::{Container, ContainerStatus},
     jiff::Timestamp,
 };
 
 use super::{age, elapsed};
+use crate::api::Pod;
 
 /// What the walk over the containers finds.
 struct Summary {

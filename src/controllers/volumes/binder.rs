@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{News, World, key, storage_class};
 use crate::{
     api::{
-        ApiClient, Kind, Object, Resource, Result,
+        ApiClient, Kind, Object, Pod, Resource, Result,
         client::{DeleteOptions, Subresource},
         other::Other,
         volumes::{
@@ -143,13 +143,12 @@ impl Binder {
     async fn explain_delay(&self, claim: &Rc<Other>) {
         let (namespace, name) = key(claim);
         let pods = super::pods(&*self.world.client, &namespace).await;
-        let uses = |pod: &&Rc<k8s_openapi::api::core::v1::Pod>| {
+        let uses = |pod: &&Rc<Pod>| {
             let spec = pod.spec.as_ref();
             !super::super::is_terminal(pod) && spec.is_some_and(|s| volumes::claims(s).any(|(_, claim)| claim == name))
         };
-        let unplaced = |pod: &&Rc<k8s_openapi::api::core::v1::Pod>| {
-            pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_none_or(str::is_empty)
-        };
+        let unplaced =
+            |pod: &&Rc<Pod>| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_none_or(str::is_empty);
         match pods.iter().filter(uses).find(unplaced) {
             Some(pod) => {
                 let text = format!("waiting for pod {} to be scheduled", pod.name());

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, rc::Rc, task::Poll, time::Duration};
 
 use crate::{
     api::{
-        ApiClient, Kind, Object, Result,
+        ApiClient, Kind, Object, Pod, Result,
         client::{self, Body, ListOptions, Subresource, Watch, WatchEvent, WriteOptions},
         other::Other,
     },
@@ -134,6 +134,6 @@ async fn storage_class(client: &dyn ApiClient, name: &str) -> Option<Rc<Other>> 
     }
 }
 
-async fn pods(client: &dyn ApiClient, namespace: &str) -> Vec<Rc<k8s_openapi::api::core::v1::Pod>> {
+async fn pods(client: &dyn ApiClient, namespace: &str) -> Vec<Rc<Pod>> {
     client::list(client, namespace, ListOptions::default()).await.unwrap_or_default()
 }

@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::{
-        coordination::v1::Lease,
-        core::v1::{Node, Pod},
-    },
+    api::{coordination::v1::Lease, core::v1::Node},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 
 use super::{age, annotations, labels, time};
 use crate::{
     api::{
-        Kind, client,
+        Kind, Pod, client,
         client::ListOptions,
         quantity::{Format, Quantity, amount},
         resources::{self, Amounts, Options},

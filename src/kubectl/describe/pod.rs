@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Container, ContainerPort, ContainerState, ContainerStatus, EnvVar, Pod, Probe, ResourceFieldSelector,
+        Container, ContainerPort, ContainerState, ContainerStatus, EnvVar, Probe, ResourceFieldSelector,
         ResourceRequirements,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Time, util::intstr::IntOrString},
@@ -13,7 +13,7 @@ use k8s_openapi::{
 use serde_json::Value;
 
 use super::{age, annotations, labels, time};
-use crate::api::{field::quoted, quantity::amount, resources::qos};
+use crate::api::{Pod, field::quoted, quantity::amount, resources::qos};
 
 fn some(text: Option<&String>) -> &str {
     text.map(String::as_str).unwrap_or_default()

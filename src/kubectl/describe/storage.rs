@@ -1,13 +1,12 @@
 //! Volumes, claims and their classes (`describePersistentVolume`, `describePersistentVolumeClaim`, `describeStorageClass`).
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
 use super::{age, annotations, labels};
 use crate::{
     api::{
-        Resource, client,
+        Pod, Resource, client,
         client::ListOptions,
         other::Other,
         volumes::{claims, class, volume_of},

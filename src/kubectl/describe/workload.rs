@@ -1,16 +1,13 @@
 //! Kinds whose controllers make pods, and the template of these.
 
 use jiff::Timestamp;
-use k8s_openapi::{
-    api::core::v1::{Pod, PodSpec},
-    apimachinery::pkg::apis::meta::v1::{LabelSelector as ApiSelector, ObjectMeta},
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as ApiSelector, ObjectMeta};
 use serde_json::Value;
 
 use super::{annotations, labels, pod, storage::formatted, time, volumes};
 use crate::{
     api::{
-        Kind, Object, Resource, client, client::ListOptions, duration::human_duration, other::Other,
+        Kind, Object, Pod, PodSpec, Resource, client, client::ListOptions, duration::human_duration, other::Other,
         selector::LabelSelector,
     },
     kubectl::{Ctx, Failure},

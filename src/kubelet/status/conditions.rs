@@ -1,8 +1,9 @@
 //! The conditions that the kubelet owns. Source: kubernetes `pkg/kubelet/status/generate.go`.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodSpec, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, PodCondition, PodStatus};
 
 use super::{Runtime, init_containers, is_sidecar, restart, running, terminated};
+use crate::api::PodSpec;
 
 pub const ALL_RESTARTING: &str = "AllContainersRestarting";
 

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
     Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
-    ContainerUser, LinuxContainerUser, Pod, ResourceRequirements, VolumeMount, VolumeMountStatus,
+    ContainerUser, LinuxContainerUser, ResourceRequirements, VolumeMount, VolumeMountStatus,
 };
 
 use super::{NOT_LOCATED, Record, RecordState, Runtime, UNKNOWN, is_sidecar, restart, terminated, time, vanished};
+use crate::api::Pod;
 
 const INIT_VANISHED: &str = "Unable to get init container status from container runtime and pod has been initialized, \
                              treat it as exited normally";
@@ -239,12 +240,10 @@ fn mounts(container: &Container) -> Option<Vec<VolumeMountStatus>> {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::{
-        api::core::v1::PodSpec,
-        apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
-    };
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
     use super::*;
+    use crate::api::PodSpec;
 
     fn show(s: &ContainerStatus) -> String {
         let state = |s: &Option<ContainerState>| match s {
@@ -303,7 +302,7 @@ mod tests {
                     deletion_timestamp: deleted.then_some(Time(Timestamp::UNIX_EPOCH)),
                     ..ObjectMeta::default()
                 },
-                spec: Some(PodSpec { containers: vec![container.clone()], ..PodSpec::default() }),
+                spec: Some(PodSpec { containers: vec![container.clone()], ..PodSpec::default() }.into()),
                 ..Pod::default()
             };
             let old: Vec<ContainerStatus> = old

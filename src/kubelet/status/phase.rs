@@ -1,8 +1,9 @@
 //! `status.phase`. Source: kubernetes `pkg/kubelet/kubelet_pods.go`, `getPhase`.
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus};
 
 use super::{init_containers, is_sidecar, last_terminated, restart::restarts_after, running, terminated, waiting};
+use crate::api::Pod;
 
 /// The phase by the containers' states. `statuses` holds init and regular containers. `pod_ends`: no
 /// container will run any more. `initialized`: some regular container has started in this sandbox.
@@ -119,10 +120,11 @@ pub fn is_static(pod: &Pod) -> bool {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::{
-        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, PodSpec,
+        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
     };
 
     use super::*;
+    use crate::api::PodSpec;
 
     /// `run`, `exit N`, `wait`, `wait after N`, `none`.
     fn status(name: &str, text: &str) -> ContainerStatus {
@@ -187,15 +189,13 @@ mod tests {
             let specs = |list: &[(String, ContainerStatus)]| {
                 list.iter().map(|(n, _)| Container { name: n.clone(), ..Container::default() }).collect::<Vec<_>>()
             };
-            let pod = Pod {
-                spec: Some(PodSpec {
-                    restart_policy: Some((*policy).into()),
-                    init_containers: Some(specs(&inits)),
-                    containers: specs(&containers),
-                    ..PodSpec::default()
-                }),
-                ..Pod::default()
+            let spec = PodSpec {
+                restart_policy: Some((*policy).into()),
+                init_containers: Some(specs(&inits)),
+                containers: specs(&containers),
+                ..PodSpec::default()
             };
+            let pod = Pod { spec: Some(spec.into()), ..Pod::default() };
             let statuses: Vec<_> = inits.iter().chain(&containers).map(|(_, s)| s.clone()).collect();
             assert_eq!(phase(&pod, &statuses, *ends, true), *expected, "{policy} {statuses:?} {ends}");
         }

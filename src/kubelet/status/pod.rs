@@ -4,7 +4,7 @@
 use std::{borrow::Cow, net::IpAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, Pod, PodCondition, PodIP, PodStatus};
+use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, PodCondition, PodIP, PodStatus};
 
 use super::{
     NOT_LOCATED, Runtime, UNKNOWN,
@@ -14,6 +14,7 @@ use super::{
     phase::phase,
     running, terminated, vanished, waiting,
 };
+use crate::api::Pod;
 
 /// Those who probe.
 pub trait ProbeResults {
@@ -44,7 +45,7 @@ pub struct Input<'a> {
 pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     let Some(spec) = &pod.spec else { return PodStatus::default() };
     let none = PodStatus::default();
-    let api = pod.status.as_ref().unwrap_or(&none);
+    let api = pod.status.as_deref().unwrap_or(&none);
     let (runtime, old) = (input.runtime, input.old);
     let restarting_all = super::restart::restarts_all(spec, runtime, old);
     let make = |containers, old: &[ContainerStatus], init| {
@@ -191,7 +192,7 @@ pub fn finish(status: &mut PodStatus, old: &PodStatus, generation: Option<i64>, 
 /// `TerminatePod`: nothing of the pod is left, so containers whose end is unknown count as failed
 /// and the phase is terminal.
 pub fn terminate(status: &mut PodStatus, pod: &Pod) {
-    let probe = Pod { spec: pod.spec.clone(), status: Some(status.clone()), ..Pod::default() };
+    let probe = Pod { spec: pod.spec.clone(), status: Some(status.clone().into()), ..Pod::default() };
     let end = |s: &mut ContainerStatus| {
         if terminated(s).is_none() {
             s.state = Some(vanished(UNKNOWN, NOT_LOCATED));

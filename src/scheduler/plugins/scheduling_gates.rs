@@ -1,8 +1,7 @@
 //! A pod with scheduling gates isn't queued.
 
-use k8s_openapi::api::core::v1::Pod;
-
 use super::Refusal;
+use crate::api::Pod;
 
 /// The gates that keep a pod from being scheduled.
 pub fn gates(pod: &Pod) -> Vec<&str> {

@@ -2,10 +2,10 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Node, Pod, ResourceRequirements, Taint};
+use k8s_openapi::api::core::v1::{Container, ContainerStatus, Node, ResourceRequirements, Taint};
 use podarium::{
     api::{
-        Error, Kind, Object,
+        Error, Kind, Object, Pod,
         client::FieldValidation,
         error::{Cause, Reason},
         patch,

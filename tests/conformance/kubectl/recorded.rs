@@ -3,10 +3,9 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
 use podarium::{
     api::{
-        ApiClient, Error, Kind,
+        ApiClient, Error, Kind, Pod,
         client::{Answer, Body, Dial, ExecOptions, LogOptions, Session, Subresource, WriteOptions},
     },
     apiserver::{ApiServer, proxy::KubeletEndpoint},
