@@ -117,7 +117,8 @@ impl Worker {
             let mounts = proc.namespaces().mnt.mounts();
             mounts.into_iter().find(|mount| mount.target == "/")
         });
-        root.map_or(0, |root| i64::try_from(root.fs.used()).unwrap_or(i64::MAX))
+        let root = root.map_or(0, |root| root.fs.used());
+        i64::try_from(root + container.log.file_size()).unwrap_or(i64::MAX)
     }
 
     /// What of its limits the pod exceeds, as its status then says.

@@ -481,7 +481,7 @@ impl Inner {
 }
 
 /// The first instant after `now` that is `phase` into its `period`.
-fn next_beat(now: SimTime, phase: Duration, period: Duration) -> SimTime {
+pub(crate) fn next_beat(now: SimTime, phase: Duration, period: Duration) -> SimTime {
     let nanos = |d: Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
     let (now, phase, period) = (now.as_nanos(), nanos(phase), nanos(period));
     let mut beat = now / period * period + phase;

@@ -11,6 +11,7 @@ use super::{
     Inner,
     actions::{Actions, Kill, KillReason},
     admission,
+    cgroups::{container_limits, pod_limits},
     status::{
         RecordState, Runtime,
         conditions::{RESIZE_IN_PROGRESS, RESIZE_PENDING},
@@ -194,11 +195,30 @@ impl Worker {
     }
 
     /// Gives running containers what was granted to them; true if there was anything to give.
-    pub(super) fn give_resized(&self) -> bool {
+    pub(super) fn give_resized(&self, kubelet: &Inner) -> bool {
+        if !self.resize.borrow().former.is_empty() {
+            self.apply_limits(kubelet);
+        }
         let mut resize = self.resize.borrow_mut();
         let any = !resize.former.is_empty();
         resize.former.clear();
         any
+    }
+}
+
+impl Worker {
+    /// Sets the limits of the pod's control groups to what it was granted.
+    fn apply_limits(&self, kubelet: &Inner) {
+        let pod = self.pod();
+        if let Some(group) = &*self.cgroup.borrow() {
+            pod_limits(&pod).apply(&kubelet.machine, group);
+        }
+        let running: Vec<_> = self.containers.borrow().iter().filter(|c| c.is_running()).cloned().collect();
+        for spec in containers(&pod) {
+            for container in running.iter().filter(|c| c.name == spec.name) {
+                container_limits(spec).apply(&kubelet.machine, &container.cgroup);
+            }
+        }
     }
 }
 

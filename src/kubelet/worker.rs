@@ -555,7 +555,7 @@ impl Worker {
                 return failure.map_or(Ok(acted), Err);
             }
         }
-        if self.give_resized() {
+        if self.give_resized(kubelet) {
             acted = true;
             self.poke();
         }
