@@ -5,7 +5,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    rc::Rc,
+    rc::{Rc, Weak},
     time::Duration,
 };
 
@@ -176,6 +176,7 @@ impl Probes {
                     kind,
                     state: state.clone(),
                     target: RefCell::default(),
+                    known: RefCell::default(),
                 };
                 let period = Duration::from_secs(u64::from(number(probe.period_seconds, 10)));
                 let task = kubelet.sim.spawn(prober.run(period));
@@ -207,13 +208,29 @@ impl Probes {
 
 struct Prober {
     kubelet: Rc<Inner>,
-    worker: std::rc::Weak<Worker>,
+    worker: Weak<Worker>,
     /// Its name: what it is, the pod knows.
     container: String,
     kind: Kind,
     state: Rc<State>,
     /// Where an httpGet probe went last, and for which address of the sandbox.
     target: RefCell<Option<(Option<Ipv4Addr>, Rc<Target>)>>,
+    known: RefCell<Option<Known>>,
+}
+
+/// A container that was to be probed, and the pod by which.
+struct Known {
+    written: Rc<Pod>,
+    pod: Rc<Pod>,
+    container: Weak<Container>,
+}
+
+/// What a tick calls for.
+enum Due {
+    Probe(Rc<Container>),
+    Nothing,
+    /// There is nothing to probe any more.
+    End,
 }
 
 /// A probe and the container that has it.
@@ -265,8 +282,10 @@ impl Prober {
             let Some(worker) = self.worker.upgrade() else { return };
             let pod = worker.pod();
             let Some(spec) = self.spec(&pod) else { return };
-            if !Box::pin(self.probe_once(&worker, &pod, spec)).await {
-                return;
+            match self.due(&worker, &pod, spec) {
+                Due::Probe(container) => Box::pin(self.probe_once(&worker, &pod, spec, &container)).await,
+                Due::Nothing => {}
+                Due::End => return,
             }
         }
     }
@@ -286,18 +305,28 @@ impl Prober {
         }
     }
 
-    /// `doProbe`: false if there is nothing to probe any more.
-    async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>) -> bool {
+    /// What a tick calls for.
+    fn due(&self, worker: &Worker, pod: &Rc<Pod>, spec: Spec<'_>) -> Due {
         let written = worker.told();
+        let containers = worker.containers.borrow();
+        // While nothing is written, what was found out last time still holds.
+        if let Some(known) = &*self.known.borrow()
+            && Rc::ptr_eq(&known.written, &written)
+            && Rc::ptr_eq(&known.pod, pod)
+            && !self.state.on_hold.get()
+            && let Some(container) = containers.iter().find(|c| Rc::as_ptr(c) == known.container.as_ptr())
+        {
+            return Due::Probe(container.clone());
+        }
         let none = PodStatus::default();
         let status = written.status.as_deref().unwrap_or(&none);
         if is_terminal(status.phase.as_deref()) {
-            return false;
+            return Due::End;
         }
         let name = &self.container;
         let mut all = status.container_statuses.iter().flatten().chain(status.init_container_statuses.iter().flatten());
-        let Some(told) = all.find(|s| s.name == *name) else { return true };
-        let Some(id) = told.container_id.as_deref().filter(|id| !id.is_empty()) else { return true };
+        let Some(told) = all.find(|s| s.name == *name) else { return Due::Nothing };
+        let Some(id) = told.container_id.as_deref().filter(|id| !id.is_empty()) else { return Due::Nothing };
         let state = &self.state;
         if *state.id.borrow() != id {
             state.id.replace(id.to_string());
@@ -313,34 +342,38 @@ impl Prober {
             state.on_hold.set(false);
         }
         if state.on_hold.get() {
-            return true;
+            return Due::Nothing;
         }
         let Some(running) = told.state.as_ref().and_then(|s| s.running.as_ref()) else {
             self.set(worker, Some(false));
             let end = told.state.as_ref().and_then(|s| s.terminated.as_ref());
             let comes_back =
                 |code| pod.spec.as_ref().is_none_or(|pod_spec| restarts_after(spec.container, pod_spec, code));
-            return end.is_none_or(|end| comes_back(end.exit_code));
+            return if end.is_none_or(|end| comes_back(end.exit_code)) { Due::Nothing } else { Due::End };
         };
         if pod.metadata.deletion_timestamp.is_some() && self.kind != Kind::Readiness {
             self.state.result.set(Some(true));
-            return false;
+            return Due::End;
         }
         let now = self.kubelet.sim.wall();
         let age = running.started_at.as_ref().map_or(0, |at| now.duration_since(at.0).as_secs());
         if age < i64::from(spec.probe.initial_delay_seconds.unwrap_or(0)) {
-            return true;
+            return Due::Nothing;
         }
         // Only a startup probe runs before the container has started, and only then.
         if (told.started == Some(true)) == (self.kind == Kind::Startup) {
-            return true;
+            return Due::Nothing;
         }
-        let container = worker.containers.borrow().iter().find(|c| id.ends_with(&c.id)).cloned();
-        let Some(container) = container else { return true };
-        let Some(success) = self.probe(worker, pod, spec, &container).await else { return true };
-        if *state.id.borrow() != id {
-            return true;
-        }
+        let Some(container) = containers.iter().find(|c| id.ends_with(&c.id)) else { return Due::Nothing };
+        let known = Known { written: written.clone(), pod: pod.clone(), container: Rc::downgrade(container) };
+        *self.known.borrow_mut() = Some(known);
+        Due::Probe(container.clone())
+    }
+
+    /// `doProbe`
+    async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>, container: &Rc<Container>) {
+        let Some(success) = self.probe(worker, pod, spec, container).await else { return };
+        let state = &self.state;
         if state.last.get() == Some(success) {
             state.run.set(state.run.get() + 1);
         } else {
@@ -350,12 +383,13 @@ impl Prober {
         let needed =
             if success { number(spec.probe.success_threshold, 1) } else { number(spec.probe.failure_threshold, 3) };
         if state.run.get() < needed {
-            return true;
+            return;
         }
         if state.result.get() != Some(success) {
+            let (name, id) = (&self.container, state.id.borrow().clone());
             match self.kind {
-                Kind::Readiness => Box::pin(worker.tell_readiness(&self.kubelet, name, id, success)).await,
-                Kind::Startup => Box::pin(worker.tell_startup(&self.kubelet, name, id, success)).await,
+                Kind::Readiness => Box::pin(worker.tell_readiness(&self.kubelet, name, &id, success)).await,
+                Kind::Startup => Box::pin(worker.tell_startup(&self.kubelet, name, &id, success)).await,
                 Kind::Liveness => {}
             }
         }
@@ -364,7 +398,6 @@ impl Prober {
             state.on_hold.set(true);
             state.run.set(0);
         }
-        true
     }
 
     /// One probe with its events; `None` if nothing can be said.

@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
+
 use super::{
     rng::Rng,
     sync::{Either, OneshotReceiver, oneshot, race},
@@ -237,11 +239,11 @@ impl Sim {
     }
 
     /// `future`'s result, or `None` if it takes longer than `limit`.
-    pub async fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> Option<T> {
-        match race(future, self.sleep(limit)).await {
+    pub fn timeout<T>(&self, limit: Duration, future: impl Future<Output = T>) -> impl Future<Output = Option<T>> {
+        race(future, self.sleep(limit)).map(|first| match first {
             Either::Left(value) => Some(value),
             Either::Right(()) => None,
-        }
+        })
     }
 
     /// When something will happen next: now, if a task can run; else the earliest timer.

@@ -4,10 +4,12 @@ use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
 };
+
+use pin_project_lite::pin_project;
 
 struct Chan<T> {
     queue: RefCell<VecDeque<T>>,
@@ -229,18 +231,29 @@ pub enum Either<A, B> {
     Right(B),
 }
 
-/// Waits for the first of two futures and drops the other. If both are ready, the left one wins.
-pub async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> Either<A, B> {
-    let mut left = pin!(left);
-    let mut right = pin!(right);
-    poll_fn(|cx| {
-        if let Poll::Ready(value) = left.as_mut().poll(cx) {
+pin_project! {
+    /// Future of [`race`]. By hand, as an `async fn` would hold both futures twice.
+    struct Race<A, B> {
+        #[pin]
+        left: A,
+        #[pin]
+        right: B,
+    }
+}
+
+impl<A: Future, B: Future> Future for Race<A, B> {
+    type Output = Either<A::Output, B::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let me = self.project();
+        if let Poll::Ready(value) = me.left.poll(cx) {
             return Poll::Ready(Either::Left(value));
         }
-        if let Poll::Ready(value) = right.as_mut().poll(cx) {
-            return Poll::Ready(Either::Right(value));
-        }
-        Poll::Pending
-    })
-    .await
+        me.right.poll(cx).map(Either::Right)
+    }
+}
+
+/// Waits for the first of two futures and drops the other. If both are ready, the left one wins.
+pub fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> impl Future<Output = Either<A, B>> {
+    Race { left, right }
 }

@@ -30,7 +30,10 @@ pub struct Headers(String);
 impl Headers {
     /// (name, value)
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.split_terminator("\r\n").map(|line| line.split_once(": ").unwrap_or((line, "")))
+        lines(&self.0).map(|line| match find(line.as_bytes(), b": ") {
+            Some(colon) => (&line[..colon], &line[colon + 2..]),
+            None => (line, ""),
+        })
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
@@ -301,7 +304,7 @@ impl Connection {
                 return Err(ReadError::Malformed(std::mem::take(&mut self.buffer)));
             }
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                let parsed = parse_head(&String::from_utf8_lossy(&self.buffer[..end]));
+                let parsed = parse_head(&String::from_utf8_lossy(&self.buffer[..end + 2]));
                 let bytes = self.buffer.drain(..end + 4);
                 return parsed.ok_or_else(|| ReadError::Malformed(bytes.collect()));
             }
@@ -452,13 +455,23 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     None
 }
 
+/// The lines of a text in which each has its end. (Searching for a string costs more to begin than a line is long.)
+fn lines(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let end = find(text.as_bytes(), b"\r\n")?;
+        let line = &text[..end];
+        text = &text[end + 2..];
+        Some(line)
+    })
+}
+
 fn parse_head(text: &str) -> Option<(String, Headers)> {
-    let mut lines = text.split("\r\n");
+    let mut lines = lines(text);
     let first = lines.next()?.to_owned();
-    let mut headers = Headers(String::with_capacity(text.len() - first.len() + 2));
+    let mut headers = Headers(String::with_capacity(text.len() - first.len()));
     for line in lines {
         let (name, value) = line.split_once(':')?;
-        if name.is_empty() || name.contains(' ') {
+        if name.is_empty() || name.bytes().any(|byte| byte == b' ') {
             return None;
         }
         headers.add(name, value.trim());
