@@ -32,6 +32,6 @@ mod module {
     #[wasm_bindgen]
     pub fn kilobytes() -> u32 {
         // Pages of 64 KiB.
-        core::arch::wasm32::memory_size(0) as u32 * 64
+        core::arch::wasm32::memory_size::<0>() as u32 * 64
     }
 }
