@@ -1,10 +1,13 @@
 //! The whole status of a pod. Sources: kubernetes `pkg/kubelet/kubelet_pods.go` (`generateAPIPodStatus`),
 //! `pkg/kubelet/status/status_manager.go` (`TerminatePod`, `mergePodStatus`).
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{ContainerStatus, HostIP, PodCondition, PodIP, PodStatus};
+use k8s_openapi::{
+    api::core::v1::{ContainerStatus, HostIP, PodCondition, PodIP, PodStatus, ResourceRequirements},
+    apimachinery::pkg::api::resource::Quantity,
+};
 
 use super::{
     NOT_LOCATED, Runtime, UNKNOWN,
@@ -14,7 +17,7 @@ use super::{
     phase::phase,
     running, terminated, vanished, waiting,
 };
-use crate::api::Pod;
+use crate::api::{Pod, resources};
 
 /// Those who probe.
 pub trait ProbeResults {
@@ -130,7 +133,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
     {
         pod_ips.push(PodIP { ip: second.clone() });
     }
-    let resources = spec.resources.clone().unwrap_or_default();
+    let granted = together_resources(pod);
     PodStatus {
         phase: Some(word),
         reason,
@@ -146,9 +149,33 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
         ephemeral_container_statuses: (!ephemeral.is_empty()).then_some(ephemeral),
         qos_class: api.qos_class.clone().or_else(|| Some(crate::api::resources::qos(pod).to_string())),
         observed_generation: pod.metadata.generation,
-        resources: Some(resources),
+        allocated_resources: granted.requests.clone(),
+        resources: Some(granted),
         nominated_node_name: api.nominated_node_name.clone(),
         ..PodStatus::default()
+    }
+}
+
+/// What the pod as a whole was granted: its own resources, else the sums over its containers.
+fn together_resources(pod: &Pod) -> ResourceRequirements {
+    let Some(spec) = &pod.spec else { return ResourceRequirements::default() };
+    let mut given = init_containers(spec).iter().chain(&spec.containers).map(|c| c.resources.as_ref());
+    let any = |r: Option<&ResourceRequirements>| r.is_some_and(|r| r.requests.is_some() || r.limits.is_some());
+    if !any(spec.resources.as_ref()) && !given.any(any) {
+        return ResourceRequirements::default();
+    }
+    // Only what exists on every node counts for a pod.
+    let shown = |amounts: resources::Amounts| -> Option<BTreeMap<String, Quantity>> {
+        let kept = amounts.into_iter().filter(|(name, _)| resources::is_pod_level(name));
+        let kept: BTreeMap<String, Quantity> =
+            kept.map(|(name, amount)| (name, Quantity(amount.to_string()))).collect();
+        (!kept.is_empty()).then_some(kept)
+    };
+    let options = resources::Options { exclude_overhead: true, ..resources::Options::default() };
+    ResourceRequirements {
+        requests: shown(resources::requests(pod, &options)),
+        limits: shown(resources::limits(pod, &options)),
+        ..ResourceRequirements::default()
     }
 }
 
