@@ -55,7 +55,7 @@ true & a=$!; true & b=$!; wait; [ $a != $b ] && echo differ
 ### wait -n [ash bash]
 sleep 0.3 & (sleep 0.1; exit 5) & wait -n; echo $?; wait
 ### parallel and in order
-for i in 1 2 3; do (sleep 0.$i; echo $i) & done; wait; echo all
+for i in 1 2 3; do (sleep $((i-1)).5; echo $i) & done; wait; echo all
 ### status of starting a job
 false; sleep 0 & echo $?; wait
 ### the shell's own pid in a subshell

@@ -2,7 +2,7 @@
 
 use super::options::parse;
 use crate::{
-    os::Proc,
+    os::{Proc, fs::FileType},
     programs::{
         Context, Flavour,
         util::{self, Arg, Args},
@@ -126,4 +126,30 @@ pub async fn mktemp(proc: Proc, ctx: Context) -> i32 {
             util::fail(&proc, 1, &format!("mktemp: failed to create {what} via template '{template}': {error}")).await
         }
     }
+}
+
+pub async fn which(proc: Proc, ctx: Context) -> i32 {
+    let parsed = match parse(&proc, ctx.flavour, "a", &[("all", 'a')]) {
+        Ok(parsed) => parsed,
+        Err(error) => return util::usage(&proc, error, 2).await,
+    };
+    let path = proc.environ().get("PATH").cloned().unwrap_or_default();
+    let mut text = String::new();
+    let mut code = i32::from(parsed.operands.is_empty());
+    for name in &parsed.operands {
+        let runnable = |path: &String| {
+            proc.stat(path).is_ok_and(|stat| stat.file_type == FileType::Regular && stat.mode & 0o111 != 0)
+        };
+        let places: Vec<String> = match name.contains('/') {
+            true => vec![name.clone()],
+            false => path.split(':').map(|dir| format!("{}/{name}", if dir.is_empty() { "." } else { dir })).collect(),
+        };
+        let found = places.into_iter().filter(runnable);
+        let found: Vec<String> = found.take(if parsed.has('a') { usize::MAX } else { 1 }).collect();
+        if found.is_empty() {
+            code = 1;
+        }
+        text.extend(found.into_iter().map(|path| path + "\n"));
+    }
+    util::done(proc.print(&text).await).max(code)
 }

@@ -97,3 +97,29 @@ fn system() {
         ("nosuch --version", "", "bash: line 1: nosuch: command not found\n", 127),
     ]);
 }
+
+#[test]
+fn pagers_show_a_screen_at_a_time() {
+    let world = World::new();
+    let (_, tty, shown) = world.terminal(&["sh", "-c", "seq 100 | more; seq 100 > f; less f; echo bye"]);
+    world.pass(1);
+    let take = || String::from_utf8_lossy(&std::mem::take(&mut *shown.borrow_mut())).into_owned();
+    let first = take();
+    assert!(first.contains("23\r\n") && !first.contains("24\r\n") && first.contains("--More--(23%)"), "{first:?}");
+    tty.input(b" ");
+    world.pass(1);
+    assert!(take().contains("46\r\n"));
+    tty.input(b"q");
+    world.pass(1);
+    let less = take();
+    assert!(less.contains("\x1b[7mf\x1b[27m"), "{less:?}");
+    tty.input(b"/^77\r");
+    world.pass(1);
+    assert!(take().contains("\x1b[2J77\r\n"));
+    tty.input(b"G");
+    world.pass(1);
+    assert!(take().contains("100\r\n\x1b[7m(END)"));
+    tty.input(b"q");
+    world.pass(1);
+    assert!(take().ends_with("bye\r\n"));
+}

@@ -34,6 +34,7 @@ pub const TABLE: &[Entry] = &[
     entry!("nproc", system::nproc, "show the number of processors"),
     entry!("free", ctx system::free, "show the memory in use"),
     entry!("df", ctx system::df, "show the space on file systems"),
+    entry!("mount", ctx system::mount, "list what is mounted"),
     entry!("tty", system::tty, "show the terminal's name"),
     entry!("stty", system::stty, "change the terminal's settings"),
     entry!("clear", system::clear, "clear the screen"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    os::{Errno, Proc, Signal, process::Disposition, process::Group},
+    os::{Errno, ExitStatus, Proc, Signal, process::Disposition, process::Group},
     programs::{
         Context, Flavour,
         util::{self, Arg, Args},
@@ -177,6 +177,16 @@ pub async fn time(proc: Proc, ctx: Context) -> i32 {
     code
 }
 
+/// Ends this process by a signal; gives the status for where that can't be, as in a container's first process.
+async fn die_of(proc: &Proc, signal: Signal) -> i32 {
+    proc.set_disposition(signal, Disposition::Default);
+    let sent = proc.kill(i64::from(proc.pid()), Some(signal));
+    if sent.is_ok() {
+        proc.sim().yield_now().await;
+    }
+    128 + signal.number()
+}
+
 pub async fn timeout(proc: Proc, ctx: Context) -> i32 {
     let mut args = Args::of(&proc, ctx.flavour);
     args.stop_at_operand = true;
@@ -246,8 +256,10 @@ pub async fn timeout(proc: Proc, ctx: Context) -> i32 {
             }
             let status = proc.wait(pid).await;
             match (ctx.flavour, status) {
+                // busybox' is the command itself, and GNU's dies like it of what can't be caught.
+                (Flavour::Busybox, Ok(ExitStatus::Signaled(signal))) => die_of(&proc, signal).await,
                 (Flavour::Busybox, Ok(status)) => status.code(),
-                (_, _) if signal == Signal::KILL => 137,
+                (_, _) if signal == Signal::KILL => die_of(&proc, signal).await,
                 _ => 124,
             }
         }

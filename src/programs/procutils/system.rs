@@ -462,3 +462,30 @@ pub async fn help(proc: Proc, ctx: Context) -> i32 {
     text += "\nTab completes names and files; Ctrl-R searches the history; Ctrl-C ends a command.\n";
     util::done(proc.print(&text).await)
 }
+
+/// Lists what is mounted; mounting itself nobody in a container may do.
+pub async fn mount(proc: Proc, ctx: Context) -> i32 {
+    let parsed = match crate::programs::coreutils::parse(&proc, ctx.flavour, "lv", &[]) {
+        Ok(parsed) => parsed,
+        Err(error) => return util::usage(&proc, error, 1).await,
+    };
+    if !parsed.operands.is_empty() {
+        let text = match (ctx.flavour, parsed.operands.last()) {
+            (Flavour::Gnu, Some(target)) => format!("mount: {target}: permission denied."),
+            _ => "mount: permission denied (are you root?)".to_string(),
+        };
+        return util::fail(&proc, 32, &text).await;
+    }
+    let table = match proc.read_file("/proc/mounts").await {
+        Ok(data) => util::text(data),
+        Err(error) => return util::fail(&proc, 1, &format!("mount: /proc/mounts: {error}")).await,
+    };
+    let line = |line: &str| {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or_default().to_string();
+        let (source, target, sort, options) = (word(), word(), word(), word());
+        format!("{source} on {target} type {sort} ({options})\n")
+    };
+    let text: String = table.lines().map(line).collect();
+    util::done(proc.print(&text).await)
+}

@@ -157,6 +157,6 @@ macro_rules! groups {
 }
 
 groups! {
-    arithmetic builtins compound errors functions jobs options parameters pipelines quoting redirections substitution traps
+    arithmetic awk builtins compound errors functions jobs options parameters pipelines programs quoting redirections substitution traps
     tutorials words
 }

@@ -864,7 +864,7 @@ impl Shell {
     }
 
     /// What a shell says when a command was killed.
-    async fn report_death(&self, pid: Pid, signal: Signal, command: &str) {
+    pub async fn report_death(&self, pid: Pid, signal: Signal, command: &str) {
         let text = match signal {
             Signal::INT | Signal::PIPE => return,
             _ => super::jobs::signal_text(signal),

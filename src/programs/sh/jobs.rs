@@ -203,20 +203,20 @@ impl Shell {
     }
 
     /// Waits for a job or another child. 127 if it is none of ours.
-    pub async fn wait_job(&mut self, pid: Pid) -> Result<i32, Errno> {
+    pub async fn wait_job(&mut self, pid: Pid) -> Result<ExitStatus, Errno> {
         if let Some(job) = self.jobs.0.iter().find(|job| job.pid == pid)
             && let Some(status) = job.ended
         {
             self.jobs.retire_one(pid, status);
-            return Ok(status.code());
+            return Ok(status);
         }
         if let Some(at) = self.jobs.1.iter().position(|(past, _)| *past == pid)
             && let Some((_, status)) = self.jobs.1.get(at)
         {
-            return Ok(status.code());
+            return Ok(*status);
         }
         let status = self.proc.wait(pid).await?;
         self.jobs.retire_one(pid, status);
-        Ok(status.code())
+        Ok(status)
     }
 }

@@ -80,7 +80,6 @@ impl Parser {
                     self.bump();
                     self.bump();
                 }
-                Some('\r') if self.peek_char(1) == Some('\n') => self.pos += 1,
                 Some('#') => {
                     while self.peek_char(0).is_some_and(|c| c != '\n') {
                         self.pos += 1;
@@ -177,7 +176,6 @@ impl Parser {
                 ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' if until == Until::Word => {
                     break;
                 }
-                '\r' if until == Until::Word && self.peek_char(1) == Some('\n') => break,
                 '"' if until == Until::Quote => {
                     self.bump();
                     break;

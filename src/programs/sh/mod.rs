@@ -27,6 +27,7 @@ mod parser;
 pub mod pattern;
 mod read;
 mod readline;
+pub use ast::is_name;
 pub use readline::width;
 mod redirect;
 mod state;

@@ -167,7 +167,7 @@ fn processes() {
     check(&[
         ("sh", "sleep 2 & wait $!; echo $?", "0\n", "", 0),
         ("sh", "(exit 4) & wait $!; echo $?", "4\n", "", 0),
-        ("sh", "sleep 100 & kill $!; wait $!; echo $?", "143\n", "", 0),
+        ("sh", "sleep 100 & kill $!; wait $!; echo $?", "143\n", "Terminated\n", 0),
         ("sh", "trap 'echo bye' EXIT; echo hi", "hi\nbye\n", "", 0),
         ("sh", "trap 'echo got' TERM; kill $$; echo after", "got\nafter\n", "", 0),
         ("sh", "trap '' TERM; kill $$; echo after", "after\n", "", 0),

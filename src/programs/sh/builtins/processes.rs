@@ -5,18 +5,26 @@ use crate::programs::sh::{
     state::{Flow, Outcome, Shell},
 };
 use crate::{
-    os::{Pid, Signal},
+    os::{ExitStatus, Pid, Signal},
     sim::{Either, race},
 };
 
 impl Shell {
-    /// Waits for a child; a signal with a trap ends the wait.
-    pub(super) async fn wait_or_signal(&mut self, pid: Pid) -> Result<Result<i32, i32>, Flow> {
+    /// Waits for a child; a signal with a trap ends the wait. All but bash tell how a child died that was `named`.
+    async fn wait_or_signal(&mut self, pid: Pid, named: bool) -> Result<Result<i32, i32>, Flow> {
         loop {
             let proc = self.proc.clone();
             let outcome = race(self.wait_job(pid), proc.next_signal()).await;
             match outcome {
-                Either::Left(status) => return Ok(Ok(status.unwrap_or(127))),
+                Either::Left(status) => {
+                    if let Ok(ExitStatus::Signaled(signal)) = status
+                        && named
+                        && !self.dialect.is_bash()
+                    {
+                        self.report_death(pid, signal, "").await;
+                    }
+                    return Ok(Ok(status.map_or(127, ExitStatus::code)));
+                }
                 Either::Right(signal) => {
                     let trapped = self.traps.signals.contains_key(&signal);
                     self.handle_signal(signal).await?;
@@ -38,7 +46,7 @@ impl Shell {
             self.poll_jobs();
             let pids: Vec<Pid> = self.jobs.0.iter().map(|job| job.pid).collect();
             for pid in pids {
-                match self.wait_or_signal(pid).await? {
+                match self.wait_or_signal(pid, false).await? {
                     Err(code) => return Ok(code),
                     Ok(code) if any => return Ok(code),
                     Ok(_) => {}
@@ -63,7 +71,7 @@ impl Shell {
             };
             let known = pid.filter(|pid| self.jobs.knows(*pid));
             status = match (known, pid) {
-                (Some(pid), _) => match self.wait_or_signal(pid).await? {
+                (Some(pid), _) => match self.wait_or_signal(pid, true).await? {
                     Ok(code) => code,
                     Err(code) => return Ok(code),
                 },
