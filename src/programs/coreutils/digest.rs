@@ -96,7 +96,8 @@ async fn check(proc: &Proc, ctx: &Context, name: &str, lists: Vec<String>, silen
                     "FAILED open or read"
                 }
             };
-            if !silent && !(quiet && verdict == "OK") && out.line(&format!("{path}: {verdict}")).await.is_err() {
+            let told = !(silent || quiet && verdict == "OK");
+            if told && out.line(&format!("{path}: {verdict}")).await.is_err() {
                 return 1;
             }
         }

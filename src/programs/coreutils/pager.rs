@@ -165,11 +165,7 @@ impl Pager {
                         }
                     }
                 }
-                'n' | 'N' => {
-                    if !self.find(key == 'N') {
-                        message = Some("Pattern not found  (press RETURN)");
-                    }
-                }
+                'n' | 'N' if !self.find(key == 'N') => message = Some("Pattern not found  (press RETURN)"),
                 _ => {}
             }
         }
