@@ -1,6 +1,6 @@
 //! A web server made of a YAML file, for images whose program is one: `http-server [--listen ADDR]
-//! [--text TEXT] [FILE]`. In texts, `{hostname}`, `{client}`, `{method}`, `{target}`, `{status}`,
-//! `{port}`, `{date}` and `{env.NAME}` are replaced.
+//! [--text TEXT] [FILE]`. In texts, `{client}`, `{method}`, `{target}`, `{status}`, `{port}`, `{date}` and what
+//! [`template`] knows are replaced.
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +11,7 @@ use std::{
 
 use serde::Deserialize;
 
+use super::template;
 use crate::{
     os::{Errno, Proc, Signal, process::Disposition},
     programs::{
@@ -184,32 +185,15 @@ async fn answer(proc: Proc, config: Rc<Config>, client: String, request: Request
     response
 }
 
-/// `template` with its placeholders filled in, in one pass.
+/// `template` with what is known of the request filled in.
 fn fill(proc: &Proc, config: &Config, template: &str, request: &Request, client: &str, status: u16) -> String {
-    let mut text = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        let Some((name, after)) = after.split_once('}') else {
-            text.push('{');
-            rest = after;
-            continue;
-        };
-        match name {
-            "hostname" => text.push_str(&proc.hostname()),
-            "client" => text.push_str(client),
-            "method" => text.push_str(&request.method),
-            "target" => text.push_str(&request.target),
-            "status" => text.push_str(&status.to_string()),
-            "port" => text.push_str(&config.port.to_string()),
-            "date" => text.push_str(&proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string()),
-            _ => match name.strip_prefix("env.") {
-                Some(variable) => text.push_str(&proc.env(variable).unwrap_or_default()),
-                None => text.push_str(&format!("{{{name}}}")),
-            },
-        }
-        rest = after;
-    }
-    text.push_str(rest);
-    text
+    template::fill(proc, template, |name| match name {
+        "client" => Some(client.to_string()),
+        "method" => Some(request.method.clone()),
+        "target" => Some(request.target.clone()),
+        "status" => Some(status.to_string()),
+        "port" => Some(config.port.to_string()),
+        "date" => Some(proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string()),
+        _ => None,
+    })
 }

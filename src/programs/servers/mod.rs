@@ -2,19 +2,32 @@
 //! what the real one logs.
 
 pub mod agnhost;
+pub mod daemon;
 pub mod envoy;
 pub mod http_server;
+pub mod httpd;
 pub mod nginx;
 pub mod node;
 pub mod pause;
+pub mod perl;
+pub mod python;
+pub mod redis;
+mod static_files;
+mod template;
 
 use super::Entry;
 
 pub const TABLE: &[Entry] = &[
     entry!("agnhost", agnhost::main, "the end-to-end tests' helper"),
+    entry!("daemon", daemon::main, "a server of which only the outside is simulated"),
     entry!("envoy", envoy::main, "a proxy"),
     entry!("http-server", http_server::main, "a web server made of a file of routes"),
+    entry!("httpd", httpd::main, "a web server"),
     entry!("nginx", nginx::main, "a web server"),
     entry!("node", node::main, "runs the images' own JavaScript"),
     entry!("pause", pause::main, "does nothing until told to end"),
+    entry!("perl", perl::main, "prints pi"),
+    entry!("python3", python::main, "python3 -m http.server"),
+    entry!("redis-cli", redis::cli::main, "talks to redis-server"),
+    entry!("redis-server", redis::server::main, "keeps values by key"),
 ];
