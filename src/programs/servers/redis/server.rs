@@ -403,7 +403,12 @@ impl Server {
             ("ping", 0) => Reply::Status("PONG".into()),
             ("ping" | "echo", 1) => Reply::bulk(args[0].clone()),
             ("quit", _) => return (Reply::ok(), Then::Close),
-            ("shutdown", _) => return (Reply::ok(), Then::Shutdown),
+            ("shutdown", _) => {
+                if first == "nosave" {
+                    self.config.borrow_mut().insert("save", String::new());
+                }
+                return (Reply::ok(), Then::Shutdown);
+            }
             ("select", 1) => match first.parse::<usize>() {
                 Ok(db) if db < DATABASES => {
                     client.db = db;
