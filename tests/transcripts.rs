@@ -6,7 +6,12 @@
 //! fails ends with a line `[exit N]`. `UPDATE=1 cargo test --test transcripts` writes what was
 //! printed into the files.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
 
 use podarium::lab::{
     Config,
@@ -81,8 +86,9 @@ fn run(files: BTreeMap<String, Vec<u8>>, commands: &[&str]) -> Vec<String> {
     outputs
 }
 
-fn rewritten(text: &str) -> String {
-    let (files, mut parts) = parse(text);
+fn rewritten(mut files: BTreeMap<String, Vec<u8>>, text: &str) -> String {
+    let (own, mut parts) = parse(text);
+    files.extend(own);
     let commands: Vec<&str> = parts
         .iter()
         .filter_map(|part| match part {
@@ -109,9 +115,9 @@ fn rewritten(text: &str) -> String {
     parts.iter().map(show).collect()
 }
 
-#[test]
-fn transcripts() {
-    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+/// Runs every text of a directory below `tests/`, and compares or updates it.
+fn check(directory: &str, rewritten: impl Fn(&str) -> String) {
+    let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests").join(directory);
     let mut paths: Vec<PathBuf> = fs::read_dir(&dir).expect("readable").map(|e| e.expect("entry").path()).collect();
     paths.retain(|p| p.extension().is_some_and(|e| e == "md"));
     paths.sort();
@@ -131,6 +137,61 @@ fn transcripts() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn transcripts() {
+    check("transcripts", |text| rewritten(BTreeMap::new(), text));
+}
+
+/// Manifests that people wrote, which aren't kept here: `PODARIUM_EXAMPLES` names their directory. Each section of
+/// `tests/examples/*.md` is headed by the path of one, and runs in a laboratory of its own, with the directory as the
+/// workspace. Without the directory, the sections must still each name and use their manifest.
+#[test]
+fn examples() {
+    let manifests: BTreeMap<String, Vec<u8>> = match std::env::var_os("PODARIUM_EXAMPLES") {
+        Some(directory) => files_below(&PathBuf::from(directory)),
+        None => BTreeMap::new(),
+    };
+    let told = RefCell::new(BTreeSet::new());
+    check("examples", |text| {
+        let mut sections = text.split_inclusive('\n').fold(vec![String::new()], |mut sections, line| {
+            if line.starts_with("## ") {
+                sections.push(String::new());
+            }
+            sections.last_mut().expect("one").push_str(line);
+            sections
+        });
+        for section in sections.iter_mut().skip(1) {
+            let name = section.lines().next().unwrap_or_default().trim_start_matches("## ").to_string();
+            assert!(section.matches(name.as_str()).count() > 1, "{name} isn't used in its section");
+            assert!(told.borrow_mut().insert(name.clone()), "{name} has two sections");
+            if manifests.contains_key(&name) {
+                *section = rewritten(manifests.clone(), section);
+            }
+        }
+        sections.concat()
+    });
+    let untold: Vec<&String> = manifests.keys().filter(|name| !told.borrow().contains(*name)).collect();
+    assert!(untold.is_empty(), "no section tells of {untold:?}");
+}
+
+/// The manifests below a directory, by their paths from there.
+fn files_below(directory: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![directory.to_path_buf()];
+    while let Some(place) = left.pop() {
+        for entry in fs::read_dir(&place).expect("a readable directory") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                left.push(path);
+            } else if path.extension().is_some_and(|e| e == "yaml") {
+                let name = path.strip_prefix(directory).expect("below it").to_string_lossy().into_owned();
+                found.insert(name, fs::read(&path).expect("readable"));
+            }
+        }
+    }
+    found
 }
 
 /// The lines around the first difference.
