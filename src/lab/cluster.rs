@@ -9,7 +9,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::Taint;
 
-use super::{Config, view::Observer};
+use super::{Config, control_plane, view::Observer};
 use crate::{
     api::ApiClient,
     apiserver::ApiServer,
@@ -88,7 +88,16 @@ impl Cluster {
         let client: Rc<dyn ApiClient> = server.clone();
         let observer = Observer::start(sim, &client);
         let tap = observer.clone();
-        network.set_tap(move |event| tap.net_event(event));
+        network.set_tap(move |event| {
+            // The system's own health is no news.
+            let own = |ns: &str| ns.starts_with("kube-system/");
+            let inside = event.to_ns.as_ref().is_none_or(|to| *to == event.from_ns);
+            let component =
+                inside && [event.from, event.to].iter().any(|end| control_plane::PORTS.contains(&end.port()));
+            if !component && !own(&event.from_ns) && !event.to_ns.as_deref().is_some_and(own) {
+                tap.net_event(event);
+            }
+        });
         server.install(local_path::class());
         controllers::start(sim, &client);
         local_path::start(sim, &client);
@@ -104,13 +113,14 @@ impl Cluster {
         };
         let programs = Rc::new(Programs::default());
         let count = if config.nodes.is_empty() { config.workers + 1 } else { config.nodes.len() };
-        for index in 0..count {
-            cluster.add_node(index, count, config, &programs);
+        let names = (0..count).map(|index| cluster.add_node(index, count, config, &programs)).collect();
+        if config.system_pods {
+            control_plane::install_addons(sim, cluster.server.clone(), names);
         }
         Rc::new(cluster)
     }
 
-    fn add_node(&mut self, index: usize, count: usize, config: &Config, programs: &Rc<Programs>) {
+    fn add_node(&mut self, index: usize, count: usize, config: &Config, programs: &Rc<Programs>) -> String {
         let shape = config.nodes.get(index).cloned().unwrap_or_else(|| kind_node(index, config.node));
         let control_plane = config.nodes.is_empty() && index == 0;
         let NodeShape { name, size, labels, taints, pod_cidr } = shape;
@@ -121,6 +131,7 @@ impl Cluster {
         let net = self.network.namespace(&name);
         self.attach(&net, &internal_ip.to_string());
         let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
+        let root_disk = root.clone();
         let machine = Machine::new(&self.sim, &self.network, programs.clone(), &name, net, root);
         let mut node =
             NodeConfig::new(&name, &pod_cidr.unwrap_or_else(|| format!("{pod_network}/24")), &internal_ip.to_string());
@@ -136,10 +147,17 @@ impl Cluster {
         node.chance = config.chance.clone();
         if control_plane {
             node.roles = vec!["control-plane".into()];
+            if config.system_pods {
+                control_plane::write_manifests(&root_disk, &name, &internal_ip.to_string());
+            }
         }
         let kubelet = Kubelet::start(&self.sim, self.server.clone(), machine, self.catalogue.clone(), node);
         self.server.connect_kubelet(&name, &kubelet.endpoint());
-        self.nodes.insert(name, kubelet);
+        if config.system_pods {
+            control_plane::preload(&kubelet);
+        }
+        self.nodes.insert(name.clone(), kubelet);
+        name
     }
 
     /// Puts a machine on the nodes' network.

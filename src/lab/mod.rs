@@ -9,6 +9,7 @@
 
 mod cluster;
 mod command;
+mod control_plane;
 pub mod headless;
 mod terminal;
 pub mod view;
@@ -39,6 +40,8 @@ pub struct Config {
     pub node: NodeSize,
     /// If there are any, the nodes: neither kind's control plane nor `workers` then.
     pub nodes: Vec<NodeShape>,
+    /// Whether kube-system has what kubeadm puts there. The control plane's own pods need kind's shape.
+    pub system_pods: bool,
     /// If set, every pull takes just this long, whatever the image's size.
     pub pull_time: Option<Duration>,
     /// Where kubelets take the chance from that lengthens their delays.
@@ -54,6 +57,7 @@ impl Default for Config {
             workers: 2,
             node: NodeSize::default(),
             nodes: Vec::new(),
+            system_pods: true,
             pull_time: None,
             chance: Chance::default(),
             files: BTreeMap::new(),

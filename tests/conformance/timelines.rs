@@ -264,6 +264,7 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration) -> Seen {
     let zero = Rc::new(Cell::new(None::<SimTime>));
     let config = Config {
         nodes: nodes(case),
+        system_pods: false,
         pull_time: Some(PULL_TIME),
         chance: chance(case, zero.clone(), phases, lead),
         ..Config::default()

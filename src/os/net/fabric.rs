@@ -90,6 +90,12 @@ impl Network {
         self.0.tap.borrow().is_some()
     }
 
+    /// The name of the namespace that has `addr`.
+    pub fn name_of(&self, addr: IpAddr) -> Option<Rc<str>> {
+        let owner = self.0.addresses.borrow().get(&addr).and_then(Weak::upgrade);
+        owner.map(|owner| owner.name.clone())
+    }
+
     pub(super) fn translate(&self, to: SocketAddr) -> SocketAddr {
         let nat = self.0.nat.borrow().clone();
         nat.and_then(|nat| nat(to)).unwrap_or(to)

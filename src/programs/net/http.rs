@@ -631,8 +631,9 @@ pub fn report(net: &NetNs, sim: &Sim, owner: Option<&Proc>, from: SocketAddr, to
     if !net.network().is_tapped() {
         return;
     }
-    let pid = owner.map(Proc::host_pid);
-    net.network().report(NetEvent { at: sim.now(), kind, from, to, from_ns: net.shared_name(), to_ns: None, pid });
+    let (pid, to_ns) = (owner.map(Proc::host_pid), net.network().name_of(to.ip()));
+    let from_ns = net.shared_name();
+    net.network().report(NetEvent { at: sim.now(), kind, from, to, from_ns, to_ns, pid });
 }
 
 /// Sends a request on an open connection and reads the answer, reporting both.

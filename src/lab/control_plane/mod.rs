@@ -1,0 +1,154 @@
+//! What kubeadm puts into a new cluster: the control plane as static pods of its node, kube-proxy on every node, CoreDNS.
+//!
+//! The pods are as real as any other; their programs listen and answer probes. What they would do is done by the rooms
+//! of their names.
+
+use std::rc::Rc;
+
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::json;
+
+use crate::{
+    api::{
+        ApiClient, Kind, Object,
+        client::{self, Body, FieldValidation, Subresource, WriteOptions},
+        decode,
+    },
+    kubelet::{Kubelet, statics},
+    manifest,
+    os::Filesystem,
+    sim::Sim,
+};
+
+const STATIC_PODS: [(&str, &str); 4] = [
+    ("etcd.yaml", include_str!("etcd.yaml")),
+    ("kube-apiserver.yaml", include_str!("kube-apiserver.yaml")),
+    ("kube-controller-manager.yaml", include_str!("kube-controller-manager.yaml")),
+    ("kube-scheduler.yaml", include_str!("kube-scheduler.yaml")),
+];
+
+/// The addons' objects but for their pods.
+const ADDONS: &str = include_str!("kube-dns.yaml");
+const COREDNS: &str = include_str!("coredns.yaml");
+const KUBE_PROXY: &str = include_str!("kube-proxy.yaml");
+const COREDNS_REPLICAS: usize = 0;
+
+/// Pulled before the cluster was made.
+const IMAGES: [&str; 6] = [
+    "registry.k8s.io/etcd:3.6.8-0",
+    "registry.k8s.io/kube-apiserver:v1.36.2",
+    "registry.k8s.io/kube-controller-manager:v1.36.2",
+    "registry.k8s.io/kube-scheduler:v1.36.2",
+    "registry.k8s.io/kube-proxy:v1.36.2",
+    "registry.k8s.io/coredns/coredns:v1.14.2",
+];
+
+/// Ports of the components on a node's own network.
+pub const PORTS: [u16; 8] = [2379, 2380, 2381, 6443, 10249, 10256, 10257, 10259];
+
+/// Writes the manifests of the control plane to its node's disk.
+pub fn write_manifests(disk: &Filesystem, node: &str, ip: &str) {
+    let made = disk.mkdir_all(statics::DIRECTORY, 0o755);
+    debug_assert!(made.is_ok(), "a fresh disk takes any directory");
+    for (name, text) in STATIC_PODS {
+        let text = text.replace("{ip}", ip).replace("{node}", node);
+        let written = disk.write(&format!("{}/{name}", statics::DIRECTORY), text.as_bytes(), 0o600);
+        debug_assert!(written.is_ok(), "a fresh disk takes any file");
+    }
+}
+
+pub fn preload(kubelet: &Kubelet) {
+    IMAGES.iter().for_each(|image| kubelet.preload(image));
+}
+
+/// Makes the addons for a cluster of these nodes; the first is where CoreDNS runs.
+pub fn install_addons(sim: &Sim, client: Rc<dyn ApiClient>, nodes: Vec<String>) {
+    sim.spawn(async move {
+        for object in objects(ADDONS) {
+            let (kind, namespace) = (object.kind(), object.namespace().to_string());
+            let made = client.create(kind, &namespace, Body::Object(object), WriteOptions::default()).await;
+            debug_assert!(made.is_ok(), "{made:?}");
+            if let Ok(made) = made
+                && kind == Kind::DaemonSet
+            {
+                count_nodes(&*client, made.object, nodes.len()).await;
+            }
+        }
+        let Some(first) = nodes.first() else { return };
+        for _ in 0..COREDNS_REPLICAS {
+            create(&*client, &COREDNS.replace("{node}", first)).await;
+        }
+        let Some(proxy) = pod(KUBE_PROXY) else { return };
+        for node in nodes {
+            let made = client::create(&*client, on_node(&proxy, &node)).await;
+            debug_assert!(made.is_ok(), "{made:?}");
+        }
+    });
+}
+
+async fn create(client: &dyn ApiClient, text: &str) {
+    if let Some(pod) = pod(text) {
+        let made = client::create(client, pod).await;
+        debug_assert!(made.is_ok(), "{made:?}");
+    }
+}
+
+/// Nobody counts a DaemonSet's pods yet: these are all there.
+async fn count_nodes(client: &dyn ApiClient, mut object: Object, count: usize) {
+    let (namespace, name) = (object.namespace().to_string(), object.name().to_string());
+    if let Object::Other(other) = &mut object {
+        let status = json!({
+            "currentNumberScheduled": count, "desiredNumberScheduled": count, "numberAvailable": count,
+            "numberMisscheduled": 0, "numberReady": count, "observedGeneration": 1, "updatedNumberScheduled": count,
+        });
+        Rc::make_mut(other).content.insert("status".into(), status);
+    }
+    let body = Body::Object(object);
+    let written =
+        client.update(Kind::DaemonSet, &namespace, &name, Subresource::Status, body, WriteOptions::default()).await;
+    debug_assert!(written.is_ok(), "{written:?}");
+}
+
+/// The objects of a text of ours.
+fn objects(text: &str) -> Vec<Object> {
+    let object = |document: &manifest::Document| {
+        let word = |key: &str| document.value.get(key)?.as_str();
+        let kind = Kind::from_api_version_kind(word("apiVersion")?, word("kind")?)?;
+        Some(decode::decode(kind, document.value.clone(), FieldValidation::Strict).ok()?.0)
+    };
+    manifest::parse(text).docs().filter_map(object).collect()
+}
+
+fn pod(text: &str) -> Option<Pod> {
+    match objects(text).into_iter().next()? {
+        Object::Pod(pod) => Some(Rc::unwrap_or_clone(pod)),
+        _ => None,
+    }
+}
+
+/// A node's pod of a DaemonSet.
+fn on_node(template: &Pod, node: &str) -> Pod {
+    let mut pod = template.clone();
+    let Some(spec) = &mut pod.spec else { return pod };
+    spec.node_name = Some(node.to_string());
+    let affinity = spec.affinity.as_mut().and_then(|affinity| affinity.node_affinity.as_mut());
+    let required = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_mut());
+    let terms = required.into_iter().flat_map(|required| &mut required.node_selector_terms);
+    for field in terms.flat_map(|term| term.match_fields.iter_mut().flatten()) {
+        field.values = Some(vec![node.to_string()]);
+    }
+    pod
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_text_can_be_read() {
+        assert_eq!(objects(ADDONS).len(), 5);
+        for text in STATIC_PODS.iter().map(|(_, text)| *text).chain([COREDNS, KUBE_PROXY]) {
+            assert!(pod(&text.replace("{ip}", "172.18.0.2").replace("{node}", "node")).is_some(), "{text}");
+        }
+    }
+}
