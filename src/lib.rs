@@ -23,6 +23,8 @@ pub mod scheduler;
 
 pub mod controllers;
 
+pub mod network;
+
 pub mod kubectl;
 
 pub mod lab;

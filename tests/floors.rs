@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["kubelet"],
     &["scheduler"],
     &["controllers"],
+    &["network"],
     &["kubectl"],
     &["lab"],
     &["scene"],

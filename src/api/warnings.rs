@@ -88,7 +88,7 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
         }
         Kind::Ingress => ("ingress controllers", "no traffic will come through it"),
         Kind::NetworkPolicy => ("network policies", "no traffic will be held back by it"),
-        Kind::Endpoints | Kind::EndpointSlice => ("endpoints made by hand", "no traffic will go there"),
+        Kind::Endpoints => ("mirroring of Endpoints", "write an EndpointSlice, which is heeded"),
         Kind::ClusterRole | Kind::ClusterRoleBinding | Kind::Role | Kind::RoleBinding => {
             ("authorization", "everybody may do everything")
         }

@@ -7,6 +7,7 @@
 //!   garbage controllers cost one list.
 
 mod disruption;
+pub mod endpoints;
 pub mod garbage_collector;
 pub mod namespace;
 pub mod node_lifecycle;
@@ -34,6 +35,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     service_account::start(sim, client.clone());
     node_lifecycle::start(sim, client.clone());
     taint_eviction::start(sim, client.clone());
+    endpoints::start(sim, client.clone());
     pod_gc::start(sim, client.clone());
     garbage_collector::start(sim, client.clone());
     resource_quota::start(sim, client.clone());

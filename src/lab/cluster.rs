@@ -1,6 +1,7 @@
 //! The cluster: a network, an apiserver, and nodes with a kubelet each; kind's shape by default.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
@@ -15,6 +16,7 @@ use crate::{
     apiserver::ApiServer,
     controllers::{self, volumes::local_path},
     kubelet::{Kubelet, NodeConfig},
+    network::{Table, coredns, proxy},
     os::{Filesystem, FsImage, Machine, NetNs, Network},
     programs::Programs,
     registry::Catalogue,
@@ -101,6 +103,20 @@ impl Cluster {
         server.install(local_path::class());
         controllers::start(sim, &client);
         local_path::start(sim, &client);
+        let table = Table::start(sim, &client);
+        let pod_ranges = Rc::<RefCell<Vec<(u32, String)>>>::default();
+        let ranges = pod_ranges.clone();
+        // The node that has an address, or whose pods' range it is of.
+        let node_of = move |ip: IpAddr| {
+            let IpAddr::V4(ip) = ip else { return None };
+            let number = u32::from(ip);
+            let ranges = ranges.borrow();
+            let own = ranges.iter().find(|(first, _)| *first == number);
+            let of_pods = |first: u32| first & 0xff == 0 && first >> 8 == number >> 8;
+            own.or_else(|| ranges.iter().find(|(first, _)| of_pods(*first))).map(|(_, name)| name.clone())
+        };
+        proxy::start(sim, &network, table.clone(), node_of);
+        let coredns = BTreeMap::from([("coredns".to_string(), coredns::program(client.clone(), table))]);
         let scheduler = scheduler::start(sim, client, "podarium-control-plane");
         let mut cluster = Cluster {
             sim: sim.clone(),
@@ -111,16 +127,30 @@ impl Cluster {
             catalogue: Rc::new(Catalogue::load()),
             nodes: BTreeMap::new(),
         };
-        let programs = Rc::new(Programs::default());
+        let programs = Rc::new(Programs::with(coredns));
         let count = if config.nodes.is_empty() { config.workers + 1 } else { config.nodes.len() };
-        let names = (0..count).map(|index| cluster.add_node(index, count, config, &programs)).collect();
+        let names = (0..count).map(|index| {
+            let (name, address, pods) = cluster.add_node(index, count, config, &programs);
+            let mut ranges = pod_ranges.borrow_mut();
+            ranges.extend([(u32::from(address), name.clone()), (u32::from(pods), name.clone())]);
+            name
+        });
+        let names = names.collect();
         if config.system_pods {
-            control_plane::install_addons(sim, cluster.server.clone(), names);
+            let own = config.nodes.is_empty().then(|| cluster.addresses().into_iter().next()).flatten();
+            let apiserver = own.map(|(_, ip)| ip.to_string());
+            control_plane::install_addons(sim, cluster.server.clone(), names, apiserver);
         }
         Rc::new(cluster)
     }
 
-    fn add_node(&mut self, index: usize, count: usize, config: &Config, programs: &Rc<Programs>) -> String {
+    fn add_node(
+        &mut self,
+        index: usize,
+        count: usize,
+        config: &Config,
+        programs: &Rc<Programs>,
+    ) -> (String, Ipv4Addr, Ipv4Addr) {
         let shape = config.nodes.get(index).cloned().unwrap_or_else(|| kind_node(index, config.node));
         let control_plane = config.nodes.is_empty() && index == 0;
         let NodeShape { name, size, labels, taints, pod_cidr } = shape;
@@ -157,7 +187,7 @@ impl Cluster {
             control_plane::preload(&kubelet);
         }
         self.nodes.insert(name.clone(), kubelet);
-        name
+        (name, internal_ip, pod_network)
     }
 
     /// Puts a machine on the nodes' network.
@@ -167,6 +197,15 @@ impl Cluster {
             let added = net.add_interface("eth0", addr, NODE_PREFIX, Some(gateway));
             debug_assert!(added.is_ok(), "addresses are given out once");
         }
+    }
+
+    /// By name, the nodes' addresses.
+    pub(super) fn addresses(&self) -> Vec<(String, Ipv4Addr)> {
+        let address = |kubelet: &Kubelet| match kubelet.machine().namespaces().net.primary() {
+            Some(IpAddr::V4(ip)) => Some((kubelet.name().to_string(), ip)),
+            _ => None,
+        };
+        self.nodes.values().filter_map(address).collect()
     }
 
     pub fn client(&self) -> Rc<dyn ApiClient> {

@@ -31,7 +31,7 @@ pub use errno::Errno;
 pub use file::{File, OpenFlags, Stream};
 pub use fs::{Filesystem, FsImage, MountNs};
 pub use namespace::{IpcNs, Namespaces, PidNs, UtsNs};
-pub use net::{NetNs, Network, TcpListener, TcpStream};
+pub use net::{NetNs, Network, TcpListener, TcpStream, UdpSocket};
 pub use process::{ExitStatus, Machine, Pid, Proc, ProcInfo, Program, ProgramTable, SpawnOptions};
 pub use signal::Signal;
 pub use tty::Tty;

@@ -23,7 +23,7 @@ use super::{
     resource::{self, Found},
     tabwriter,
 };
-use crate::api::{Kind, Object, other::Other};
+use crate::api::{Kind, Object, client::ListOptions, other::Other};
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     if args.args.is_empty() && args.each("filename").is_empty() {
@@ -75,7 +75,12 @@ async fn describe(cx: &Ctx, object: &Object, show_events: bool) -> Result<String
     match object {
         Object::Pod(pod) => pod::describe(&mut out, pod, cx.now()),
         Object::Node(node) => node::describe(cx, &mut out, node).await?,
-        Object::Service(service) => service::describe(&mut out, service),
+        Object::Service(service) => {
+            let label_selector = format!("kubernetes.io/service-name={}", object.name());
+            let options = ListOptions { label_selector, ..ListOptions::default() };
+            let slices = cx.client.list(Kind::EndpointSlice, object.namespace(), options).await?;
+            service::describe(&mut out, service, &slices.items);
+        }
         Object::Other(other) => self::other(cx, &mut out, other, object).await?,
         Object::Namespace(namespace) => {
             generic::describe(&mut out, object);

@@ -7,10 +7,15 @@ use k8s_openapi::{
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
-use super::{annotations, labels};
-use crate::api::selector::format_labels;
+use serde_json::Value;
 
-pub fn describe(out: &mut String, service: &Service) {
+use super::{annotations, labels};
+use crate::api::{Object, selector::format_labels};
+
+use super::{annotations, labels};
+use crate::api::Object;
+
+pub fn describe(out: &mut String, service: &Service, slices: &[Object]) {
     let meta = &service.metadata;
     let spec = service.spec.clone().unwrap_or_default();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -66,8 +71,7 @@ pub fn describe(out: &mut String, service: &Service) {
         if let Some(node_port) = port.node_port.filter(|port| *port != 0) {
             line("NodePort", &format!("{name}\t{node_port}/{protocol}"));
         }
-        // No endpoint slices are kept.
-        line("Endpoints", "<none>");
+        line("Endpoints", &endpoints(slices, port.name.as_deref().unwrap_or_default()));
     }
     line("Session Affinity", &text(&spec.session_affinity));
     for (key, value) in [
@@ -86,6 +90,39 @@ pub fn describe(out: &mut String, service: &Service) {
     }
     if let Some(distribution) = &spec.traffic_distribution {
         line("Traffic Distribution", distribution);
+    }
+}
+
+/// The ready endpoints of a port; the first three, and how many more there are.
+fn endpoints(slices: &[Object], port_name: &str) -> String {
+    const SHOWN: usize = 3;
+    if slices.is_empty() {
+        return "<none>".into();
+    }
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let mut all: Vec<String> = Vec::new();
+    for slice in slices {
+        let Object::Other(slice) = slice else { continue };
+        let ready = |endpoint: &Value| endpoint["conditions"]["ready"].as_bool().unwrap_or(true);
+        let addresses: Vec<String> = list(slice.at("endpoints"))
+            .iter()
+            .filter(|endpoint| ready(endpoint))
+            .filter_map(|endpoint| endpoint["addresses"][0].as_str().map(str::to_string))
+            .collect();
+        let ports = list(slice.at("ports"));
+        if ports.is_empty() {
+            all.extend(addresses.iter().cloned());
+        }
+        for port in ports.iter().filter(|port| port["name"].as_str().unwrap_or_default() == port_name) {
+            let shown = |ip: &String| {
+                if ip.contains(':') { format!("[{ip}]:{}", port["port"]) } else { format!("{ip}:{}", port["port"]) }
+            };
+            all.extend(addresses.iter().map(shown));
+        }
+    }
+    match all.len() {
+        count if count > SHOWN => format!("{} + {} more...", all[..SHOWN].join(","), count - SHOWN),
+        _ => all.join(","),
     }
 }
 

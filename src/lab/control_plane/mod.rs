@@ -29,9 +29,11 @@ const STATIC_PODS: [(&str, &str); 4] = [
 
 /// The addons' objects but for their pods.
 const ADDONS: &str = include_str!("kube-dns.yaml");
+/// Where the apiserver is; it tells so itself.
+const KUBERNETES: &str = include_str!("kubernetes.yaml");
 const COREDNS: &str = include_str!("coredns.yaml");
 const KUBE_PROXY: &str = include_str!("kube-proxy.yaml");
-const COREDNS_REPLICAS: usize = 0;
+const COREDNS_REPLICAS: usize = 2;
 
 /// Pulled before the cluster was made.
 const IMAGES: [&str; 6] = [
@@ -61,10 +63,11 @@ pub fn preload(kubelet: &Kubelet) {
     IMAGES.iter().for_each(|image| kubelet.preload(image));
 }
 
-/// Makes the addons for a cluster of these nodes; the first is where CoreDNS runs.
-pub fn install_addons(sim: &Sim, client: Rc<dyn ApiClient>, nodes: Vec<String>) {
+/// Makes the addons for a cluster of these nodes; the first is where CoreDNS runs. `apiserver` is where that is.
+pub fn install_addons(sim: &Sim, client: Rc<dyn ApiClient>, nodes: Vec<String>, apiserver: Option<String>) {
     sim.spawn(async move {
-        for object in objects(ADDONS) {
+        let own = apiserver.map(|ip| objects(&KUBERNETES.replace("{ip}", &ip))).unwrap_or_default();
+        for object in own.into_iter().chain(objects(ADDONS)) {
             let (kind, namespace) = (object.kind(), object.namespace().to_string());
             let made = client.create(kind, &namespace, Body::Object(object), WriteOptions::default()).await;
             debug_assert!(made.is_ok(), "{made:?}");

@@ -19,13 +19,30 @@ use crate::sim::Sim;
 pub struct Network(pub(super) Rc<Fabric>);
 
 type Tap = Rc<dyn Fn(NetEvent)>;
-type Nat = Rc<dyn Fn(SocketAddr) -> Option<SocketAddr>>;
+type Translation = Rc<dyn Fn(&Flow) -> Option<Nat>>;
+
+/// A connection or datagram on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Flow {
+    pub from: IpAddr,
+    pub to: SocketAddr,
+    pub udp: bool,
+}
+
+/// What is done to what goes to a virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nat {
+    To(SocketAddr),
+    /// Answered by: nobody is there.
+    Refuse,
+    Drop,
+}
 
 pub(super) struct Fabric {
     pub(super) sim: Sim,
     addresses: RefCell<BTreeMap<IpAddr, Weak<NsInner>>>,
     tap: RefCell<Option<Tap>>,
-    nat: RefCell<Option<Nat>>,
+    nat: RefCell<Option<Translation>>,
     connections: Cell<u64>,
     /// Addresses of the world outside, and how far away they are.
     outside: RefCell<BTreeMap<IpAddr, Duration>>,
@@ -73,7 +90,7 @@ impl Network {
 
     /// Translates destinations before they are routed: virtual addresses of services. The client goes
     /// on seeing the address that it dialled.
-    pub fn set_nat(&self, nat: impl Fn(SocketAddr) -> Option<SocketAddr> + 'static) {
+    pub fn set_nat(&self, nat: impl Fn(&Flow) -> Option<Nat> + 'static) {
         *self.0.nat.borrow_mut() = Some(Rc::new(nat));
     }
 
@@ -96,9 +113,9 @@ impl Network {
         owner.map(|owner| owner.name.clone())
     }
 
-    pub(super) fn translate(&self, to: SocketAddr) -> SocketAddr {
-        let nat = self.0.nat.borrow().clone();
-        nat.and_then(|nat| nat(to)).unwrap_or(to)
+    pub(super) fn translate(&self, flow: &Flow) -> Option<Nat> {
+        let nat = self.0.nat.borrow().clone()?;
+        nat(flow)
     }
 
     pub(super) fn next_connection(&self) -> u64 {

@@ -9,15 +9,17 @@ mod namespace;
 mod tcp;
 #[cfg(test)]
 mod tests;
+mod udp;
 
 use std::{net::SocketAddr, rc::Rc};
 
 use super::{Pid, Proc};
 use crate::sim::SimTime;
 
-pub use fabric::Network;
+pub use fabric::{Flow, Nat, Network};
 pub use namespace::{Interface, ListenOptions, NetNs, SocketInfo};
 pub use tcp::{TcpListener, TcpStream};
+pub use udp::UdpSocket;
 
 /// Something that happened on the network, in words for the picture.
 #[derive(Clone, Debug)]

@@ -9,9 +9,10 @@ use std::{
 };
 
 use super::{
-    NetEvent, NetEventKind, Network, Owner, Pid, Proc, TcpListener, TcpStream,
+    Flow, Nat, NetEvent, NetEventKind, Network, Owner, Pid, Proc, TcpListener, TcpStream,
     fabric::Route,
     tcp::{Endpoint, ListenerInner},
+    udp::UdpInner,
 };
 use crate::{os::Errno, sim::WaitQueue};
 
@@ -27,6 +28,8 @@ pub(super) struct NsInner {
     gateway: Cell<Option<IpAddr>>,
     pub(super) link: Rc<Link>,
     pub(super) listeners: RefCell<BTreeMap<u16, Vec<Rc<ListenerInner>>>>,
+    /// UDP sockets by port.
+    pub(super) datagrams: RefCell<BTreeMap<u16, Vec<Rc<UdpInner>>>>,
     /// By connection and side.
     pub(super) connections: RefCell<BTreeMap<(u64, usize), Weak<Endpoint>>>,
     next_port: Cell<u16>,
@@ -83,8 +86,8 @@ impl Default for ListenOptions {
 
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 /// Time for a handshake within a namespace and between two.
-const LOCAL_LATENCY: Duration = Duration::from_micros(50);
-const REMOTE_LATENCY: Duration = Duration::from_micros(300);
+pub(super) const LOCAL_LATENCY: Duration = Duration::from_micros(50);
+pub(super) const REMOTE_LATENCY: Duration = Duration::from_micros(300);
 /// SYN retransmissions (tcp_syn_retries 6): 127 s in all.
 const SYN_WAITS: [u64; 7] = [1, 2, 4, 8, 16, 32, 64];
 /// How long ARP tries.
@@ -105,7 +108,7 @@ pub(super) fn in_prefix(addr: IpAddr, net: IpAddr, prefix: u8) -> bool {
 }
 
 /// `::ffff:a.b.c.d` as a.b.c.d.
-fn canonical(addr: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(addr: SocketAddr) -> SocketAddr {
     SocketAddr::new(addr.ip().to_canonical(), addr.port())
 }
 
@@ -118,6 +121,7 @@ impl NetNs {
             gateway: Cell::new(None),
             link: Rc::new(Link { connected: Cell::new(true), changed: WaitQueue::default() }),
             listeners: RefCell::default(),
+            datagrams: RefCell::default(),
             connections: RefCell::default(),
             next_port: Cell::new(*EPHEMERAL.start()),
             unprivileged_ports: Cell::new(1024),
@@ -253,10 +257,15 @@ impl NetNs {
 
     fn free_port(&self) -> Option<u16> {
         let listeners = self.0.listeners.borrow();
+        self.next_free(|port| listeners.contains_key(&port))
+    }
+
+    /// The next ephemeral port that isn't taken.
+    pub(super) fn next_free(&self, taken: impl Fn(u16) -> bool) -> Option<u16> {
         for _ in EPHEMERAL {
             let port = self.0.next_port.get();
             self.0.next_port.set(if port == *EPHEMERAL.end() { *EPHEMERAL.start() } else { port + 1 });
-            if !listeners.contains_key(&port) {
+            if !taken(port) {
                 return Some(port);
             }
         }
@@ -272,14 +281,26 @@ impl NetNs {
             to if to.is_ipv4() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), to.port()),
             to => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), to.port()),
         };
-        let to = self.0.network.translate(dialled);
-        let source = self.source_for(to.ip()).ok_or(Errno::ENETUNREACH)?;
+        let source = self.source_for(dialled.ip()).ok_or(Errno::ENETUNREACH)?;
+        let verdict = self.0.network.translate(&Flow { from: source, to: dialled, udp: false });
+        let (to, lost) = match verdict {
+            Some(Nat::To(backend)) => (backend, false),
+            Some(Nat::Drop) => (dialled, true),
+            _ => (dialled, false),
+        };
+        let source = self.source_for(to.ip()).unwrap_or(source);
         let local = SocketAddr::new(source, self.free_port().ok_or(Errno::EADDRNOTAVAIL)?);
         let sim = self.0.network.0.sim.clone();
+        if verdict == Some(Nat::Refuse) {
+            sim.sleep(LOCAL_LATENCY).await;
+            self.tell(NetEventKind::Refused, local, to, None, owner.pid());
+            return Err(Errno::ECONNREFUSED);
+        }
         let mut arp_tries = 0;
         let mut syns = SYN_WAITS.iter();
         loop {
             let target = match self.0.network.route(self, to.ip()) {
+                _ if lost => None,
                 Route::Here => Some(self.clone()),
                 Route::To(ns) => Some(NetNs(ns)),
                 Route::NoNeighbour if arp_tries == ARP_TRIES => {
@@ -342,7 +363,7 @@ impl NetNs {
     }
 
     /// The address that packets to `to` come from.
-    fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
+    pub(super) fn source_for(&self, to: IpAddr) -> Option<IpAddr> {
         if to.is_loopback() {
             return Some(if to.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
         }
@@ -357,6 +378,11 @@ impl NetNs {
         let there = listeners.get(&to.port())?;
         let exact = there.iter().find(|l| l.addr.ip() == to.ip());
         exact.or_else(|| there.iter().find(|l| l.takes(to.ip()))).cloned()
+    }
+
+    /// UDP sockets, by port.
+    pub fn datagram_sockets(&self) -> Vec<SocketInfo> {
+        self.0.datagrams.borrow().values().flatten().map(|socket| socket.info()).collect()
     }
 
     /// Listening and connected sockets, listeners first, by port.

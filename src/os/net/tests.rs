@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ListenOptions, NetEvent, NetNs, TcpStream};
+use super::{ListenOptions, Nat, NetEvent, NetNs, TcpStream, UdpSocket};
 use crate::os::{Errno, Proc, Signal, process::Machine, testing::World};
 
 fn addr(text: &str) -> SocketAddr {
@@ -342,7 +342,7 @@ fn virtual_addresses_and_pings() {
     let (client, server) = (world.pod("client", 5), world.pod("server", 6));
     let proc = process(&world, &server);
     let listener = server.listen(&proc, addr("0.0.0.0:8080")).unwrap();
-    world.network.set_nat(|to| (to == addr("10.96.0.10:80")).then(|| addr("10.244.1.6:8080")));
+    world.network.set_nat(|flow| (flow.to == addr("10.96.0.10:80")).then(|| Nat::To(addr("10.244.1.6:8080"))));
     let stream = connect(&world, &client, "10.96.0.10:80").0.unwrap();
     assert_eq!(stream.peer_addr(), addr("10.96.0.10:80"));
     let (accepted, _) = run(&world, async move { listener.accept().await.unwrap() });
@@ -389,4 +389,43 @@ fn the_tap_hears_it_all() {
             "Closed 0.0.0.0:80 0.0.0.0:80 server Some(\"server\") Some(2)",
         ]
     );
+}
+
+#[test]
+fn datagrams_arrive_are_refused_or_get_lost() {
+    let world = World::new();
+    let (server, client) = (world.pod("server", 6), world.pod("client", 5));
+    world.network.set_nat(|flow| match flow.to.to_string().as_str() {
+        "10.96.0.10:53" => Some(Nat::To(addr("10.244.1.6:53"))),
+        "10.96.0.11:53" => Some(Nat::Refuse),
+        "10.96.0.12:53" => Some(Nat::Drop),
+        _ => None,
+    });
+    let echo = UdpSocket::bind(&server, None, addr("[::]:53")).unwrap();
+    assert_eq!(UdpSocket::bind(&server, None, addr("0.0.0.0:53")).err(), Some(Errno::EADDRINUSE));
+    world.sim.spawn(async move {
+        while let Ok((data, from)) = echo.receive().await {
+            echo.send(&data, from).unwrap();
+        }
+    });
+    // (asked, who answers)
+    let rows = [
+        ("10.244.1.6:53", Some(Ok("10.244.1.6:53"))),
+        ("10.96.0.10:53", Some(Ok("10.96.0.10:53"))),
+        ("10.244.1.6:54", Some(Err(Errno::ECONNREFUSED))),
+        ("10.96.0.11:53", Some(Err(Errno::ECONNREFUSED))),
+        ("10.96.0.12:53", None),
+        ("192.0.2.1:53", None),
+    ];
+    for (to, expected) in rows {
+        let (client, sim) = (client.clone(), world.sim.clone());
+        let asked = async move {
+            let socket = UdpSocket::bind(&client, None, addr("0.0.0.0:0")).unwrap();
+            socket.send(b"hello", addr(to)).unwrap();
+            sim.timeout(Duration::from_secs(5), socket.receive()).await
+        };
+        let (got, _) = run(&world, asked);
+        let expected = expected.map(|answer| answer.map(|from| (b"hello".to_vec(), addr(from))));
+        assert_eq!(got, expected, "{to}");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::resolve;
+use super::resolve::{self, Trouble};
 use crate::{
     os::{NetNs, Proc, net::Interface},
     programs::{Context, Flavour, util},
@@ -359,8 +359,8 @@ fn old_style(link: &Link) -> String {
 }
 
 /// An address to dial: a literal or a known name, IPv4 first unless it's written as IPv6.
-pub async fn address(proc: &Proc, host: &str, port: u16) -> Option<SocketAddr> {
-    let found = resolve::resolve(proc, host).await;
-    let ip = found.iter().find(|ip| ip.is_ipv4()).or(found.first())?;
-    Some(SocketAddr::new(*ip, port))
+pub async fn address(proc: &Proc, host: &str, port: u16) -> Result<SocketAddr, Trouble> {
+    let found = resolve::lookup(proc, host).await?;
+    let ip = found.iter().find(|ip| ip.is_ipv4()).or(found.first()).ok_or(Trouble::Unknown)?;
+    Ok(SocketAddr::new(*ip, port))
 }

@@ -1,46 +1,123 @@
-//! nslookup, dig, host: questions to a name server. None answers yet, so each waits and gives up as
-//! the real ones do, unless the question is about an address that the program can answer itself.
+//! nslookup, dig, host, getent: questions to a name server, and its answers in the words of BIND's tools and busybox.
 
-use std::{net::IpAddr, time::Duration};
+use std::net::{IpAddr, SocketAddr};
 
-use super::resolve;
+use super::{
+    dns::{self, Code, Data, Kind, Message, Record, Silence},
+    resolve::{self, Config},
+};
 use crate::{
-    os::Proc,
+    os::{Errno, Proc},
     programs::{Context, Flavour, util},
 };
 
 /// The server to ask and what to ask it.
 struct Question {
-    server: IpAddr,
+    server: SocketAddr,
+    /// As it was given.
+    server_name: Option<String>,
     name: String,
+    kind: Option<Kind>,
     short: bool,
+    search: bool,
+    reverse: bool,
+    config: Config,
 }
 
-/// `[OPTION]... NAME [SERVER]`, with `@SERVER` as dig has it. `Err` is the name of a server that can't be found.
+/// `[OPTION]... NAME [SERVER]`, with `@SERVER` and types as dig has them. `Err` is the name of a server that can't be
+/// found.
 async fn question(proc: &Proc) -> Result<Option<Question>, String> {
-    let mut server = None;
-    let mut names = Vec::new();
-    let mut short = false;
-    for arg in proc.argv().iter().skip(1) {
+    let (mut server, mut names, mut kind) = (None, Vec::new(), None);
+    let (mut short, mut search, mut reverse) = (false, false, false);
+    let argv = proc.argv();
+    let mut args = argv.iter().skip(1);
+    while let Some(arg) = args.next() {
         if let Some(host) = arg.strip_prefix('@') {
             server = Some(host.to_owned());
         } else if arg.starts_with('+') {
             short |= arg == "+short";
-        } else if !arg.starts_with('-') && !matches!(arg.as_str(), "A" | "AAAA" | "SRV" | "ANY" | "TXT" | "PTR") {
+            search |= arg == "+search";
+        } else if let Some(wanted) = ["-type=", "-query=", "-q="].iter().find_map(|option| arg.strip_prefix(option)) {
+            kind = Kind::parse(wanted);
+        } else if arg == "-t" {
+            kind = args.next().and_then(|wanted| Kind::parse(wanted));
+        } else if arg == "-x" {
+            reverse = true;
+        } else if arg.starts_with('-') && arg.len() > 1 {
+            continue;
+        } else if let Some(wanted) = Kind::parse(arg).filter(|_| !names.is_empty() || argv.len() > 2) {
+            kind = Some(wanted);
+        } else {
             names.push(arg.clone());
         }
     }
     let mut names = names.into_iter();
     let name = names.next();
     server = server.or(names.next());
-    let server = match server {
-        None => resolve::servers(proc).await.into_iter().next(),
-        Some(host) => match resolve::resolve(proc, &host).await.into_iter().next() {
+    let config = Config::read(proc).await;
+    let ip = match &server {
+        None => config.servers.first().copied(),
+        Some(host) => match resolve::resolve(proc, host).await.into_iter().next() {
             Some(ip) => Some(ip),
-            None => return Err(host),
+            None => return Err(host.clone()),
         },
     };
-    Ok(name.zip(server).map(|(name, server)| Question { server, name, short }))
+    Ok(name.zip(ip).map(|(name, ip)| Question {
+        server: SocketAddr::new(ip, dns::PORT),
+        server_name: server,
+        name,
+        kind,
+        short,
+        search,
+        reverse,
+        config,
+    }))
+}
+
+impl Question {
+    async fn ask(&self, proc: &Proc, name: &str, kind: Kind, cookie: bool) -> Result<Message, Silence> {
+        let mut question = Message::question(resolve::id(proc), name, kind);
+        if cookie {
+            let words = [1u64, 2, 3, 4].map(|n| resolve::id(proc).wrapping_mul(n as u16 * 2 + 1).to_be_bytes());
+            let mut bytes = [0; 8];
+            words.iter().flatten().zip(&mut bytes).for_each(|(from, to)| *to = *from);
+            question.cookie = Some(bytes);
+        }
+        dns::ask(proc.sim(), proc.net(), Some(proc), self.server, &question, self.config.timeout).await
+    }
+
+    /// As BIND's tools ask: three times, each failure told.
+    async fn ask_thrice(&self, proc: &Proc, name: &str, kind: Kind, cookie: bool) -> Option<Message> {
+        for _ in 0..3 {
+            match self.ask(proc, name, kind, cookie).await {
+                Ok(answer) => return Some(answer),
+                Err(silence) => {
+                    let why = match silence {
+                        Silence::TimedOut => "timed out".to_string(),
+                        Silence::Failed(error) => error.text().to_lowercase(),
+                    };
+                    let server = self.server.ip();
+                    util::ignore(proc.print(&format!(";; communications error to {server}#53: {why}\n")).await);
+                }
+            }
+        }
+        None
+    }
+
+    /// The first name of the search list that exists, else the last answer.
+    async fn searched(&self, proc: &Proc, kind: Kind, told: &mut Vec<Message>) -> Option<(String, Message)> {
+        let mut last = None;
+        for name in self.config.candidates(&self.name) {
+            let answer = self.ask_thrice(proc, &name, kind, false).await?;
+            let found = answer.code != Code::NxDomain;
+            told.push(answer.clone());
+            last = Some((name, answer));
+            if found {
+                break;
+            }
+        }
+        last
+    }
 }
 
 pub async fn nslookup(proc: Proc, ctx: Context) -> i32 {
@@ -61,24 +138,158 @@ pub async fn nslookup(proc: Proc, ctx: Context) -> i32 {
             return util::fail(&proc, 1, &text).await;
         }
     };
-    if busybox {
-        // Two tries of five seconds.
-        proc.sleep(Duration::from_secs(10)).await;
-        util::ignore(proc.print(";; connection timed out; no servers could be reached\n\n").await);
-        return 1;
+    match if busybox { busybox_nslookup(&proc, &question).await } else { bind_nslookup(&proc, &question).await } {
+        Ok(code) => code,
+        Err(_) => 1,
     }
-    util::ignore(gave_up(&proc, &question).await);
-    util::ignore(proc.print(";; no servers could be reached\n\n\n").await);
-    1
 }
 
-/// Three tries of five seconds, as BIND's tools report them.
-async fn gave_up(proc: &Proc, question: &Question) -> Result<(), crate::os::Errno> {
-    for _ in 0..3 {
-        proc.sleep(Duration::from_secs(5)).await;
-        proc.print(&format!(";; communications error to {}#53: timed out\n", question.server)).await?;
+/// One line of an answer, as both nslookups show it; `dot` ends names.
+fn shown(record: &Record, dot: &str) -> String {
+    let name = &record.name;
+    match &record.data {
+        Data::A(ip) => format!("Name:\t{name}\nAddress: {ip}\n"),
+        Data::Cname(target) => format!("{name}\tcanonical name = {target}{dot}\n"),
+        Data::Ptr(target) => format!("{name}\tname = {target}{dot}\n"),
+        Data::Srv { priority, weight, port, target } => {
+            format!("{name}\tservice = {priority} {weight} {port} {target}{dot}\n")
+        }
+        Data::Soa { .. } => String::new(),
     }
-    Ok(())
+}
+
+async fn busybox_nslookup(proc: &Proc, question: &Question) -> Result<i32, Errno> {
+    let literal = resolve::literal(&question.name);
+    let (names, kinds) = match literal {
+        Some(ip) => (vec![dns::reverse(ip)], vec![Kind::Ptr]),
+        // Whatever has a dot is taken as it is.
+        None if question.name.contains('.') || question.config.search.is_empty() => {
+            (vec![question.name.clone()], question.kind.map_or(vec![Kind::A, Kind::Aaaa], |kind| vec![kind]))
+        }
+        None => {
+            let searched = question.config.search.iter().map(|domain| format!("{}.{domain}", question.name));
+            (searched.collect(), question.kind.map_or(vec![Kind::A, Kind::Aaaa], |kind| vec![kind]))
+        }
+    };
+    let (mut text, mut code) = (String::new(), 0);
+    for kind in kinds {
+        for name in &names {
+            let mut answer = Err(Silence::TimedOut);
+            for _ in 0..question.config.attempts {
+                answer = question.ask(proc, name, kind, false).await;
+                if answer != Err(Silence::TimedOut) {
+                    break;
+                }
+            }
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(silence) => {
+                    if let Silence::Failed(error) = silence {
+                        let server = question.server.ip();
+                        proc.eprint(&format!("nslookup: write to '{server}': {}\n", error.text())).await?;
+                    }
+                    proc.print(";; connection timed out; no servers could be reached\n\n").await?;
+                    return Ok(1);
+                }
+            };
+            if answer.code != Code::NoError {
+                text += &format!("** server can't find {name}: {}\n\n", answer.code.name());
+                code = 1;
+                continue;
+            }
+            if !answer.authoritative && !answer.answers.is_empty() {
+                text += "Non-authoritative answer:\n";
+            }
+            answer.answers.iter().for_each(|record| text += &shown(record, ""));
+            text.push('\n');
+        }
+    }
+    proc.print(&format!("Server:\t\t{}\nAddress:\t{}\n\n{text}", question.server.ip(), question.server)).await?;
+    Ok(code)
+}
+
+const NO_RECURSION: &str = ";; Got recursion not available from";
+
+async fn bind_nslookup(proc: &Proc, question: &Question) -> Result<i32, Errno> {
+    const SILENT: &str = ";; no servers could be reached\n\n";
+    let server = question.server.ip();
+    let warn = |told: &[Message]| {
+        let bare = told.iter().filter(|answer| !answer.recursion_available).count();
+        format!("{NO_RECURSION} {server}\n").repeat(bare)
+    };
+    let header = format!("Server:\t\t{server}\nAddress:\t{server}#53\n\n");
+    if let Some(ip) = resolve::literal(&question.name) {
+        let name = dns::reverse(ip);
+        let Some(answer) = question.ask_thrice(proc, &name, Kind::Ptr, false).await else {
+            proc.print(SILENT).await?;
+            return Ok(1);
+        };
+        if answer.code != Code::NoError {
+            proc.print(&format!("** server can't find {name}: {}\n\n", answer.code.name())).await?;
+            return Ok(1);
+        }
+        let lines: String = answer.answers.iter().map(|record| shown(record, ".")).collect();
+        proc.print(&format!("{lines}\nAuthoritative answers can be found from:\n\n")).await?;
+        return Ok(0);
+    }
+    let kind = question.kind.unwrap_or(Kind::A);
+    let mut told = Vec::new();
+    let Some((name, answer)) = question.searched(proc, kind, &mut told).await else {
+        proc.print(SILENT).await?;
+        return Ok(1);
+    };
+    let mut text = warn(&told);
+    text += &header;
+    if answer.code != Code::NoError {
+        proc.print(&format!("{text}** server can't find {}: {}\n\n", question.name, answer.code.name())).await?;
+        return Ok(1);
+    }
+    if !answer.authoritative && !answer.answers.is_empty() {
+        text += "Non-authoritative answer:\n";
+    }
+    if answer.answers.is_empty() {
+        text += &format!("*** Can't find {}: No answer\n", question.name);
+    }
+    answer.answers.iter().for_each(|record| text += &shown(record, "."));
+    // An alias is followed, and both kinds of addresses are asked for.
+    let alias = answer.answers.iter().rev().find_map(|record| match &record.data {
+        Data::Cname(target) => Some(target.clone()),
+        _ => None,
+    });
+    let asked = alias.clone().filter(|_| answer.addresses().is_empty()).unwrap_or(name);
+    if question.kind.is_none()
+        && let Some(more) = question.ask_thrice(proc, &asked, Kind::Aaaa, false).await
+    {
+        if more.code != Code::NoError {
+            proc.print(&format!("{text}** server can't find {asked}: {}\n\n", more.code.name())).await?;
+            return Ok(1);
+        }
+        text += &warn(&[more]);
+    }
+    proc.print(&format!("{text}\n")).await?;
+    Ok(0)
+}
+
+/// Words at columns, with tabs where they lead on and a blank where the column is passed.
+fn columns(words: &[&str], stops: &[usize]) -> String {
+    let (mut line, mut at) = (String::new(), 0);
+    for (n, word) in words.iter().enumerate() {
+        line.push_str(word);
+        at += word.len();
+        let Some(stop) = stops.get(n) else { break };
+        let to = (*stop).max(at + 1);
+        let tabs = to / 8 - at / 8;
+        line.push_str(&"\t".repeat(tabs));
+        let begin = if tabs > 0 { to / 8 * 8 } else { at };
+        line.push_str(&" ".repeat(to - begin));
+        at = to;
+    }
+    line
+}
+
+fn record_line(record: &Record) -> String {
+    let (name, ttl) = (format!("{}.", record.name), record.ttl.to_string());
+    columns(&[&name, &ttl, "IN", record.data.kind().name(), &record.data.text()], &[24, 32, 40, 48]) + "\n"
 }
 
 pub async fn dig(proc: Proc) -> i32 {
@@ -87,23 +298,133 @@ pub async fn dig(proc: Proc) -> i32 {
         Ok(None) => return util::fail(&proc, 1, "dig: a name is needed").await,
         Err(host) => return util::fail(&proc, 10, &format!("dig: couldn't get address for '{host}': not found")).await,
     };
-    util::ignore(gave_up(&proc, &question).await);
-    let banner = format!("\n; <<>> DiG 9.18.33-1~deb12u2-Debian <<>> {}\n;; global options: +cmd\n", question.name);
-    let banner = if question.short { "" } else { &banner };
-    util::ignore(proc.print(&format!("{banner};; no servers could be reached\n")).await);
-    9
+    let given: Vec<String> = proc.argv().iter().skip(1).cloned().collect();
+    let banner = format!("\n; <<>> DiG 9.18.33-1~deb12u2-Debian <<>> {}\n", given.join(" "));
+    let (mut name, mut kind) = (question.name.trim_end_matches('.').to_ascii_lowercase(), question.kind);
+    if let Some(ip) = resolve::literal(&question.name).filter(|_| question.reverse) {
+        (name, kind) = (dns::reverse(ip), Some(Kind::Ptr));
+    }
+    let kind = kind.unwrap_or(Kind::A);
+    let began = proc.sim().now();
+    let names = if question.search { question.config.candidates(&question.name) } else { vec![name] };
+    let mut found = None;
+    for name in names {
+        match question.ask_thrice(&proc, &name, kind, true).await {
+            Some(answer) => {
+                let done = answer.code != Code::NxDomain;
+                found = Some(answer);
+                if done {
+                    break;
+                }
+            }
+            None => {
+                let head = if question.short { String::new() } else { format!("{banner};; global options: +cmd\n") };
+                util::ignore(proc.print(&format!("{head};; no servers could be reached\n")).await);
+                return 9;
+            }
+        }
+    }
+    let Some(answer) = found else { return 9 };
+    if question.short {
+        let lines: String = answer.answers.iter().map(|record| format!("{}\n", record.data.text())).collect();
+        return util::done(proc.print(&lines).await);
+    }
+    let mut text = format!("{banner};; global options: +cmd\n;; Got answer:\n");
+    if answer.name.ends_with(".local") {
+        text += ";; WARNING: .local is reserved for Multicast DNS\n;; You are currently testing what happens when an \
+                 mDNS query is leaked to DNS\n";
+    }
+    text += &format!(";; ->>HEADER<<- opcode: QUERY, status: {}, id: {}\n;; flags: qr", answer.code.name(), answer.id);
+    for (word, set) in [(" aa", answer.authoritative), (" rd", true), (" ra", answer.recursion_available)] {
+        text += if set { word } else { "" };
+    }
+    let extra = usize::from(answer.cookie.is_some());
+    let (answers, authority) = (answer.answers.len(), answer.authority.len());
+    text += &format!("; QUERY: 1, ANSWER: {answers}, AUTHORITY: {authority}, ADDITIONAL: {extra}\n");
+    if !answer.recursion_available {
+        text += ";; WARNING: recursion requested but not available\n";
+    }
+    if let Some(cookie) = answer.cookie {
+        let hex: String = cookie.iter().map(|byte| format!("{byte:02x}")).collect();
+        text += "\n;; OPT PSEUDOSECTION:\n; EDNS: version: 0, flags:; udp: 1232\n";
+        text += &format!("; COOKIE: {hex} (echoed)\n;; QUESTION SECTION:\n");
+    } else {
+        text += "\n;; QUESTION SECTION:\n";
+    }
+    let asked = columns(&[&format!("{}.", answer.name), "IN", answer.kind.name()], &[32, 40]);
+    text += &format!(";{asked}\n\n");
+    for (title, records) in [("ANSWER", &answer.answers), ("AUTHORITY", &answer.authority)] {
+        if !records.is_empty() {
+            text += &format!(";; {title} SECTION:\n");
+            records.iter().for_each(|record| text += &record_line(record));
+            text.push('\n');
+        }
+    }
+    let server = question.server.ip();
+    let took = proc.sim().now().since(began).as_millis();
+    text += &format!(
+        ";; Query time: {took} msec\n;; SERVER: {server}#53({}) (UDP)\n;; WHEN: {}\n;; MSG SIZE  rcvd: {}\n\n",
+        question.server_name.clone().unwrap_or_else(|| server.to_string()),
+        proc.sim().wall().strftime("%a %b %d %H:%M:%S UTC %Y"),
+        answer.encode().len(),
+    );
+    util::done(proc.print(&text).await)
 }
 
 pub async fn host(proc: Proc) -> i32 {
-    match question(&proc).await {
-        Ok(Some(question)) => {
-            util::ignore(gave_up(&proc, &question).await);
-            util::ignore(proc.print(";; no servers could be reached\n").await);
-            1
+    let question = match question(&proc).await {
+        Ok(Some(question)) => question,
+        Ok(None) => return util::fail(&proc, 1, "Usage: host [OPTION]... NAME [SERVER]").await,
+        Err(name) => {
+            return util::fail(&proc, 1, &format!("host: couldn't get address for '{name}': not found")).await;
         }
-        Ok(None) => util::fail(&proc, 1, "Usage: host [OPTION]... NAME [SERVER]").await,
-        Err(name) => util::fail(&proc, 1, &format!("host: couldn't get address for '{name}': not found")).await,
-    }
+    };
+    let lines = |answer: &Message| -> String {
+        let line = |record: &Record| {
+            let name = &record.name;
+            match &record.data {
+                Data::A(ip) => format!("{name} has address {ip}\n"),
+                Data::Cname(target) => format!("{name} is an alias for {target}.\n"),
+                Data::Ptr(target) => format!("{name} domain name pointer {target}.\n"),
+                Data::Srv { .. } => format!("{name} has SRV record {}\n", record.data.text()),
+                Data::Soa { .. } => format!("{name} has SOA record {}\n", record.data.text()),
+            }
+        };
+        answer.answers.iter().map(line).collect()
+    };
+    let missing = |name: &str, code: Code| format!("Host {name} not found: {}({})\n", code.number(), code.name());
+    let (name, answer) = match resolve::literal(&question.name) {
+        Some(ip) => {
+            let name = dns::reverse(ip);
+            let answer = question.ask_thrice(&proc, &name, Kind::Ptr, false).await;
+            (format!("{name}."), answer)
+        }
+        None => {
+            let kind = question.kind.unwrap_or(Kind::A);
+            let found = question.searched(&proc, kind, &mut Vec::new()).await;
+            (question.name.clone(), found.map(|(_, answer)| answer))
+        }
+    };
+    let (text, code) = match answer {
+        None => (";; no servers could be reached\n".to_string(), 1),
+        Some(answer) if answer.code != Code::NoError => (missing(&name, answer.code), 1),
+        Some(answer) => {
+            let alias = answer.answers.iter().find_map(|record| match &record.data {
+                Data::Cname(target) if answer.addresses().is_empty() => Some(target.clone()),
+                _ => None,
+            });
+            match alias {
+                // The alias leads nowhere: neither kind of address is found.
+                Some(target) => (lines(&answer) + &missing(&target, Code::NxDomain).repeat(2), 1),
+                None if answer.answers.is_empty() && question.kind.is_some() => {
+                    (format!("{name} has no {} record\n", answer.kind.name()), 1)
+                }
+                None => (lines(&answer), 0),
+            }
+        }
+    };
+    util::ignore(proc.print(&text).await);
+    code
 }
 
 /// `getent hosts NAME`: what the resolver knows.
@@ -111,11 +432,25 @@ pub async fn getent(proc: Proc) -> i32 {
     let argv = proc.argv();
     let database = argv.get(1).map(String::as_str);
     match (database, argv.get(2)) {
-        (Some("hosts" | "ahosts" | "ahostsv4"), Some(name)) => {
-            let found = resolve::resolve(&proc, name).await;
-            let text: String = found.iter().map(|ip| format!("{:<15} {name}\n", ip.to_string())).collect();
+        (Some("hosts"), Some(name)) => {
+            let found = resolve::canonical(&proc, name).await;
+            let line = |name: &str, ip: &IpAddr| format!("{:<15} {name}\n", ip.to_string());
+            let text: String = match &found {
+                Ok((canonical, ips)) => ips.iter().map(|ip| line(canonical, ip)).collect(),
+                Err(_) => String::new(),
+            };
             util::ignore(proc.print(&text).await);
-            if found.is_empty() { 2 } else { 0 }
+            if text.is_empty() { 2 } else { 0 }
+        }
+        (Some("ahosts" | "ahostsv4"), Some(name)) => {
+            let Ok((canonical, ips)) = resolve::canonical(&proc, name).await else { return 2 };
+            let mut text = String::new();
+            for (n, ip) in ips.iter().enumerate() {
+                let ip = format!("{:<15}", ip.to_string());
+                let name = if n == 0 { canonical.as_str() } else { "" };
+                text += &format!("{ip} STREAM {name}\n{ip} DGRAM  \n{ip} RAW    \n");
+            }
+            util::done(proc.print(&text).await)
         }
         (Some("hosts"), None) => {
             let lines = resolve::hosts(&proc).await;
@@ -133,5 +468,27 @@ pub async fn getent(proc: Proc) -> i32 {
         }
         (Some(other), _) => util::fail(&proc, 1, &format!("Unknown database: {other}")).await,
         (None, _) => util::fail(&proc, 1, "getent: wrong number of arguments").await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_stand_in_columns() {
+        let record = |name: &str, data| record_line(&Record { name: name.into(), ttl: 30, data });
+        let rows = [
+            (
+                record("myservice.default.svc.cluster.local", Data::A([10, 96, 12, 5].into())),
+                "myservice.default.svc.cluster.local. 30\tIN A\t10.96.12.5\n",
+            ),
+            (record("1.0.96.10.in-addr.arpa", Data::Ptr("a.b".into())), "1.0.96.10.in-addr.arpa.\t30\tIN\tPTR\ta.b.\n"),
+            (record("cluster.local", Data::Ptr("a".into())), "cluster.local.\t\t30\tIN\tPTR\ta.\n"),
+        ];
+        for (got, expected) in rows {
+            assert_eq!(got, expected);
+        }
+        assert_eq!(columns(&["google.com.", "IN", "A"], &[32, 40]), "google.com.\t\t\tIN\tA");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod curl;
+pub mod dns;
 pub mod http;
 pub mod ip;
 pub mod lookup;

@@ -139,14 +139,17 @@ enum Stop {
 }
 
 async fn connect(proc: &Proc, options: &Options, host: &str, port: u16, busybox: bool) -> Result<TcpStream, Stop> {
-    let Some(to) = address(proc, host, port).await else {
-        let text = if busybox {
-            format!("nc: bad address '{host}'")
-        } else {
-            format!("nc: getaddrinfo for host \"{host}\" port {port}: Name or service not known")
-        };
-        util::fail(proc, 1, &text).await;
-        return Err(Stop::Unknown);
+    let to = match address(proc, host, port).await {
+        Ok(to) => to,
+        Err(trouble) => {
+            let text = if busybox {
+                format!("nc: bad address '{host}'")
+            } else {
+                format!("nc: getaddrinfo for host \"{host}\" port {port}: {}", trouble.text())
+            };
+            util::fail(proc, 1, &text).await;
+            return Err(Stop::Unknown);
+        }
     };
     let attempt = proc.net().connect(Some(proc), to);
     let result = match options.wait.filter(|w| !w.is_zero()) {

@@ -74,12 +74,10 @@ pub async fn main(proc: Proc, ctx: Context) -> i32 {
         return util::fail(&proc, 1, text).await;
     }
     let host = &options.host;
-    let Some(to) = address(&proc, host, 0).await else {
-        return if busybox {
-            util::fail(&proc, 1, &format!("ping: bad address '{host}'")).await
-        } else {
-            util::fail(&proc, 2, &format!("ping: {host}: Name or service not known")).await
-        };
+    let to = match address(&proc, host, 0).await {
+        Ok(to) => to,
+        Err(_) if busybox => return util::fail(&proc, 1, &format!("ping: bad address '{host}'")).await,
+        Err(trouble) => return util::fail(&proc, 2, &format!("ping: {host}: {}", trouble.text())).await,
     };
     let ip = to.ip();
     let opening = if busybox {

@@ -178,10 +178,13 @@ impl Wget {
         let literal = super::resolve::literal(&url.host).is_some();
         let to = address(&self.proc, &url.host, url.port).await;
         if !literal && !self.busybox {
-            let found = to.map_or("failed: Name or service not known.".to_owned(), |to| to.ip().to_string());
+            let found = match to {
+                Ok(to) => to.ip().to_string(),
+                Err(trouble) => format!("failed: {}.", trouble.text()),
+            };
             self.say(&format!("Resolving {0} ({0})... {found}\n", url.host)).await;
         }
-        let to = to.ok_or_else(|| Failure::Resolve(url.host.clone()))?;
+        let to = to.map_err(|_| Failure::Resolve(url.host.clone()))?;
         let shown = if literal { to.to_string() } else { format!("{0} ({0})|{1}|:{2}", url.host, to.ip(), to.port()) };
         if self.busybox {
             self.say(&format!("Connecting to {}:{} ({to})\n", url.host, url.port)).await;
