@@ -78,7 +78,8 @@ fn manifest(bench: &Bench) -> String {
 /// What it prints at its end, and the memory when it does.
 fn round(bench: &Bench, script: &str) -> (String, f64) {
     let files = [("pods.yaml".to_string(), manifest(bench).into_bytes())].into();
-    let config = Config { workers: bench.workers, files, ..Config::default() };
+    // The pods themselves, without kubeadm's.
+    let config = Config { workers: bench.workers, system_pods: false, files, ..Config::default() };
     let (mut printed, mut used) = (String::new(), 0.0);
     headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
         printed += &String::from_utf8_lossy(bytes);

@@ -98,6 +98,9 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
     Some(format!("{NOT_SIMULATED} {what} yet: {so}"))
 }
 
+/// What everybody is told who deals with Endpoints.
+pub const ENDPOINTS: &str = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+
 /// How those warnings begin.
 pub const NOT_SIMULATED: &str = "Podarium does not simulate";
 
@@ -106,7 +109,7 @@ pub fn other(object: &Other) -> Vec<String> {
     let mut warnings = Vec::new();
     match object.kind {
         Kind::Endpoints => {
-            warnings.push("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into());
+            warnings.push(ENDPOINTS.into());
         }
         Kind::Ingress => {
             const OLD: &str = "kubernetes.io/ingress.class";

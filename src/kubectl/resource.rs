@@ -1,7 +1,7 @@
 //! What a command is about: names of resources, `TYPE NAME…`, `TYPE/NAME`, `a,b`, files and selectors.
 
 use super::{Args, Ctx, Failure, files};
-use crate::api::{Error, Kind, Object, client::ListOptions, error::Reason};
+use crate::api::{Error, Kind, Object, client::ListOptions, error::Reason, warnings};
 
 /// Neither arguments nor files say what a command is about.
 const NOTHING_GIVEN: &str = "You must provide one or more resources by argument or filename.\nExample resource \
@@ -137,6 +137,7 @@ pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Fai
     let mut found = Found::default();
     let ignore = args.on("ignore-not-found");
     let mut wanted: Vec<(Kind, String, String)> = Vec::new();
+    let mut listed: Vec<Kind> = Vec::new();
     let options = selectors(args);
     if args.each("filename").is_empty() {
         if words.is_empty() {
@@ -157,6 +158,7 @@ pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Fai
         found.several = targets.several;
         found.requests = targets.kinds.len();
         for kind in targets.kinds {
+            listed.push(kind);
             match cx.client.list(kind, scope(cx, kind), options.clone()).await {
                 Ok(list) => {
                     found.objects.extend(list.items);
@@ -175,6 +177,10 @@ pub async fn fetch(cx: &Ctx, args: &Args, words: &[String]) -> Result<Found, Fai
             }
         }
         found.several = wanted.iter().any(|(kind, ..)| *kind != wanted[0].0);
+    }
+    if listed.contains(&Kind::Endpoints) || wanted.iter().any(|(kind, ..)| *kind == Kind::Endpoints) {
+        // The server says so with each answer, kubectl once.
+        cx.err(format!("Warning: {}\n", warnings::ENDPOINTS)).await;
     }
     found.single = wanted.len() == 1;
     found.requests += wanted.len();

@@ -24,7 +24,10 @@ use crate::{
     api::Pod,
     apiserver::events::EventType,
     os::Errno,
-    programs::net::http::{self, Request, Url},
+    programs::net::{
+        grpc,
+        http::{self, Request, Url},
+    },
     sim::{Either, Notify, Task, race},
 };
 
@@ -287,6 +290,17 @@ impl Prober {
                 Due::Nothing => {}
                 Due::End => return,
             }
+            // An answer that can't change needn't be asked for: the ticks go on when that is over.
+            if let Some(over) = self.steady() {
+                drop((worker, pod));
+                let triggered = self.state.trigger.notified();
+                if !self.state.triggered.get() {
+                    let _first: Either<(), ()> = race(triggered, over).await;
+                }
+                while next <= sim.now() {
+                    next = next + period;
+                }
+            }
         }
     }
 
@@ -294,6 +308,16 @@ impl Prober {
         let spec = pod.spec.as_ref()?;
         let container = spec.containers.iter().chain(init_containers(spec)).find(|c| c.name == self.container)?;
         Some(Spec { container, probe: self.kind.probe(container)? })
+    }
+
+    /// If the probe succeeds, and will for as long as its server listens: the end of that.
+    fn steady(&self) -> Option<impl Future<Output = ()> + 'static + use<>> {
+        let done = self.kind == Kind::Startup && self.state.on_hold.get();
+        if !done && self.state.result.get() != Some(true) || self.state.last.get() != Some(true) {
+            return None;
+        }
+        let to = self.target.borrow().as_ref()?.1.to;
+        self.kubelet.machine.namespaces().net.steady(to)
     }
 
     fn set(&self, worker: &Worker, result: Option<bool>) {
@@ -468,14 +492,11 @@ impl Prober {
                 Ok(to) => to,
                 Err(text) => return Outcome::Error(text),
             };
-            let seconds = limit.as_secs();
-            return match self.connect(to, limit).await {
-                Err(error) => Outcome::Failure(format!(
-                    "timeout: failed to connect service \"{to}\" within {seconds}s: connection error: desc = \"transport: \
-                     Error while dialing: {error}\""
-                )),
-                // No program here speaks HTTP/2.
-                Ok(()) => Outcome::Failure(format!("timeout: health rpc did not complete within {seconds}s")),
+            let service = action.service.as_deref().unwrap_or_default();
+            let net = &machine.namespaces().net;
+            return match grpc::probe(&self.kubelet.sim, net, to, service, limit).await {
+                Ok(()) => Outcome::Success,
+                Err(failure) => Outcome::Failure(failure.to_string()),
             };
         }
         Outcome::Error(format!("missing probe handler for {}:{}", pod_label(&worker.pod()), self.container))

@@ -70,6 +70,7 @@ impl Server {
         };
         for port in [8080, 8181, 9153] {
             let Ok(listener) = proc.net().listen(&proc, any(port)) else { continue };
+            listener.set_steady();
             let own = proc.clone();
             proc.thread(async move {
                 http::accept_loop(&own, &listener, |stream| {

@@ -1,5 +1,6 @@
 //! `kubectl describe`: an object, what belongs to it and its events, as text for people.
 
+mod endpoints;
 mod events;
 mod generic;
 mod ingress;
@@ -80,6 +81,9 @@ async fn describe(cx: &Ctx, object: &Object, show_events: bool) -> Result<String
             let options = ListOptions { label_selector, ..ListOptions::default() };
             let slices = cx.client.list(Kind::EndpointSlice, object.namespace(), options).await?;
             service::describe(&mut out, service, &slices.items);
+        }
+        Object::Other(other) if matches!(other.kind, Kind::Endpoints | Kind::EndpointSlice) => {
+            endpoints::describe(&mut out, other);
         }
         Object::Other(other) => self::other(cx, &mut out, other, object).await?,
         Object::Namespace(namespace) => {

@@ -14,7 +14,10 @@ use super::{
     tcp::{Endpoint, ListenerInner},
     udp::UdpInner,
 };
-use crate::{os::Errno, sim::WaitQueue};
+use crate::{
+    os::Errno,
+    sim::{Notify, WaitQueue},
+};
 
 /// A network namespace.
 #[derive(Clone)]
@@ -378,6 +381,17 @@ impl NetNs {
         let there = listeners.get(&to.port())?;
         let exact = there.iter().find(|l| l.addr.ip() == to.ip());
         exact.or_else(|| there.iter().find(|l| l.takes(to.ip()))).cloned()
+    }
+
+    /// If whoever listens at `to` answers the same way as long as it does: its end.
+    pub fn steady(&self, to: SocketAddr) -> Option<impl Future<Output = ()> + 'static> {
+        let target = match self.0.network.route(self, to.ip()) {
+            Route::Here => self.clone(),
+            Route::To(ns) => NetNs(ns),
+            _ => return None,
+        };
+        let listener = target.find_listener(to)?;
+        listener.steady.get().map(Notify::notified)
     }
 
     /// UDP sockets, by port.

@@ -1,7 +1,7 @@
 //! TCP sockets.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::VecDeque,
     future::poll_fn,
     net::{IpAddr, Ipv6Addr, SocketAddr},
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     os::{Errno, pipe::take_front},
-    sim::WaitQueue,
+    sim::{Notify, WaitQueue},
 };
 
 /// A listening socket; dropping it closes it.
@@ -30,11 +30,20 @@ pub(super) struct ListenerInner {
     pub(super) owner: Owner,
     queue: RefCell<VecDeque<TcpStream>>,
     arrived: WaitQueue,
+    /// See [`TcpListener::set_steady`]; notified when it closes.
+    pub(super) steady: OnceCell<Notify>,
 }
 
 impl ListenerInner {
     pub(super) fn new(addr: SocketAddr, options: ListenOptions, owner: Owner) -> Rc<ListenerInner> {
-        Rc::new(ListenerInner { addr, options, owner, queue: RefCell::default(), arrived: WaitQueue::default() })
+        Rc::new(ListenerInner {
+            addr,
+            options,
+            owner,
+            queue: RefCell::default(),
+            arrived: WaitQueue::default(),
+            steady: OnceCell::new(),
+        })
     }
 
     /// Whether connections to `ip` come here.
@@ -92,6 +101,12 @@ impl TcpListener {
     pub fn local_addr(&self) -> SocketAddr {
         self.inner.addr
     }
+
+    /// Declares that whoever serves here answers the same question the same way for as long as it listens, so that one
+    /// who asks again and again needn't ([`NetNs::steady`]).
+    pub fn set_steady(&self) {
+        self.inner.steady.get_or_init(Notify::new);
+    }
 }
 
 impl Drop for TcpListener {
@@ -105,6 +120,9 @@ impl Drop for TcpListener {
                     listeners.remove(&port);
                 }
             }
+        }
+        if let Some(steady) = inner.steady.get() {
+            steady.notify();
         }
         // Whoever was never accepted is reset.
         for stream in inner.queue.take() {

@@ -14,7 +14,10 @@ use super::{
     fabric::Route,
     namespace::{LOCAL_LATENCY, REMOTE_LATENCY, canonical},
 };
-use crate::os::{Errno, Proc, wait::WaitQueue};
+use crate::{
+    os::{Errno, Proc},
+    sim::WaitQueue,
+};
 
 /// Datagrams that wait to be read; more are dropped.
 const QUEUE: usize = 256;

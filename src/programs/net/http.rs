@@ -280,6 +280,11 @@ impl Connection {
         Connection { stream, buffer: Vec::new() }
     }
 
+    /// One of which somebody has read the beginning.
+    pub fn begun(stream: Stream, buffer: Vec<u8>) -> Connection {
+        Connection { stream, buffer }
+    }
+
     pub fn plain(stream: TcpStream) -> Connection {
         Connection::new(Stream::plain(stream))
     }

@@ -3,6 +3,7 @@
 pub mod base64;
 pub mod curl;
 pub mod dns;
+pub mod grpc;
 pub mod http;
 pub mod ip;
 pub mod lookup;

@@ -11,6 +11,7 @@ use crate::{
     os::{Proc, Signal, TcpListener, process::Disposition},
     programs::{
         net::{
+            grpc::{self, Health},
             http::{self, Connection, Request, Response},
             tls::{Certificate, Stream},
         },
@@ -29,6 +30,8 @@ struct Server {
     /// The certificate's subject.
     tls: Option<&'static str>,
     answer: Answer,
+    /// Whether it speaks gRPC as well.
+    grpc: bool,
 }
 
 pub async fn etcd(proc: Proc) -> i32 {
@@ -45,7 +48,8 @@ pub async fn etcd(proc: Proc) -> i32 {
                 let text = format!("error verifying flags, expected IP in URL for binding ({url}). See 'etcd --help'.");
                 return util::fail(&proc, 1, &text).await;
             };
-            servers.push(Server { address, tls: tls.filter(|_| url.starts_with("https")), answer: etcd_answer });
+            let tls = tls.filter(|_| url.starts_with("https"));
+            servers.push(Server { address, tls, answer: etcd_answer, grpc: true });
         }
     }
     let name = flag(&proc, "--name").unwrap_or_else(|| "default".into());
@@ -147,7 +151,8 @@ pub async fn proxy(proc: Proc) -> i32 {
         ("server.go:527", format!("\"Version info\" version=\"{VERSION}\"")),
     ];
     let said: String = said.iter().map(|(place, text)| klog(&proc, 'I', place, text)).collect();
-    let server = |ip: IpAddr, port| Server { address: SocketAddr::new(ip, port), tls: None, answer: healthy };
+    let server =
+        |ip: IpAddr, port| Server { address: SocketAddr::new(ip, port), tls: None, answer: healthy, grpc: false };
     let servers = vec![server(Ipv6Addr::UNSPECIFIED.into(), 10256), server([127, 0, 0, 1].into(), 10249)];
     let failed = |address: SocketAddr, error: String| {
         klog(
@@ -180,7 +185,7 @@ async fn component(
         );
         klog(proc, 'E', "run.go:72", &text)
     };
-    run(proc, vec![Server { address, tls: Some(name), answer }], &said, failed).await
+    run(proc, vec![Server { address, tls: Some(name), answer, grpc: false }], &said, failed).await
 }
 
 /// `I0901 08:00:00.123456       1 server.go:150] text`
@@ -192,9 +197,16 @@ fn stamp(proc: &Proc, format: &str) -> String {
     proc.sim().wall().strftime(format).to_string()
 }
 
-/// The value of `--name=value`.
+/// The value of `--name=value` or `--name value`.
 fn flag(proc: &Proc, name: &str) -> Option<String> {
-    proc.argv().iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    let argv = proc.argv();
+    let at = argv
+        .iter()
+        .position(|arg| arg.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))?;
+    match argv[at].split_once('=') {
+        Some((_, value)) => Some(value.to_owned()),
+        None => argv.get(at + 1).cloned(),
+    }
 }
 
 /// Serves until told to end. `failed` says that a port is taken.
@@ -233,7 +245,13 @@ async fn run(proc: &Proc, servers: Vec<Server>, said: &str, failed: impl Fn(Sock
     0
 }
 
+/// Every service is well that is asked for by no name.
+fn health(service: &str) -> Health {
+    if service.is_empty() { Health::Serving } else { Health::Error("NotFound", "unknown service".into()) }
+}
+
 async fn accept(proc: &Proc, listener: &TcpListener, server: &Server) {
+    listener.set_steady();
     let certificate = server.tls.map(|name| {
         let begin = proc.sim().wall_at(crate::sim::SimTime::ZERO);
         let year = jiff::SignedDuration::from_hours(24 * 365);
@@ -244,10 +262,18 @@ async fn accept(proc: &Proc, listener: &TcpListener, server: &Server) {
             not_after: begin.checked_add(year).unwrap_or(begin),
         })
     });
-    let answer = server.answer;
+    let (answer, speaks) = (server.answer, server.grpc && server.tls.is_none());
     http::accept_loop(proc, listener, |stream| {
         let certificate = certificate.clone();
         async move {
+            if speaks {
+                // etcd's ports speak both.
+                let garbage = Response::new(400).with("Connection", "close").body("400 Bad Request");
+                let http = |connection| {
+                    http::serve(connection, Some(garbage), move |request| std::future::ready(answer(&request)))
+                };
+                return grpc::serve(stream, health, http).await;
+            }
             let mut stream = Stream::plain(stream);
             if let Some(certificate) = certificate
                 && stream.server_handshake(&certificate).await.is_err()
