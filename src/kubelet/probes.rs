@@ -295,7 +295,7 @@ impl Prober {
                 drop((worker, pod));
                 let triggered = self.state.trigger.notified();
                 if !self.state.triggered.get() {
-                    let _first: Either<(), ()> = race(triggered, over).await;
+                    let _first: Either<(), ()> = race(triggered, over.notified()).await;
                 }
                 while next <= sim.now() {
                     next = next + period;
@@ -311,7 +311,7 @@ impl Prober {
     }
 
     /// If the probe succeeds, and will for as long as its server listens: the end of that.
-    fn steady(&self) -> Option<impl Future<Output = ()> + 'static + use<>> {
+    fn steady(&self) -> Option<Notify> {
         let done = self.kind == Kind::Startup && self.state.on_hold.get();
         if !done && self.state.result.get() != Some(true) || self.state.last.get() != Some(true) {
             return None;

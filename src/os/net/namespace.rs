@@ -384,14 +384,14 @@ impl NetNs {
     }
 
     /// If whoever listens at `to` answers the same way as long as it does: its end.
-    pub fn steady(&self, to: SocketAddr) -> Option<impl Future<Output = ()> + 'static> {
+    pub fn steady(&self, to: SocketAddr) -> Option<Notify> {
         let target = match self.0.network.route(self, to.ip()) {
             Route::Here => self.clone(),
             Route::To(ns) => NetNs(ns),
             _ => return None,
         };
         let listener = target.find_listener(to)?;
-        listener.steady.get().map(Notify::notified)
+        listener.steady.get().cloned()
     }
 
     /// UDP sockets, by port.

@@ -60,7 +60,7 @@ impl UdpInner {
             local: self.addr,
             peer: None,
             host_pid: self.owner.host_pid,
-            comm: self.owner.comm.to_string(),
+            comm: self.owner.comm().to_owned(),
         }
     }
 }
