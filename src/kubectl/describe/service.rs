@@ -12,9 +12,6 @@ use serde_json::Value;
 use super::{annotations, labels};
 use crate::api::{Object, selector::format_labels};
 
-use super::{annotations, labels};
-use crate::api::Object;
-
 pub fn describe(out: &mut String, service: &Service, slices: &[Object]) {
     let meta = &service.metadata;
     let spec = service.spec.clone().unwrap_or_default();

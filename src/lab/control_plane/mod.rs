@@ -5,12 +5,11 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
 use crate::{
     api::{
-        ApiClient, Kind, Object,
+        ApiClient, Kind, Object, Pod,
         client::{self, Body, FieldValidation, Subresource, WriteOptions},
         decode,
     },
