@@ -439,7 +439,11 @@ impl FieldSelector {
                 return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
             };
             let value = unescape(&part[at + operator.len()..])?;
-            terms.push(FieldTerm { field: part[..at].into(), equal: operator != "!=", value });
+            let field = &part[..at];
+            // No field without a value is everything.
+            if !field.is_empty() || !value.is_empty() {
+                terms.push(FieldTerm { field: field.into(), equal: operator != "!=", value });
+            }
         }
         Ok(FieldSelector { terms })
     }
@@ -531,12 +535,23 @@ mod tests {
     }
 
     #[test]
+    fn labels_in_a_line() {
+        let labels: BTreeMap<String, String> = [("app", "web"), ("app.kubernetes.io/name", "web")]
+            .into_iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        let shown = format_labels(labels.iter().map(|(key, value)| (key, value.as_str())));
+        assert_eq!(shown, "app.kubernetes.io/name=web,app=web");
+    }
+
+    #[test]
     fn field_selectors() {
         let show = |text: &str| FieldSelector::parse(text).map(|s| s.to_string());
         assert_eq!(show("status.phase==Running, a!=b"), Ok(" a!=b,status.phase=Running".into()));
         assert_eq!(show("a=b=c"), Err("invalid field selector: unescaped character in value: 61".into()));
         assert_eq!(show("a!b"), Err("invalid selector: 'a!b'; can't understand 'a!b'".into()));
         let selector = FieldSelector::parse("phase!=Running").unwrap_or_default();
+        assert_eq!(show("=,a=b"), Ok("a=b".into()));
         assert!(selector.matches(|_| "Pending".into()) && !selector.matches(|_| "Running".into()));
     }
 }

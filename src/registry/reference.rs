@@ -97,14 +97,16 @@ fn parse_normalized(name: &str) -> Result<ImageRef, ReferenceError> {
         Some((path, tag)) => (path.to_owned(), Some(tag.to_owned())),
         None => (rest, None),
     };
-    if !is_domain(&domain) || !path.split('/').all(is_path_component) || tag.as_deref().is_some_and(|t| !is_tag(t)) {
+    // What looks like a domain and is none may still be the first part of a path: `a_b.c/d`.
+    let known = is_domain(&domain) || is_path_component(&domain);
+    if !known || !path.split('/').all(is_path_component) || tag.as_deref().is_some_and(|t| !is_tag(t)) {
         return Err(ReferenceError::Format);
-    }
-    if let Some(digest) = &digest {
-        check_digest(digest)?;
     }
     if domain.len() + 1 + path.len() > 255 {
         return Err(ReferenceError::TooLong);
+    }
+    if let Some(digest) = &digest {
+        check_digest(digest)?;
     }
     Ok(ImageRef { domain, path, tag, digest })
 }
