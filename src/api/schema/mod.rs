@@ -106,7 +106,11 @@ impl Shape {
     /// The type as Go's errors name it: `[]v1.Container`, `int32`.
     pub fn go_type(&self) -> String {
         if let Some(alias) = self.alias {
-            return format!("v1.{}", alias.split_once('.').map_or(alias, |(_, name)| name));
+            return if alias.starts_with("types.") {
+                alias.into()
+            } else {
+                format!("v1.{}", alias.split_once('.').map_or(alias, |(_, name)| name))
+            };
         }
         match &self.form {
             Form::List(item) => format!("[]{}", item.go_type()),
