@@ -29,7 +29,9 @@ mod read;
 mod readline;
 pub use ast::is_name;
 pub use readline::width;
+mod processes;
 mod redirect;
+mod simple;
 mod state;
 pub mod test;
 #[cfg(test)]

@@ -7,17 +7,15 @@ use regex_lite::Regex;
 
 use super::{
     KNOWN,
-    input::{Records, Separator},
+    files::{Reader, Sink},
+    input::Records,
     parse,
-    syntax::{Binary, Comparison, Expr, Pattern, Place, Redirect, Script, Source, Statement, unescape},
+    syntax::{Binary, Comparison, Expr, Pattern, Place, Script, Statement},
     value::{Array, Cell, Key, Value, format_values},
 };
 use crate::{
-    os::{Errno, File, OpenFlags, Pid, Proc, process::Group},
-    programs::{
-        Flavour,
-        util::{self, Out},
-    },
+    os::Proc,
+    programs::{Flavour, util::Out},
     sim::Rng,
 };
 
@@ -35,60 +33,49 @@ pub enum End {
 
 /// Deeper calls than this are refused: each costs stack.
 const MAX_CALLS: usize = 100;
-const MAX_FIELDS: usize = 1_000_000;
+pub const MAX_FIELDS: usize = 1_000_000;
 
 // Numbers of known variables.
 const NF: usize = 0;
-const NR: usize = 1;
-const FNR: usize = 2;
-const FS: usize = 3;
-const OFS: usize = 4;
-const RS: usize = 5;
-const ORS: usize = 6;
-const FILENAME: usize = 7;
-const SUBSEP: usize = 8;
+pub const NR: usize = 1;
+pub const FNR: usize = 2;
+pub const FS: usize = 3;
+pub const OFS: usize = 4;
+pub const RS: usize = 5;
+pub const ORS: usize = 6;
+pub const FILENAME: usize = 7;
+pub const SUBSEP: usize = 8;
 pub const RSTART: usize = 9;
 pub const RLENGTH: usize = 10;
-const CONVFMT: usize = 11;
-const OFMT: usize = 12;
-const ENVIRON: usize = 13;
-const ARGC: usize = 14;
-const ARGV: usize = 15;
-
-struct Sink {
-    file: File,
-    command: Option<Pid>,
-    buffer: Vec<u8>,
-}
-
-struct Reader {
-    records: Records,
-    command: Option<Pid>,
-}
+pub const CONVFMT: usize = 11;
+pub const OFMT: usize = 12;
+pub const ENVIRON: usize = 13;
+pub const ARGC: usize = 14;
+pub const ARGV: usize = 15;
 
 pub struct Awk {
     pub proc: Proc,
-    flavour: Flavour,
+    pub(super) flavour: Flavour,
     pub script: Rc<Script>,
-    globals: Vec<Cell>,
-    frames: Vec<Vec<Cell>>,
+    pub(super) globals: Vec<Cell>,
+    pub(super) frames: Vec<Vec<Cell>>,
     /// `$0`, unless a field or NF has changed since.
-    record: Option<Rc<str>>,
+    pub(super) record: Option<Rc<str>>,
     /// The fields, once someone has asked for one.
-    fields: Option<Vec<Value>>,
-    in_range: Vec<bool>,
+    pub(super) fields: Option<Vec<Value>>,
+    pub(super) in_range: Vec<bool>,
     pub out: Out,
-    sinks: BTreeMap<String, Sink>,
-    readers: BTreeMap<String, Reader>,
-    input: Option<Records>,
-    next_operand: usize,
-    saw_file: bool,
-    regexes: BTreeMap<Rc<str>, Rc<Regex>>,
+    pub(super) sinks: BTreeMap<String, Sink>,
+    pub(super) readers: BTreeMap<String, Reader>,
+    pub(super) input: Option<Records>,
+    pub(super) next_operand: usize,
+    pub(super) saw_file: bool,
+    pub(super) regexes: BTreeMap<Rc<str>, Rc<Regex>>,
     pub rng: Rng,
     pub seed: f64,
 }
 
-type Evaluated = Result<Value, End>;
+pub type Evaluated = Result<Value, End>;
 
 impl Awk {
     pub fn new(proc: Proc, flavour: Flavour, mut script: Script, operands: &[String]) -> Awk {
@@ -167,7 +154,7 @@ impl Awk {
         result
     }
 
-    async fn run_end(&mut self, script: &Script) -> Result<(), End> {
+    pub(super) async fn run_end(&mut self, script: &Script) -> Result<(), End> {
         for (pattern, action) in &script.rules {
             if let (Pattern::End, Some(action)) = (pattern, action) {
                 self.top(action).await?;
@@ -177,14 +164,14 @@ impl Awk {
     }
 
     /// A rule's action; `next` ends it.
-    async fn top(&mut self, action: &Statement) -> Result<(), End> {
+    pub(super) async fn top(&mut self, action: &Statement) -> Result<(), End> {
         match self.statement(action).await {
             Err(End::Return(_) | End::Break | End::Continue) => Ok(()),
             other => other,
         }
     }
 
-    async fn run_rules(&mut self, script: &Script) -> Result<(), End> {
+    pub(super) async fn run_rules(&mut self, script: &Script) -> Result<(), End> {
         for (pattern, action) in &script.rules {
             if let (Pattern::Begin, Some(action)) = (pattern, action) {
                 self.top(action).await?;
@@ -205,7 +192,7 @@ impl Awk {
         Ok(())
     }
 
-    async fn rules_on_record(&mut self, script: &Script) -> Result<(), End> {
+    pub(super) async fn rules_on_record(&mut self, script: &Script) -> Result<(), End> {
         for (pattern, action) in &script.rules {
             let chosen = match pattern {
                 Pattern::Begin | Pattern::End => false,
@@ -233,153 +220,7 @@ impl Awk {
         Ok(())
     }
 
-    // Input
-
-    fn separator(&mut self) -> Result<Separator, End> {
-        let text = self.known(RS);
-        Ok(match text.as_bytes() {
-            [] => Separator::Paragraph,
-            [byte] => Separator::Byte(*byte),
-            _ => Separator::Regex(self.regex_of(&text)?),
-        })
-    }
-
-    fn open(&self, path: &str) -> Result<File, Errno> {
-        if path == "/dev/stdin" { Ok(self.proc.stdin()) } else { util::open_input(&self.proc, path) }
-    }
-
-    /// The next record of the operands, or of stdin.
-    async fn next_record(&mut self) -> Result<Option<String>, End> {
-        loop {
-            let separator = self.separator()?;
-            if let Some(input) = &mut self.input {
-                match input.next(&separator).await {
-                    Ok(Some(record)) => {
-                        for counter in [NR, FNR] {
-                            let next = self.global(counter).number() + 1.0;
-                            self.globals[counter] = Cell::Scalar(Value::Number(next));
-                        }
-                        return Ok(Some(record));
-                    }
-                    Ok(None) => self.input = None,
-                    Err(error) => return Err(End::Error(format!("read error: {error}"))),
-                }
-                continue;
-            }
-            let count = self.global(ARGC).number() as usize;
-            let operand = loop {
-                if self.next_operand >= count {
-                    break None;
-                }
-                let key = Key(self.next_operand.to_string().into());
-                self.next_operand += 1;
-                let text = self.array(Place::Global(ARGV))?.borrow().get(&key).map(|value| value.string("%.6g"));
-                let Some(text) = text.filter(|text| !text.is_empty()) else { continue };
-                match text.split_once('=').filter(|(name, _)| crate::programs::sh::is_name(name)) {
-                    Some((name, value)) => self.set_named(name, Value::input(&unescape(value))),
-                    None => break Some(text),
-                }
-            };
-            let path: Rc<str> = match operand {
-                Some(path) => path,
-                None if self.saw_file => return Ok(None),
-                None => "-".into(),
-            };
-            self.saw_file = true;
-            let file = self.open(&path).map_err(|error| End::Error(format!("cannot open {path} ({error})")))?;
-            self.input = Some(Records::new(file));
-            self.globals[FNR] = Cell::Scalar(Value::Number(0.0));
-            let name = if &*path == "-" { Value::text("") } else { Value::Input(path) };
-            self.globals[FILENAME] = Cell::Scalar(name);
-        }
-    }
-
-    // Fields
-
-    pub fn set_record(&mut self, text: &str) {
-        self.record = Some(text.into());
-        self.fields = None;
-    }
-
-    fn split_record(&mut self) {
-        if self.fields.is_none() {
-            let record = self.record.clone().unwrap_or_else(|| "".into());
-            let separator = self.known(FS);
-            let mut fields: Vec<Value> = match self.pieces(&record, &separator, true) {
-                Ok(pieces) => pieces.iter().map(|piece| Value::input(piece)).collect(),
-                Err(_) => vec![Value::Input(record)],
-            };
-            fields.truncate(MAX_FIELDS);
-            self.fields = Some(fields);
-        }
-    }
-
-    /// Splits by a separator as FS has it. In a paragraph newlines separate too.
-    pub fn pieces(&mut self, text: &str, separator: &str, is_record: bool) -> Result<Vec<String>, End> {
-        if text.is_empty() {
-            return Ok(Vec::new());
-        }
-        let paragraph = is_record && self.known(RS).is_empty();
-        let owned = |parts: &mut dyn Iterator<Item = &str>| parts.map(str::to_string).collect();
-        let mut chars = separator.chars();
-        Ok(match (chars.next(), chars.next()) {
-            (None, _) => text.chars().map(String::from).collect(),
-            (Some(' '), None) => owned(&mut text.split([' ', '\t', '\n']).filter(|piece| !piece.is_empty())),
-            (Some(c), None) if c != '\\' => owned(&mut text.split(|own| own == c || (paragraph && own == '\n'))),
-            _ => {
-                let regex = self.regex_of(separator)?;
-                owned(&mut regex.split(text))
-            }
-        })
-    }
-
-    pub fn field(&mut self, index: usize) -> Value {
-        if index == 0 {
-            if let Some(record) = &self.record {
-                return Value::Input(record.clone());
-            }
-            let (separator, format) = (self.known(OFS), self.known(CONVFMT));
-            let fields = self.fields.as_deref().unwrap_or_default();
-            let text =
-                fields.iter().map(|field| field.string(&format).to_string()).collect::<Vec<_>>().join(&separator);
-            self.record = Some(text.as_str().into());
-            return Value::input(&text);
-        }
-        self.split_record();
-        self.fields.as_deref().and_then(|fields| fields.get(index - 1)).cloned().unwrap_or_default()
-    }
-
-    fn set_field(&mut self, index: usize, value: Value) -> Result<(), End> {
-        if index == 0 {
-            let text = value.string(&self.known(CONVFMT));
-            self.set_record(&text);
-            return Ok(());
-        }
-        if index > MAX_FIELDS {
-            return Err(End::Error(format!("field index {index} is too large")));
-        }
-        self.split_record();
-        if let Some(fields) = &mut self.fields {
-            if fields.len() < index {
-                fields.resize(index, Value::Unset);
-            }
-            fields[index - 1] = value;
-        }
-        self.record = None;
-        Ok(())
-    }
-
-    fn index_of(value: &Value) -> Result<usize, End> {
-        let number = value.number();
-        if number < 0.0 {
-            return Err(End::Error(format!("attempt to access field {number}")));
-        }
-        Ok(number as usize)
-    }
-
-    // Variables
-
-    fn global(&self, index: usize) -> Value {
+    pub(super) fn global(&self, index: usize) -> Value {
         match self.globals.get(index) {
             Some(Cell::Scalar(value)) => value.clone(),
             _ => Value::Unset,
@@ -410,14 +251,14 @@ impl Awk {
         }
     }
 
-    fn cell(&mut self, place: Place) -> Option<&mut Cell> {
+    pub(super) fn cell(&mut self, place: Place) -> Option<&mut Cell> {
         match place {
             Place::Global(index) => self.globals.get_mut(index),
             Place::Local(index) => self.frames.last_mut().and_then(|frame| frame.get_mut(index)),
         }
     }
 
-    fn variable(&mut self, place: Place) -> Evaluated {
+    pub(super) fn variable(&mut self, place: Place) -> Evaluated {
         if place == Place::Global(NF) {
             self.split_record();
             return Ok(Value::Number(self.fields.as_ref().map_or(0, Vec::len) as f64));
@@ -450,7 +291,7 @@ impl Awk {
         }
     }
 
-    async fn key(&mut self, index: &[Expr]) -> Result<Key, End> {
+    pub(super) async fn key(&mut self, index: &[Expr]) -> Result<Key, End> {
         let mut text = String::new();
         for (i, expr) in index.iter().enumerate() {
             if i > 0 {
@@ -512,10 +353,8 @@ impl Awk {
         self.regex_of(&text)
     }
 
-    // Expressions
-
     /// What needs no waiting.
-    fn quick(&mut self, expr: &Expr) -> Option<Evaluated> {
+    pub(super) fn quick(&mut self, expr: &Expr) -> Option<Evaluated> {
         Some(match expr {
             Expr::Number(value) => Ok(Value::Number(*value)),
             Expr::Text(text) => Ok(Value::Text(text.clone())),
@@ -540,7 +379,7 @@ impl Awk {
         Ok(value.string(&self.convfmt()))
     }
 
-    fn evaluate<'a>(&'a mut self, expr: &'a Expr) -> LocalBoxFuture<'a, Evaluated> {
+    pub(super) fn evaluate<'a>(&'a mut self, expr: &'a Expr) -> LocalBoxFuture<'a, Evaluated> {
         Box::pin(async move {
             let truth = |value: bool| Value::Number(f64::from(u8::from(value)));
             Ok(match expr {
@@ -624,7 +463,7 @@ impl Awk {
         })
     }
 
-    async fn call(&mut self, function: usize, arguments: &[Expr]) -> Evaluated {
+    pub(super) async fn call(&mut self, function: usize, arguments: &[Expr]) -> Evaluated {
         if self.frames.len() >= MAX_CALLS {
             return Err(End::Error("function calls nested too deeply".to_string()));
         }
@@ -671,148 +510,7 @@ impl Awk {
         }
     }
 
-    async fn getline(&mut self, source: &Source, target: Option<&Expr>) -> Evaluated {
-        let (record, counts) = match source {
-            Source::Input => (self.next_record().await?, false),
-            Source::File(path) => {
-                let path = self.text(path).await?;
-                if !self.readers.contains_key(&*path) {
-                    let Ok(file) = self.open(&path) else { return Ok(Value::Number(-1.0)) };
-                    let reader = Reader { records: Records::new(file), command: None };
-                    self.readers.insert(path.to_string(), reader);
-                }
-                (self.read(&path).await?, false)
-            }
-            Source::Command(command) => {
-                let command = self.text(command).await?;
-                if !self.readers.contains_key(&*command) {
-                    self.flush().await.map_err(|_| End::Broken)?;
-                    let (read, write) = self.proc.pipe();
-                    let Ok(pid) = self.spawn(&command, vec![(1, write)]) else { return Ok(Value::Number(-1.0)) };
-                    let reader = Reader { records: Records::new(read), command: Some(pid) };
-                    self.readers.insert(command.to_string(), reader);
-                }
-                (self.read(&command).await?, true)
-            }
-        };
-        let Some(record) = record else { return Ok(Value::Number(0.0)) };
-        if counts {
-            let next = self.global(NR).number() + 1.0;
-            self.globals[NR] = Cell::Scalar(Value::Number(next));
-        }
-        match target {
-            Some(target) => self.assign(target, Value::input(&record)).await?,
-            None => self.set_record(&record),
-        }
-        Ok(Value::Number(1.0))
-    }
-
-    async fn read(&mut self, name: &str) -> Result<Option<String>, End> {
-        let separator = self.separator()?;
-        let Some(reader) = self.readers.get_mut(name) else { return Ok(None) };
-        reader.records.next(&separator).await.map_err(|error| End::Error(format!("read error on {name} ({error})")))
-    }
-
-    pub fn spawn(&self, command: &str, fds: Vec<(i32, File)>) -> Result<Pid, Errno> {
-        let argv = ["sh", "-c", command].map(str::to_string);
-        self.proc.spawn(&argv, self.proc.environ(), fds, Group::Inherit)
-    }
-
-    // Output
-
-    pub async fn write(&mut self, data: &[u8]) -> Result<(), End> {
-        self.out.write(data).await.map_err(|_| End::Broken)
-    }
-
-    async fn write_to(&mut self, redirect: &Redirect, data: &[u8]) -> Result<(), End> {
-        let (expr, append, is_pipe) = match redirect {
-            Redirect::File(expr) => (expr, false, false),
-            Redirect::Append(expr) => (expr, true, false),
-            Redirect::Pipe(expr) => (expr, false, true),
-        };
-        let name = self.text(expr).await?;
-        match &*name {
-            "/dev/stdout" | "-" if !is_pipe => return self.write(data).await,
-            "/dev/stderr" if !is_pipe => {
-                self.flush().await.map_err(|_| End::Broken)?;
-                let stderr = self.proc.stderr();
-                return util::write_to(&self.proc, &stderr, data).await.map_err(|_| End::Broken);
-            }
-            _ => {}
-        }
-        if !self.sinks.contains_key(&*name) {
-            let sink = match is_pipe {
-                true => {
-                    self.flush().await.map_err(|_| End::Broken)?;
-                    let (read, write) = self.proc.pipe();
-                    let spawned = self.spawn(&name, vec![(0, read)]);
-                    let pid = spawned.map_err(|error| End::Error(format!("cannot open \"{name}\" ({error})")))?;
-                    Sink { file: write, command: Some(pid), buffer: Vec::new() }
-                }
-                false => {
-                    let flags = if append { OpenFlags::APPEND } else { OpenFlags::WRITE };
-                    let opened = self.proc.open(&name, flags, 0o666);
-                    let file =
-                        opened.map_err(|error| End::Error(format!("cannot open \"{name}\" for output ({error})")))?;
-                    Sink { file, command: None, buffer: Vec::new() }
-                }
-            };
-            self.sinks.insert(name.to_string(), sink);
-        }
-        let proc = self.proc.clone();
-        if let Some(sink) = self.sinks.get_mut(&*name) {
-            sink.buffer.extend_from_slice(data);
-            if sink.buffer.len() > 32 * 1024 {
-                let data = std::mem::take(&mut sink.buffer);
-                util::write_to(&proc, &sink.file, &data).await.map_err(|_| End::Broken)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes out everything that waits.
-    pub async fn flush(&mut self) -> Result<(), Errno> {
-        for sink in self.sinks.values_mut() {
-            let data = std::mem::take(&mut sink.buffer);
-            util::ignore(util::write_to(&self.proc, &sink.file, &data).await);
-        }
-        self.out.flush().await
-    }
-
-    /// `close`: the exit status of a command, 0 of a file, -1 if it isn't open.
-    pub async fn close(&mut self, name: &str) -> f64 {
-        if let Some(Sink { file, command, buffer }) = self.sinks.remove(name) {
-            util::ignore(util::write_to(&self.proc, &file, &buffer).await);
-            drop(file);
-            return self.ended(command).await;
-        }
-        match self.readers.remove(name) {
-            Some(Reader { records, command }) => {
-                drop(records);
-                self.ended(command).await
-            }
-            None => -1.0,
-        }
-    }
-
-    async fn ended(&self, command: Option<Pid>) -> f64 {
-        match command {
-            Some(pid) => self.proc.wait(pid).await.map_or(-1.0, |status| f64::from(status.code())),
-            None => 0.0,
-        }
-    }
-
-    pub async fn close_all(&mut self) {
-        util::ignore(self.flush().await);
-        let names: Vec<String> = self.sinks.keys().chain(self.readers.keys()).cloned().collect();
-        for name in names {
-            self.close(&name).await;
-        }
-    }
-
-    // Statements
-
-    fn statement<'a>(&'a mut self, statement: &'a Statement) -> LocalBoxFuture<'a, Result<(), End>> {
+    pub(super) fn statement<'a>(&'a mut self, statement: &'a Statement) -> LocalBoxFuture<'a, Result<(), End>> {
         Box::pin(async move {
             match statement {
                 Statement::Expr(expr) => self.value(expr).await.map(drop)?,
@@ -923,7 +621,7 @@ impl Awk {
     }
 
     /// One turn of a loop; false if it ends the loop.
-    async fn turn(&mut self, body: &Statement) -> Result<bool, End> {
+    pub(super) async fn turn(&mut self, body: &Statement) -> Result<bool, End> {
         self.proc.charge(Duration::from_micros(1)).await;
         match self.statement(body).await {
             Ok(()) | Err(End::Continue) => Ok(true),
@@ -932,7 +630,7 @@ impl Awk {
         }
     }
 
-    fn arithmetic(&self, operator: Binary, a: f64, b: f64) -> Result<f64, End> {
+    pub(super) fn arithmetic(&self, operator: Binary, a: f64, b: f64) -> Result<f64, End> {
         if b == 0.0 && matches!(operator, Binary::Divide | Binary::Remainder) && self.flavour == Flavour::Busybox {
             return Err(End::Error("Division by zero".to_string()));
         }

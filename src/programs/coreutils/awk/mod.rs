@@ -4,6 +4,8 @@
 //! order of their indices, numbers first.
 
 mod builtins;
+mod fields;
+mod files;
 mod input;
 mod interpret;
 mod parse;
