@@ -517,8 +517,7 @@ fn find_port(pod: &Pod, port: &ServicePort) -> Option<i32> {
             let same = |port: &&k8s_openapi::api::core::v1::ContainerPort| {
                 port.name.as_ref() == Some(name) && port.protocol.as_deref().unwrap_or("TCP") == protocol
             };
-            let found = ports.filter(|port| same(&port)).map(|port| port.container_port).next();
-            found
+            ports.filter(same).map(|port| port.container_port).next()
         }
     }
 }

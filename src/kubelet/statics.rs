@@ -153,10 +153,11 @@ impl Inner {
             tolerations.push(toleration);
         }
         completed.status = Some(PodStatus { phase: Some("Pending".into()), ..PodStatus::default() }.into());
-        validate::create(&object).is_empty().then(|| match object {
+        match object {
+            object if !validate::create(&object).is_empty() => None,
             Object::Pod(pod) => Some(pod),
             _ => None,
-        })?
+        }
     }
 
     /// Starts the static pods that don't run yet, and ends those that are no longer wanted. One waits until the one

@@ -36,12 +36,11 @@ pub fn counts_generations(kind: Kind) -> bool {
 /// A new object, named and with its uid. `default_class` is the cluster's default StorageClass.
 pub fn prepare_create(object: &mut Other, now: &Time, default_class: Option<String>) {
     object.content.remove("status");
-    if let Some(path) = object.template_path().map(|path| format!("{path}/spec")) {
-        if let Some((first, rest)) = path.split_once('/')
-            && let Some(spec) = object.content.get_mut(first).and_then(|value| value.pointer_mut(&format!("/{rest}")))
-        {
-            disabled::drop_template_fields(spec);
-        }
+    if let Some(path) = object.template_path().map(|path| format!("{path}/spec"))
+        && let Some((first, rest)) = path.split_once('/')
+        && let Some(spec) = object.content.get_mut(first).and_then(|value| value.pointer_mut(&format!("/{rest}")))
+    {
+        disabled::drop_template_fields(spec);
     }
     let finalizers = object.metadata.finalizers.get_or_insert_default();
     let mut protect = |name: &str| {

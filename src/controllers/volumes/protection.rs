@@ -53,10 +53,10 @@ async fn run(sim: Sim, client: Rc<dyn ApiClient>) -> Result<()> {
         match news.await {
             Some(None) => return Ok(()),
             Some(Some(News::Claim(claim))) if is_held(&claim, CLAIM_PROTECTION) => looked.push(key(&claim)),
-            Some(Some(News::Volume(volume))) if is_held(&volume, VOLUME_PROTECTION) => {
-                if volume.text("status/phase") != "Bound" {
-                    world.write(without(&volume, VOLUME_PROTECTION), Subresource::None).await;
-                }
+            Some(Some(News::Volume(volume)))
+                if is_held(&volume, VOLUME_PROTECTION) && volume.text("status/phase") != "Bound" =>
+            {
+                world.write(without(&volume, VOLUME_PROTECTION), Subresource::None).await;
             }
             Some(Some(News::ClaimGone(claim))) => drop(going.remove(&key(&claim))),
             _ => {}

@@ -58,6 +58,15 @@ pub(super) struct Parentage {
     pub(super) ignored: SignalSet,
 }
 
+/// What a process runs, and what it takes of memory.
+struct Runs {
+    argv: Rc<[String]>,
+    comm: Rc<str>,
+    exe: Rc<str>,
+    env: Rc<BTreeMap<String, String>>,
+    footprint: Footprint,
+}
+
 impl ProcInner {
     /// A process in the tables that doesn't run yet.
     pub(super) fn new(from: Parentage) -> Rc<ProcInner> {
@@ -328,16 +337,8 @@ impl Proc {
         in_group.or_else(|| ns.member(pid)).map(|p| p.group.borrow().clone())
     }
 
-    fn child(
-        &self,
-        argv: Rc<[String]>,
-        comm: Rc<str>,
-        exe: Rc<str>,
-        env: Rc<BTreeMap<String, String>>,
-        fds: Vec<(i32, File)>,
-        group: Group,
-        footprint: Footprint,
-    ) -> Rc<ProcInner> {
+    fn child(&self, runs: Runs, fds: Vec<(i32, File)>, group: Group) -> Rc<ProcInner> {
+        let Runs { argv, comm, exe, env, footprint } = runs;
         let me = &self.0;
         let pids = allocate_pids(me.pid_ns());
         let group = match group {
@@ -412,7 +413,8 @@ impl Proc {
     ) -> Result<Pid, Errno> {
         self.may_fork()?;
         let Executable { program, argv, comm, path, footprint } = self.resolve(argv, &env)?;
-        let child = self.child(argv.into(), comm, path, Rc::new(env), fds, group, footprint);
+        let runs = Runs { argv: argv.into(), comm, exe: path, env: Rc::new(env), footprint };
+        let child = self.child(runs, fds, group);
         Ok(self.start(&child, program(Proc(child.clone()))))
     }
 
@@ -436,8 +438,9 @@ impl Proc {
     ) -> Result<Pid, Errno> {
         self.may_fork()?;
         let footprint = self.0.footprint.get().forked();
-        let child =
-            self.child(self.argv(), self.comm(), self.exe(), self.0.env.borrow().clone(), fds, group, footprint);
+        let env = self.0.env.borrow().clone();
+        let runs = Runs { argv: self.argv(), comm: self.comm(), exe: self.exe(), env, footprint };
+        let child = self.child(runs, fds, group);
         Ok(self.start(&child, Box::pin(main(Proc(child.clone())))))
     }
 

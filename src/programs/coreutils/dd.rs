@@ -123,7 +123,7 @@ fn summary(bytes: u64, seconds: f64, flavour: Flavour) -> String {
         Flavour::Gnu => {
             let mut sizes = String::new();
             if bytes >= 1000 {
-                sizes = format!("{}", scaled(bytes as f64, 1000.0, &decimal));
+                sizes = scaled(bytes as f64, 1000.0, &decimal);
             }
             if bytes >= 1024 {
                 sizes += &format!(", {}", scaled(bytes as f64, 1024.0, &binary));

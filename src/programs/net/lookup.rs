@@ -138,10 +138,8 @@ pub async fn nslookup(proc: Proc, ctx: Context) -> i32 {
             return util::fail(&proc, 1, &text).await;
         }
     };
-    match if busybox { busybox_nslookup(&proc, &question).await } else { bind_nslookup(&proc, &question).await } {
-        Ok(code) => code,
-        Err(_) => 1,
-    }
+    let asked = if busybox { busybox_nslookup(&proc, &question).await } else { bind_nslookup(&proc, &question).await };
+    asked.unwrap_or(1)
 }
 
 /// One line of an answer, as both nslookups show it; `dot` ends names.

@@ -226,12 +226,9 @@ async fn run(proc: &Proc, servers: Vec<Server>, said: &str, failed: impl Fn(Sock
     let mut last = None;
     for (listener, server) in listening {
         // The first of them is served by the process itself.
-        match last.replace((listener, server)) {
-            Some((listener, server)) => {
-                let me = proc.clone();
-                proc.thread(async move { accept(&me, &listener, &server).await });
-            }
-            None => {}
+        if let Some((listener, server)) = last.replace((listener, server)) {
+            let me = proc.clone();
+            proc.thread(async move { accept(&me, &listener, &server).await });
         }
     }
     let ended = async { while proc.next_signal().await != Signal::TERM {} };

@@ -265,7 +265,7 @@ impl Server {
         if self.load().await {
             log.say('M', '*', "DB loaded from disk: 0.000 seconds").await;
         }
-        let tcp = if self.version.starts_with("7.0") || self.version < "7".to_string() { "" } else { " tcp" };
+        let tcp = if self.version.starts_with("7.0") || self.version.as_str() < "7" { "" } else { " tcp" };
         log.say('M', '*', &format!("Ready to accept connections{tcp}")).await;
         let accept = http::accept_loop(proc, &listener, |stream| self.clone().serve(stream));
         let ended = async {
