@@ -25,6 +25,7 @@ pub mod restart;
 pub mod schema;
 pub mod selector;
 pub mod taints;
+pub mod template_hash;
 pub mod validate;
 pub mod volumes;
 pub mod warnings;

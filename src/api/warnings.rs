@@ -75,10 +75,7 @@ pub fn not_simulated(kind: Kind) -> Option<String> {
     let (what, so) = match kind {
         Kind::CronJob => ("the CronJob controller", "no Jobs will be made from it"),
         Kind::DaemonSet
-        | Kind::Deployment
         | Kind::Job
-        | Kind::ReplicaSet
-        | Kind::ReplicationController
         | Kind::StatefulSet => {
             return Some(format!("{NOT_SIMULATED} the {kind} controller yet: no Pods will be made from it"));
         }

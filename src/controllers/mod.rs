@@ -18,6 +18,7 @@ pub mod taint_eviction;
 #[cfg(test)]
 mod tests;
 pub mod volumes;
+pub mod workloads;
 
 use std::rc::Rc;
 
@@ -41,6 +42,7 @@ pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     resource_quota::start(sim, client.clone());
     disruption::start(sim, client.clone());
     volumes::start(sim, client);
+    workloads::start(sim, client.clone());
 }
 
 /// Changes a pod's status by `change` on its newest version. `Ok(None)` if it has gone or `change`
