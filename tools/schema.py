@@ -26,7 +26,7 @@ KINDS = ["core.ConfigMap", "core.Event", "core.Namespace", "core.Node", "core.Po
          "core.Service", "coordination.Lease", "scheduling.PriorityClass",
          "core.Endpoints", "core.LimitRange", "core.PersistentVolume", "core.PersistentVolumeClaim", "core.PodTemplate",
          "core.ReplicationController", "core.ResourceQuota", "admissionregistration.ValidatingAdmissionPolicy",
-         "admissionregistration.ValidatingAdmissionPolicyBinding", "apps.DaemonSet", "apps.Deployment", "apps.ReplicaSet",
+         "admissionregistration.ValidatingAdmissionPolicyBinding", "apps.ControllerRevision", "apps.DaemonSet", "apps.Deployment", "apps.ReplicaSet",
          "apps.StatefulSet", "autoscaling.HorizontalPodAutoscaler", "autoscalingv1.HorizontalPodAutoscaler", "batch.CronJob",
          "batch.Job", "discovery.EndpointSlice", "networking.Ingress", "networking.IngressClass", "networking.NetworkPolicy",
          "node.RuntimeClass", "policy.PodDisruptionBudget", "rbac.ClusterRole", "rbac.ClusterRoleBinding", "rbac.Role",

@@ -122,6 +122,7 @@ kinds! {
         ResourceQuota: group "", version "v1", plural "resourcequotas", short ["quota"], namespaced true;
         ValidatingAdmissionPolicy: group "admissionregistration.k8s.io", version "v1", plural "validatingadmissionpolicies", short [], namespaced false;
         ValidatingAdmissionPolicyBinding: group "admissionregistration.k8s.io", version "v1", plural "validatingadmissionpolicybindings", short [], namespaced false;
+        ControllerRevision: group "apps", version "v1", plural "controllerrevisions", short [], namespaced true;
         DaemonSet: group "apps", version "v1", plural "daemonsets", short ["ds"], namespaced true;
         Deployment: group "apps", version "v1", plural "deployments", short ["deploy"], namespaced true;
         ReplicaSet: group "apps", version "v1", plural "replicasets", short ["rs"], namespaced true;

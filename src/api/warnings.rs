@@ -73,12 +73,6 @@ fn of_pod(pod: &Pod, named: bool) -> Vec<String> {
 /// The real apiserver says nothing of the kind.
 pub fn not_simulated(kind: Kind) -> Option<String> {
     let (what, so) = match kind {
-        Kind::CronJob => ("the CronJob controller", "no Jobs will be made from it"),
-        Kind::DaemonSet
-        | Kind::Job
-        | Kind::StatefulSet => {
-            return Some(format!("{NOT_SIMULATED} the {kind} controller yet: no Pods will be made from it"));
-        }
         Kind::HorizontalPodAutoscaler => ("autoscaling", "nothing will be scaled by it"),
         Kind::ValidatingAdmissionPolicy | Kind::ValidatingAdmissionPolicyBinding => {
             ("admission policies", "nothing will be refused by it")

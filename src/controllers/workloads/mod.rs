@@ -6,13 +6,18 @@
 //!   what was created a moment ago is never missed, which the real controllers need expectations for.
 //! - Pods and nodes are watched only while there is an object whose controller needs them.
 
+mod cron_job;
+mod daemon_set;
 mod deployment;
+mod history;
+mod job;
 mod pods;
 mod replica_set;
+mod stateful_set;
 mod status;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, VecDeque},
     future::{Future, poll_fn},
     pin::Pin,
     rc::Rc,
@@ -38,10 +43,21 @@ use crate::{
     sim::{Sim, SimTime},
 };
 
-const KINDS: [Kind; 3] = [Kind::ReplicationController, Kind::Deployment, Kind::ReplicaSet];
+const KINDS: [Kind; 7] = [
+    Kind::ReplicationController,
+    Kind::DaemonSet,
+    Kind::Deployment,
+    Kind::ReplicaSet,
+    Kind::StatefulSet,
+    Kind::CronJob,
+    Kind::Job,
+];
 /// The first wait before a failed look is tried again; each further one is twice as long.
 const RETRY: Duration = Duration::from_millis(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(1000);
+/// The same of Jobs.
+const JOB_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_JOB_RETRY: Duration = Duration::from_secs(60);
 
 /// An object by kind, namespace and name.
 type Key = (Kind, String, String);
@@ -65,8 +81,13 @@ struct World {
     objects: BTreeMap<Key, Rc<Other>>,
     pods: Pods,
     nodes: BTreeMap<String, Rc<Node>>,
-    /// When to look at what.
-    due: BTreeSet<(SimTime, Key)>,
+    /// What to look at, in turn.
+    ready: VecDeque<Key>,
+    /// When to look at what later; of two times the earlier holds.
+    later: BTreeMap<Key, SimTime>,
+    /// Pods whose Job has gone and that wait for it.
+    orphans: Vec<Rc<Pod>>,
+    job_backoffs: BTreeMap<Key, job::Backoff>,
     /// How often a look has failed in a row.
     failures: BTreeMap<Key, u32>,
     recorders: BTreeMap<Kind, Recorder>,
@@ -139,18 +160,36 @@ impl World {
             objects: BTreeMap::new(),
             pods: Pods::default(),
             nodes: BTreeMap::new(),
-            due: BTreeSet::new(),
+            ready: VecDeque::new(),
+            later: BTreeMap::new(),
+            orphans: Vec::new(),
+            job_backoffs: BTreeMap::new(),
             failures: BTreeMap::new(),
             recorders: BTreeMap::new(),
         }
     }
 
     fn look_at(&mut self, key: Key) {
-        self.due.insert((self.sim.now(), key));
+        if !self.ready.contains(&key) {
+            self.ready.push_back(key);
+        }
     }
 
     fn look_after(&mut self, key: Key, wait: Duration) {
-        self.due.insert((self.sim.now() + wait, key));
+        if wait.is_zero() {
+            return self.look_at(key);
+        }
+        let time = self.sim.now() + wait;
+        let known = self.later.entry(key).or_insert(time);
+        *known = time.min(*known);
+    }
+
+    /// An object or what belongs to it has changed. Changes of a Job's pods are looked at together.
+    fn woken(&mut self, key: Key) {
+        match key.0 {
+            Kind::Job => self.look_after(key, job::BATCH),
+            _ => self.look_at(key),
+        }
     }
 
     /// Looks again as soon as the calendar shows `second`.
@@ -162,8 +201,9 @@ impl World {
 
     /// Looks again after a wait that doubles with each failure in a row.
     fn look_later(&mut self, key: Key) {
+        let (first, longest) = if key.0 == Kind::Job { (JOB_RETRY, LONGEST_JOB_RETRY) } else { (RETRY, LONGEST_RETRY) };
         let failures = self.failures.entry(key.clone()).or_insert(0);
-        let wait = RETRY.saturating_mul(1 << (*failures).min(20)).min(LONGEST_RETRY);
+        let wait = first.saturating_mul(1 << (*failures).min(20)).min(longest);
         *failures += 1;
         self.look_after(key, wait);
     }
@@ -203,15 +243,53 @@ impl World {
         match event.object() {
             Some(Object::Pod(pod)) => self.take_pod(pod, gone),
             Some(Object::Other(object)) => self.take_object(object, gone),
+            Some(Object::Node(node)) => self.take_node(node, gone),
             _ => {}
         }
     }
 
+    /// Only what decides where pods may be matters to DaemonSets.
+    fn take_node(&mut self, node: &Rc<Node>, gone: bool) {
+        let old = match gone {
+            true => self.nodes.remove(node.name()),
+            false => self.nodes.insert(node.name().to_string(), node.clone()),
+        };
+        if !gone && old.is_some_and(|old| old.metadata.labels == node.metadata.labels && old.spec == node.spec) {
+            return;
+        }
+        let sets = self.objects.keys().filter(|(kind, ..)| *kind == Kind::DaemonSet);
+        let keys: Vec<Key> = sets.cloned().collect();
+        keys.into_iter().for_each(|key| self.look_at(key));
+    }
+
+    fn has_daemons(&self) -> bool {
+        self.objects.keys().any(|(kind, ..)| *kind == Kind::DaemonSet)
+    }
+
     fn take_object(&mut self, object: &Rc<Other>, gone: bool) {
         let key = key_of(object);
-        match gone {
-            true => drop(self.objects.remove(&key)),
-            false => drop(self.objects.insert(key.clone(), object.clone())),
+        let old = match gone {
+            true => self.objects.remove(&key),
+            false => self.objects.insert(key.clone(), object.clone()),
+        };
+        if gone {
+            self.later.remove(&key);
+            self.failures.remove(&key);
+            self.job_backoffs.remove(&key);
+        }
+        if object.kind == Kind::Job {
+            if gone {
+                let held = self.pods.of(uid_of(object)).filter(|pod| job::is_tracked(pod)).cloned();
+                self.orphans.extend(held);
+            }
+            // A CronJob watches its Jobs.
+            let owner = controller_of(&object.metadata).and_then(|owner| self.owner(&key.1, owner));
+            if let Some(owner) = owner.map(|owner| key_of(owner)) {
+                self.look_at(owner);
+            }
+            if old.is_some_and(|old| old.metadata.generation == object.metadata.generation) && !gone {
+                return self.woken(key);
+            }
         }
         if object.kind == Kind::ReplicaSet {
             match deployment::of_set(self, object) {
@@ -242,7 +320,7 @@ impl World {
             for kind in [Kind::ReplicationController, Kind::ReplicaSet, Kind::DaemonSet, Kind::StatefulSet, Kind::Job] {
                 let wants = |object: &&Rc<Other>| selector_of(object).matches(pod.metadata.labels.as_ref());
                 let keys: Vec<Key> = self.of_kind(kind, pod.namespace()).filter(wants).map(|o| key_of(o)).collect();
-                keys.into_iter().for_each(|key| self.look_at(key));
+                keys.into_iter().for_each(|key| self.woken(key));
             }
         }
         self.pods.put(pod, gone);
@@ -256,9 +334,12 @@ impl World {
     }
 
     /// A pod of `owner` has changed.
-    fn woken_by(&mut self, pod: &Pod, owner: &OwnerReference) {
-        let Some(object) = self.owner(pod.namespace(), owner).cloned() else { return };
-        self.look_at(key_of(&object));
+    fn woken_by(&mut self, pod: &Rc<Pod>, owner: &OwnerReference) {
+        match self.owner(pod.namespace(), owner).map(|object| key_of(object)) {
+            Some(key) => self.woken(key),
+            None if owner.kind == Kind::Job.name() && job::is_tracked(pod) => self.orphans.push(pod.clone()),
+            None => {}
+        }
     }
 
     async fn look(&mut self, key: &Key) -> Result<()> {
@@ -266,6 +347,10 @@ impl World {
         match object.kind {
             Kind::ReplicaSet | Kind::ReplicationController => replica_set::sync(self, &object).await,
             Kind::Deployment => deployment::sync(self, &object).await,
+            Kind::DaemonSet => daemon_set::sync(self, &object).await,
+            Kind::StatefulSet => stateful_set::sync(self, &object).await,
+            Kind::Job => job::sync(self, &object).await,
+            Kind::CronJob => cron_job::sync(self, &object).await,
             _ => Ok(()),
         }
     }
@@ -308,11 +393,39 @@ impl World {
 struct Watches {
     objects: Vec<Watch>,
     pods: Option<Watch>,
+    nodes: Option<Watch>,
+}
+
+impl Watches {
+    /// Whether pods and nodes are watched as `world` needs it.
+    fn fit(&self, world: &World) -> bool {
+        world.objects.is_empty() == self.pods.is_none() && world.has_daemons() == self.nodes.is_some()
+    }
+
+    async fn refit(&mut self, world: &mut World) -> Result<()> {
+        if world.objects.is_empty() != self.pods.is_none() {
+            self.pods = match world.objects.is_empty() {
+                true => None,
+                false => Some(world.client.watch(Kind::Pod, "", ListOptions::default()).await?),
+            };
+            world.pods = Pods::default();
+        }
+        if world.has_daemons() != self.nodes.is_some() {
+            self.nodes = match world.has_daemons() {
+                true => Some(world.client.watch(Kind::Node, "", ListOptions::default()).await?),
+                false => None,
+            };
+            world.nodes.clear();
+        }
+        Ok(())
+    }
 }
 
 async fn run(world: &mut World) -> Result<()> {
     world.objects.clear();
-    world.due.clear();
+    world.ready.clear();
+    world.later.clear();
+    world.orphans.clear();
     let mut watches = Watches::default();
     for kind in KINDS {
         watches.objects.push(world.client.watch(kind, "", ListOptions::default()).await?);
@@ -322,25 +435,21 @@ async fn run(world: &mut World) -> Result<()> {
         if let Some(ended) = ended {
             return ended;
         }
-        if world.objects.is_empty() != watches.pods.is_none() {
-            watches.pods = match world.objects.is_empty() {
-                true => None,
-                false => Some(world.client.watch(Kind::Pod, "", ListOptions::default()).await?),
-            };
-            world.pods = Pods::default();
+        if !watches.fit(world) {
+            watches.refit(world).await?;
             continue;
+        }
+        for pod in std::mem::take(&mut world.orphans) {
+            // Who can't be let go now comes again with the next change.
+            let _done = world.release_orphan(&pod).await;
         }
         let now = world.sim.now();
-        let Some((time, key)) = world.due.pop_first() else { continue };
-        if time > now {
-            world.due.insert((time, key));
-            continue;
+        let due: Vec<Key> = world.later.iter().filter(|(_, time)| **time <= now).map(|(key, _)| key.clone()).collect();
+        for key in due {
+            world.later.remove(&key);
+            world.look_at(key);
         }
-        // What was asked for more than once by now is answered by one look.
-        let repeats: Vec<_> = world.due.iter().take_while(|(time, _)| *time <= now).filter(|(_, k)| *k == key).cloned().collect();
-        for repeat in repeats {
-            world.due.remove(&repeat);
-        }
+        let Some(key) = world.ready.pop_front() else { continue };
         match world.look(&key).await {
             Ok(()) => drop(world.failures.remove(&key)),
             Err(_) => world.look_later(key),
@@ -352,7 +461,7 @@ async fn run(world: &mut World) -> Result<()> {
 async fn wait(world: &mut World, watches: &mut Watches) -> Option<Result<()>> {
     let mut alarm: Option<(SimTime, Pin<Box<dyn Future<Output = ()>>>)> = None;
     poll_fn(|cx| {
-        let all = watches.objects.iter_mut().chain(&mut watches.pods);
+        let all = watches.objects.iter_mut().chain(&mut watches.nodes).chain(&mut watches.pods);
         for watch in all {
             while let Poll::Ready(event) = watch.poll_recv(cx) {
                 match event {
@@ -363,14 +472,16 @@ async fn wait(world: &mut World, watches: &mut Watches) -> Option<Result<()>> {
             }
         }
         // A watch of pods begins or ends as soon as that is known.
-        if world.objects.is_empty() != watches.pods.is_none() {
+        if !watches.fit(world) {
             return Poll::Ready(None);
         }
-        let Some((time, _)) = world.due.first() else {
+        if !world.ready.is_empty() || !world.orphans.is_empty() {
+            return Poll::Ready(None);
+        }
+        let Some(time) = world.later.values().min().copied() else {
             alarm = None;
             return Poll::Pending;
         };
-        let time = *time;
         if time <= world.sim.now() {
             return Poll::Ready(None);
         }
