@@ -2,10 +2,10 @@
 
 use std::{future::pending, rc::Rc};
 
-use super::{Args, Ctx, Failure, Outcome, container, resource};
+use super::{Args, Ctx, Failure, Outcome, container, pods_of};
 use crate::{
     api::{
-        Error, Kind, Pod, client,
+        Error, Pod,
         client::{ExecOptions, Session},
         error::Reason,
     },
@@ -133,17 +133,8 @@ pub async fn attach_to(cx: &Ctx, pod: &Pod, options: AttachTo<'_>) -> Outcome {
 }
 
 async fn find(cx: &Ctx, word: &str) -> Result<Rc<Pod>, Failure> {
-    let name = match word.split_once('/') {
-        None => word,
-        Some((resource, name)) => match resource::kind(resource)? {
-            Kind::Pod => name,
-            other => {
-                let message = format!("cannot attach to *v1.{other}: selector for *v1.{other} not implemented");
-                return Err(Failure::Message(message));
-            }
-        },
-    };
-    Ok(client::get::<Pod>(&*cx.client, &cx.namespace, name).await?)
+    let pods = pods_of::meant(cx, word, pods_of::Best::Active, "attach to").await?;
+    pods.into_iter().next().ok_or_else(|| Failure::Message("timed out waiting for the condition".into()))
 }
 
 /// A pod that has ended has no container to `what`.

@@ -1,7 +1,13 @@
 //! `kubectl logs`.
 
-use super::{Args, Ctx, Failure, Outcome, container, program, resource};
-use crate::api::{Kind, Pod, client::LogOptions, duration::parse_go_duration};
+use std::rc::Rc;
+
+use super::{
+    Args, Ctx, Failure, Outcome, container,
+    pods_of::{self, Best},
+    program, resource,
+};
+use crate::api::{Kind, Pod, Resource, client::LogOptions, duration::parse_go_duration};
 
 const USAGE: &str = "expected 'logs [-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]'.\nPOD or TYPE/NAME is a required argument \
                      for the logs command";
@@ -49,15 +55,19 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
                 }
                 asked = Some(container.clone());
             }
-            let object = pod_object(cx, name).await?;
-            if let Some(pod) = object.as_::<Pod>() {
-                sources = containers(cx, pod, asked.as_deref(), all).await?;
+            let pods = pods(cx, name).await?;
+            let every = args.on("all-pods");
+            if let ([first, _, ..], false) = (&pods[..], every) {
+                cx.err(format!("Found {} pods, using pod/{}\n", pods.len(), first.name())).await;
+            }
+            for pod in pods.iter().take(if every { usize::MAX } else { 1 }) {
+                sources.extend(containers(cx, pod, asked.as_deref(), all || every && asked.is_none()).await?);
             }
         }
         _ => return usage(),
     }
     let most: usize = args.get("max-log-requests").and_then(|n| n.parse().ok()).unwrap_or(5);
-    let prefix = args.on("prefix");
+    let prefix = args.on("prefix") || args.on("all-pods");
     let ignore = args.on("ignore-errors");
     if options.follow && sources.len() > 1 {
         if sources.len() > most {
@@ -139,24 +149,13 @@ fn options(args: &Args, selected: bool) -> Result<LogOptions, Failure> {
     })
 }
 
-async fn pod_object(cx: &Ctx, word: &str) -> Result<crate::api::Object, Failure> {
-    let name = match word.split_once('/') {
-        None => word,
-        Some((resource, name)) => match resource::kind(resource)? {
-            Kind::Pod => name,
-            other => {
-                let message = format!("cannot get the logs from *v1.{other}: selector for *v1.{other} not implemented");
-                return Err(Failure::Message(message));
-            }
-        },
-    };
-    cx.client.get(Kind::Pod, &cx.namespace, name).await.map_err(|error| {
-        if error.is_not_found() {
+async fn pods(cx: &Ctx, word: &str) -> Result<Vec<Rc<Pod>>, Failure> {
+    pods_of::meant(cx, word, Best::Logging, "get the logs from").await.map_err(|failure| match failure {
+        Failure::Server(error) if error.is_not_found() => {
             let text = format!("error from server (NotFound): {} in namespace \"{}\"", error.message, cx.namespace);
             Failure::Message(text)
-        } else {
-            Failure::Server(error)
         }
+        other => other,
     })
 }
 

@@ -29,6 +29,7 @@ pub mod logs;
 pub mod nodes;
 mod other;
 pub mod patch_label;
+mod pods_of;
 mod port_forward;
 pub mod printers;
 mod program;

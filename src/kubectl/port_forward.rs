@@ -15,11 +15,11 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOrString};
 
-use super::{Args, Ctx, Failure, Outcome, fail, resource, wait::duration};
+use super::{Args, Ctx, Failure, Outcome, fail, pods_of, resource, wait::duration};
 use crate::{
     api::{
         Kind, Object, Pod, Resource,
-        client::{Dial, ListOptions},
+        client::Dial,
     },
     os::{Errno, Signal, TcpListener, TcpStream, process::Disposition},
     sim::{Either, race},
@@ -100,13 +100,10 @@ async fn choose(cx: &Ctx, subject: &str, ports: &[String], limit: Duration) -> R
             Ok((pod, ports))
         }
         object => {
-            let selector = object.to_value().pointer("/spec/selector/matchLabels").cloned();
-            let Some(labels) = selector.as_ref().and_then(serde_json::Value::as_object) else {
+            let Some(selector) = pods_of::selector(&object) else {
                 return fail(format!("selector for {} not implemented", object.kind()));
             };
-            let term = |(key, value): (&String, &serde_json::Value)| format!("{key}={}", value.as_str().unwrap_or(""));
-            let terms: Vec<String> = labels.iter().map(term).collect();
-            let pod = first_pod(cx, &terms.join(","), limit).await?;
+            let pod = first_pod(cx, &selector, limit).await?;
             let ports = ports.iter().map(|port| of_pod(port, &pod)).collect::<Result<_, _>>()?;
             Ok((pod, ports))
         }
@@ -115,38 +112,8 @@ async fn choose(cx: &Ctx, subject: &str, ports: &[String], limit: Duration) -> R
 
 /// The fittest pod that a selector chooses, waited for if there is none yet.
 async fn first_pod(cx: &Ctx, selector: &str, limit: Duration) -> Result<Rc<Pod>, Failure> {
-    let options = ListOptions { label_selector: selector.into(), ..ListOptions::default() };
-    let found = cx.client.list(Kind::Pod, &cx.namespace, options.clone()).await?;
-    let pods = found.items.iter().filter_map(Pod::from_object).cloned();
-    // `ActivePods`: with a node, running, ready, seldom restarted, old.
-    let fitness = |pod: &Rc<Pod>| {
-        let status = pod.status.as_ref();
-        let ready = status.and_then(|s| s.conditions.as_ref()).into_iter().flatten();
-        let ready = ready.filter(|c| c.type_ == "Ready").any(|c| c.status == "True");
-        let statuses = status.and_then(|s| s.container_statuses.as_ref()).into_iter().flatten();
-        (
-            pod.spec.as_ref().and_then(|s| s.node_name.as_ref()).is_none(),
-            status.and_then(|s| s.phase.as_deref()) != Some("Running"),
-            !ready,
-            statuses.map(|s| s.restart_count).max().unwrap_or(0),
-            pod.metadata.creation_timestamp.as_ref().map(|t| t.0),
-        )
-    };
-    if let Some(pod) = pods.min_by_key(fitness) {
-        return Ok(pod);
-    }
-    let options = ListOptions { resource_version: found.resource_version, ..options };
-    let mut watch = cx.client.watch(Kind::Pod, &cx.namespace, options).await?;
-    let first = async {
-        while let Some(event) = watch.recv().await {
-            if let Some(pod) = event.object().and_then(Pod::from_object) {
-                return Some(pod.clone());
-            }
-        }
-        None
-    };
-    let found = cx.proc.sim().timeout(limit, first).await.flatten();
-    found.ok_or_else(|| Failure::Message("timed out waiting for the condition".into()))
+    let pods = pods_of::sorted(cx, selector, pods_of::Best::Active, limit).await?;
+    pods.into_iter().next().ok_or_else(|| Failure::Message("timed out waiting for the condition".into()))
 }
 
 /// Local and remote part of a port's text.

@@ -70,7 +70,7 @@ pub async fn until_gone(
 }
 
 /// An object as it is, if it is, and what becomes of it. Watched from the list's version: its own may be long past.
-async fn follow(cx: &Ctx, kind: Kind, namespace: &str, name: &str) -> Result<(Option<Object>, Watch), Failure> {
+pub async fn follow(cx: &Ctx, kind: Kind, namespace: &str, name: &str) -> Result<(Option<Object>, Watch), Failure> {
     let options = ListOptions { field_selector: format!("metadata.name={name}"), ..ListOptions::default() };
     let mut list = cx.client.list(kind, namespace, options.clone()).await?;
     let options = ListOptions { resource_version: list.resource_version, ..options };

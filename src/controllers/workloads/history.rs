@@ -10,7 +10,7 @@ use crate::api::{
     Error, Kind, Object, Result,
     client::{DeleteOptions, ListOptions, Subresource},
     other::Other,
-    template_hash::template_hash,
+    template_hash::{revision_hash, template_hash},
 };
 
 /// The label that tells which revision a pod is of.
@@ -71,7 +71,10 @@ pub async fn sync(world: &mut World, owner: &Rc<Other>) -> Result<History> {
         return Ok(History { old: revisions, current });
     }
     let collisions = owner.at("status/collisionCount").as_i64().and_then(|count| u32::try_from(count).ok());
-    let hash = template_hash(owner.at("spec/template"), collisions.filter(|count| *count > 0));
+    let hash = match owner.kind {
+        Kind::StatefulSet => revision_hash(&patch, collisions.unwrap_or(0)),
+        _ => template_hash(owner.at("spec/template"), collisions),
+    };
     let name = format!("{}-{hash}", name_of(owner));
     // The pods of a StatefulSet have the whole name as their label.
     let label = if owner.kind == Kind::StatefulSet { name.as_str() } else { hash.as_str() };

@@ -30,10 +30,6 @@ impl Conditions {
         self.0.iter().find(|condition| condition["type"] == of)
     }
 
-    pub fn is_true(&self, of: &str) -> bool {
-        self.get(of).is_some_and(|condition| condition["status"] == "True")
-    }
-
     pub fn remove(&mut self, of: &str) {
         self.0.retain(|condition| condition["type"] != of);
     }

@@ -13,6 +13,7 @@ mod volumes;
 mod workload;
 
 pub use pod::{container, resources};
+pub use workload::template;
 
 use std::collections::BTreeMap;
 
