@@ -23,6 +23,7 @@ pub struct Made {
 
 pub const FLAGS: &[Flag] = &[
     value("image", "Image of the pods"),
+    value("from", "job: the CronJob to make it after"),
     value("replicas", "Number of pods").short('r'),
     value("port", "The port that the container opens"),
     value("schedule", "When a cron job runs, in cron's form"),
@@ -103,6 +104,7 @@ pub async fn make(cx: &Ctx, args: &Args, words: &[&str]) -> Result<Option<(Made,
     };
     let value = match command {
         "deployment" => deployment(args, name)?,
+        "job" if args.get("from").is_some() => from_cron_job(cx, args, name).await?,
         "job" => {
             if args.get("image").is_none() {
                 return fail("either --image or --from must be specified");
@@ -230,6 +232,40 @@ fn service(args: &Args, name: &str, command: &str) -> Result<Value, Failure> {
 
 fn secret(name: &str, kind: &str, data: Map<String, Value>) -> Value {
     json!({"apiVersion": "v1", "data": data, "kind": "Secret", "metadata": {"name": name}, "type": kind})
+}
+
+/// A Job after the template of a CronJob.
+async fn from_cron_job(cx: &Ctx, args: &Args, name: &str) -> Result<Value, Failure> {
+    let from = args.get("from").unwrap_or_default();
+    let found = super::resource::fetch_chosen(cx, args, &[from.to_string()]).await?;
+    if let Some(failure) = found.failures.into_iter().next() {
+        return Err(failure);
+    }
+    let cron = match &found.objects[..] {
+        [crate::api::Object::Other(cron)] if cron.kind == Kind::CronJob => cron,
+        [other] => return fail(format!("unknown object type {}", other.kind())),
+        _ => return fail(format!("from must be an existing cronjob: {from}")),
+    };
+    let template = cron.at("spec/jobTemplate");
+    let mut annotations = json!({"cronjob.kubernetes.io/instantiate": "manual"});
+    for (key, value) in template["metadata"]["annotations"].as_object().into_iter().flatten() {
+        annotations[key] = value.clone();
+    }
+    let mut metadata = json!({
+        "annotations": annotations,
+        "name": name,
+        "ownerReferences": [{
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "name": cron.metadata.name,
+            "uid": cron.metadata.uid,
+            "controller": true,
+        }],
+    });
+    if template["metadata"]["labels"].is_object() {
+        metadata["labels"] = template["metadata"]["labels"].clone();
+    }
+    Ok(object("batch/v1", "Job", metadata, template["spec"].clone()))
 }
 
 async fn tls(cx: &Ctx, args: &Args, name: &str) -> Result<Value, Failure> {

@@ -2,10 +2,9 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
 use super::{Ctx, Failure, resource};
 use crate::api::{
-    Kind, Object, Resource,
+    Kind, Object, Pod, Resource,
     client::{self, ListOptions},
     selector::LabelSelector,
 };

@@ -17,10 +17,7 @@ use k8s_openapi::{api::core::v1::Service, apimachinery::pkg::util::intstr::IntOr
 
 use super::{Args, Ctx, Failure, Outcome, fail, pods_of, resource, wait::duration};
 use crate::{
-    api::{
-        Kind, Object, Pod, Resource,
-        client::Dial,
-    },
+    api::{Kind, Object, Pod, Resource, client::Dial},
     os::{Errno, Signal, TcpListener, TcpStream, process::Disposition},
     sim::{Either, race},
 };

@@ -81,11 +81,6 @@ fn without_hash(template: &Value) -> Value {
     template
 }
 
-/// Whether two templates are the same but for the label with their hash.
-pub fn same_template(a: &Value, b: &Value) -> bool {
-    without_hash(a) == without_hash(b)
-}
-
 // ---- status
 
 /// What is told of a rollout, and whether it is done.
@@ -278,8 +273,7 @@ async fn history(cx: &Ctx, args: &Args, object: &Object) -> Result<(), Failure> 
         if earlier.cause != "<none>" {
             template["metadata"]["annotations"][CAUSE] = earlier.cause.as_str().into();
         }
-        let mut text = String::new();
-        describe::template(&mut text, &template);
+        let text = described(object, &template);
         cx.out(format!("{reference} with revision #{wanted}\n{text}\n")).await;
         return Ok(());
     }
@@ -288,6 +282,17 @@ async fn history(cx: &Ctx, args: &Args, object: &Object) -> Result<(), Failure> 
     let table: String = rows.iter().map(|row| row.join("\t") + "\n").collect();
     cx.out(format!("{reference} \n{}\n", super::tabwriter::align(&table))).await;
     Ok(())
+}
+
+/// A template, as an object's is described.
+fn described(object: &Object, template: &Value) -> String {
+    let mut text = String::new();
+    if let Object::Other(other) = object {
+        let mut other = Other::clone(other);
+        other.content.insert("spec".into(), json!({"template": template}));
+        describe::template(&mut text, &other);
+    }
+    text
 }
 
 // ---- changes
@@ -375,7 +380,9 @@ async fn undo(cx: &Ctx, args: &Args, object: &Object) -> Result<(), Failure> {
         return missing();
     }
     if other.at("spec/paused").as_bool() == Some(true) {
-        return fail("you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again");
+        return fail(
+            "you cannot rollback a paused deployment; resume it first with 'kubectl rollout resume' and try again",
+        );
     }
     let all = revisions(cx, object).await?;
     let earlier = match wanted {
@@ -390,15 +397,15 @@ async fn undo(cx: &Ctx, args: &Args, object: &Object) -> Result<(), Failure> {
         return write::report_object(cx, args, object, &text, DryRun::of(args)?).await;
     }
     if DryRun::of(args)? == DryRun::Client {
-        let mut text = String::new();
-        describe::template(&mut text, &template);
+        let text = described(object, &template);
         cx.out(format!("{} {text} (dry run)\n", resource::reference(kind, name))).await;
         return Ok(());
     }
     let mut patch = vec![json!({"op": "replace", "path": "/spec/template", "value": template})];
     if kind == Kind::Deployment {
         let own = other.metadata.annotations.iter().flatten().filter(|(key, _)| KEPT.contains(&key.as_str()));
-        let mut annotations: Map<String, Value> = own.map(|(key, value)| (key.clone(), value.as_str().into())).collect();
+        let mut annotations: Map<String, Value> =
+            own.map(|(key, value)| (key.clone(), value.as_str().into())).collect();
         let theirs = earlier.annotations.iter().filter(|(key, _)| !KEPT.contains(&key.as_str()));
         annotations.extend(theirs.map(|(key, value)| (key.clone(), value.clone())));
         let op = if other.metadata.annotations.is_some() { "replace" } else { "add" };

@@ -248,10 +248,28 @@ fn nodes(case: &Value) -> Vec<NodeShape> {
     (1..=last).map(shape).collect()
 }
 
-/// Images that were on the nodes before: found there without a pull.
-fn present_images(case: &Value) -> Vec<String> {
+/// Images that were on the nodes before: found there without a pull. Where a node is known to have pulled one, it didn't
+/// have it.
+fn present_images(case: &Value) -> Vec<(String, BTreeSet<String>)> {
     let mut met = BTreeSet::new();
-    let mut present = Vec::new();
+    let mut present: Vec<(String, BTreeSet<String>)> = Vec::new();
+    let mut nodes: BTreeMap<String, String> = BTreeMap::new();
+    let mut first: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut pulled: BTreeSet<(String, String)> = BTreeSet::new();
+    for event in case["events"].as_array().into_iter().flatten() {
+        let (about, message) = (event[3].as_str().unwrap_or_default(), event[4].as_str().unwrap_or_default());
+        if let Some((_, node)) = message.rsplit_once(" to ").filter(|_| event[2] == "Scheduled") {
+            nodes.insert(about.into(), node.into());
+        }
+        let (Some(image), Some(node)) = (message.split('"').nth(1), nodes.get(about)) else { continue };
+        let place = (image.to_string(), node.clone());
+        if matches!(event[2].as_str(), Some("Pulling" | "Pulled"))
+            && first.insert(place.clone())
+            && event[2] == "Pulling"
+        {
+            pulled.insert(place);
+        }
+    }
     for event in case["events"].as_array().into_iter().flatten() {
         let message = event[4].as_str().unwrap_or_default();
         let Some(image) = message.split('"').nth(1) else { continue };
@@ -260,7 +278,8 @@ fn present_images(case: &Value) -> Vec<String> {
                 met.insert(image.to_string());
             }
             Some("Pulled") if message.contains("already present") && met.insert(image.to_string()) => {
-                present.push(image.to_string());
+                let lacking = pulled.iter().filter(|(of, _)| of == image).map(|(_, node)| node.clone());
+                present.push((image.to_string(), lacking.collect()));
             }
             _ => {}
         }
@@ -279,8 +298,8 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration, seed: u64) -> See
         ..Config::default()
     };
     let mut lab = Lab::new(&config);
-    for image in present_images(case) {
-        for node in &config.nodes {
+    for (image, lacking) in present_images(case) {
+        for node in config.nodes.iter().filter(|node| !lacking.contains(&node.name)) {
             if let Some(kubelet) = lab.cluster().kubelet(&node.name) {
                 kubelet.preload(&image);
             }
@@ -293,6 +312,10 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration, seed: u64) -> See
     }
     let run = |lab: &mut Lab, line: &str| lab.input(Input::Type(format!("{line}\r").into_bytes()));
     run(&mut lab, &format!("kubectl create namespace {namespace}"));
+    if case["manifests"].to_string().contains("volumeClaimTemplates") {
+        // The recorder's cluster had no default.
+        run(&mut lab, "kubectl delete storageclass standard");
+    }
     run(&mut lab, &format!("kubectl config set-context --current --namespace={namespace}"));
 
     let start = lab.now() + lead;
@@ -337,7 +360,10 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration, seed: u64) -> See
         println!("{}", String::from_utf8_lossy(&lab.take_output()));
     }
     drop(lab);
-    seen.take()
+    let mut seen = seen.take();
+    let start = zero.get().unwrap_or(start).as_secs_f64();
+    seen.events.iter_mut().for_each(|(t, _)| *t -= start);
+    seen
 }
 
 /// Looking on changes nothing.
@@ -474,9 +500,8 @@ fn collect(lab: &Lab, namespace: &str, zero: &Rc<Cell<Option<SimTime>>>, seen: &
                         see_pod(&mut seen.borrow_mut(), t, word, object, pod, sim.wall());
                     }
                     Object::Event(event) if word != "DELETED" => {
-                        let start = zero.get().unwrap_or(sim.now());
-                        let t = sim.now().as_secs_f64() - start.as_secs_f64();
-                        seen.borrow_mut().events.push((t, masked_event(event_fields(event))));
+                        // Told from the first pod on, which may be still to come.
+                        seen.borrow_mut().events.push((sim.now().as_secs_f64(), masked_event(event_fields(event))));
                     }
                     _ => {}
                 }
@@ -658,7 +683,8 @@ fn mask_words(text: &str) -> String {
         } else if bare.strip_prefix("node-").is_some_and(|n| n.parse::<u32>().is_ok()) {
             out += "NODE";
         } else {
-            let parts: Vec<&str> = word.split('-').enumerate().map(|(i, part)| drawn(i, part).unwrap_or(part)).collect();
+            let parts: Vec<&str> =
+                word.split('-').enumerate().map(|(i, part)| drawn(i, part).unwrap_or(part)).collect();
             out += &parts.join("-");
         }
         rest = &rest[end..];

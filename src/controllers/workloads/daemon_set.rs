@@ -3,18 +3,20 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use k8s_openapi::api::core::v1::{
-    Affinity, Node, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodSpec, Toleration,
+    Affinity, Node, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Toleration,
 };
 use serde_json::{Map, Value};
 
 use super::{
-    World, annotation, deployment::scaled, history, is_deleted, key_of, number,
+    World, annotation,
+    deployment::scaled,
+    history, is_deleted, key_of, number,
     pods::{self, Template, is_ready, phase},
     status::count,
 };
 use crate::{
     api::{
-        Resource, Result,
+        Pod, PodSpec, Resource, Result,
         other::Other,
         selector::{Operator, Requirement},
         taints,
@@ -51,7 +53,8 @@ impl Placement {
         let node_taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
         let tolerations = self.spec.tolerations.as_deref().unwrap_or_default();
         let refused = |effects: &[&str]| {
-            taints::untolerated(node_taints, tolerations, |taint| effects.contains(&taint.effect.as_str()), false).is_some()
+            taints::untolerated(node_taints, tolerations, |taint| effects.contains(&taint.effect.as_str()), false)
+                .is_some()
         };
         (!refused(&["NoExecute", "NoSchedule"]), !refused(&["NoExecute"]))
     }
@@ -120,11 +123,8 @@ fn tolerate(spec: &mut PodSpec) {
 
 /// Binds a pod to a node by the node's name, in place of whatever fields the template names.
 fn pin(spec: &mut PodSpec, node: &str) {
-    let field = NodeSelectorRequirement {
-        key: "metadata.name".into(),
-        operator: "In".into(),
-        values: Some(vec![node.into()]),
-    };
+    let field =
+        NodeSelectorRequirement { key: "metadata.name".into(), operator: "In".into(), values: Some(vec![node.into()]) };
     let affinity = spec.affinity.get_or_insert_with(Affinity::default);
     let of_node = affinity.node_affinity.get_or_insert_with(NodeAffinity::default);
     let required =
@@ -155,7 +155,9 @@ fn hash(pod: &Pod) -> &str {
 
 fn oldest_first(pods: &mut [Rc<Pod>]) {
     let created = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second());
-    pods.sort_by(|a, b| (pods::node(b) != "").cmp(&(pods::node(a) != "")).then(created(a).cmp(&created(b))).then(a.name().cmp(b.name())));
+    pods.sort_by(|a, b| {
+        (pods::node(b) != "").cmp(&(pods::node(a) != "")).then(created(a).cmp(&created(b))).then(a.name().cmp(b.name()))
+    });
 }
 
 pub async fn sync(world: &mut World, set: &Rc<Other>) -> Result<()> {
@@ -170,7 +172,7 @@ pub async fn sync(world: &mut World, set: &Rc<Other>) -> Result<()> {
     let history = history::sync(world, set).await?;
     let hash = history::hash_of(&history.current).to_string();
     let template = Template::of(set)?;
-    let placement = Placement::new(template.spec.clone());
+    let placement = Placement::new(template.spec.clone().into_inner());
     let mut by_node = ByNode::new();
     for pod in world.claim_pods(set, |_| true).await? {
         // What has ended and is being deleted makes room.
@@ -198,7 +200,13 @@ pub async fn sync(world: &mut World, set: &Rc<Other>) -> Result<()> {
 }
 
 /// The nodes that lack a pod, and the pods that are where they shouldn't be.
-fn plan(world: &mut World, set: &Rc<Other>, placement: &Placement, by_node: &ByNode, hash: &str) -> (Vec<String>, Vec<Rc<Pod>>) {
+fn plan(
+    world: &mut World,
+    set: &Rc<Other>,
+    placement: &Placement,
+    by_node: &ByNode,
+    hash: &str,
+) -> (Vec<String>, Vec<Rc<Pod>>) {
     let (mut create, mut delete, mut ended) = (Vec::new(), Vec::new(), Vec::new());
     for (name, node) in &world.nodes {
         let (should, may) = placement.on(node);
@@ -259,7 +267,13 @@ fn surge(set: &Other, nodes: usize) -> i64 {
 }
 
 /// One step of an update: the pods of old templates that may go, or the nodes that may have a second pod.
-fn roll(world: &mut World, set: &Rc<Other>, placement: &Placement, by_node: &ByNode, hash: &str) -> (Vec<String>, Vec<Rc<Pod>>) {
+fn roll(
+    world: &mut World,
+    set: &Rc<Other>,
+    placement: &Placement,
+    by_node: &ByNode,
+    hash: &str,
+) -> (Vec<String>, Vec<Rc<Pod>>) {
     let now = world.sim.wall().as_second();
     let min_ready = number(set, "spec/minReadySeconds", 0);
     let is_available = |pod: &Rc<Pod>| pods::available_from(pod, min_ready).is_some_and(|from| from <= now);
@@ -329,7 +343,13 @@ async fn act(
     made
 }
 
-async fn write_status(world: &mut World, set: &Rc<Other>, placement: &Placement, by_node: &ByNode, hash: &str) -> Result<()> {
+async fn write_status(
+    world: &mut World,
+    set: &Rc<Other>,
+    placement: &Placement,
+    by_node: &ByNode,
+    hash: &str,
+) -> Result<()> {
     let min_ready = number(set, "spec/minReadySeconds", 0);
     let now = world.sim.wall().as_second();
     let (mut desired, mut current, mut misplaced, mut ready, mut available, mut updated) = (0, 0, 0, 0, 0, 0);

@@ -102,7 +102,12 @@ pub async fn sync(world: &mut World, owner: &Rc<Other>) -> Result<History> {
 }
 
 /// Deletes the oldest revisions beyond the limit, but for those that `live` says are still in use.
-pub async fn clean_up(world: &mut World, owner: &Other, old: &[Rc<Other>], live: impl Fn(&Other) -> bool) -> Result<()> {
+pub async fn clean_up(
+    world: &mut World,
+    owner: &Other,
+    old: &[Rc<Other>],
+    live: impl Fn(&Other) -> bool,
+) -> Result<()> {
     let limit = usize::try_from(number(owner, "spec/revisionHistoryLimit", 10)).unwrap_or(0);
     let idle: Vec<&Rc<Other>> = old.iter().filter(|revision| !live(revision)).collect();
     for revision in &idle[..idle.len().saturating_sub(limit)] {

@@ -26,7 +26,7 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::core::v1::{Node, Pod},
+    api::core::v1::Node,
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use serde_json::Value;
@@ -34,7 +34,7 @@ use serde_json::Value;
 use self::pods::Pods;
 use crate::{
     api::{
-        ApiClient, Error, Kind, Object, Resource, Result,
+        ApiClient, Error, Kind, Object, Pod, Resource, Result,
         client::{Body, ListOptions, Subresource, Watch, WatchEvent, WriteOptions},
         other::Other,
         selector::LabelSelector,
@@ -315,7 +315,8 @@ impl World {
         }
         if let Some(owner) = owner {
             self.woken_by(pod, owner);
-        } else if old.as_ref().is_none_or(|old| old.metadata.labels != pod.metadata.labels || before.is_some()) && !gone {
+        } else if old.as_ref().is_none_or(|old| old.metadata.labels != pod.metadata.labels || before.is_some()) && !gone
+        {
             // Whoever selects it may adopt it.
             for kind in [Kind::ReplicationController, Kind::ReplicaSet, Kind::DaemonSet, Kind::StatefulSet, Kind::Job] {
                 let wants = |object: &&Rc<Other>| selector_of(object).matches(pod.metadata.labels.as_ref());

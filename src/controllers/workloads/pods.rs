@@ -10,7 +10,6 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::core::v1::{Pod, PodSpec},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use serde_json::json;
@@ -18,7 +17,7 @@ use serde_json::json;
 use super::{World, controller_of, key_of, name_of, namespace_of, owner_reference, selector_of, uid_of};
 use crate::{
     api::{
-        Error, Kind, Object, Resource, Result,
+        Error, Kind, Object, Pod, PodSpec, Resource, Result, Shared,
         client::{DeleteOptions, Patch, Subresource, WriteOptions},
         error::Reason,
         names,
@@ -187,7 +186,7 @@ pub fn deleted_first((a, rank_a): (&Pod, usize), (b, rank_b): (&Pod, usize), now
 /// A template of pods.
 pub struct Template {
     pub metadata: ObjectMeta,
-    pub spec: PodSpec,
+    pub spec: Shared<PodSpec>,
 }
 
 impl Template {
@@ -196,7 +195,7 @@ impl Template {
         let metadata = template.get("metadata").cloned().unwrap_or_default();
         let read = serde_json::from_value(metadata).unwrap_or_default();
         let spec = owner.pod_spec().ok_or_else(|| Error::internal("the template can't be read"))?;
-        Ok(Template { metadata: read, spec })
+        Ok(Template { metadata: read, spec: spec.into() })
     }
 
     /// A pod after the template, controlled by `owner`.
@@ -204,7 +203,8 @@ impl Template {
         let given = &self.metadata;
         // A name that can't begin a pod's has to do without the hyphen.
         let prefix = format!("{}-", name_of(owner));
-        let prefix = if names::dns1123_subdomain(&format!("{prefix}a")).is_empty() { prefix } else { name_of(owner).into() };
+        let prefix =
+            if names::dns1123_subdomain(&format!("{prefix}a")).is_empty() { prefix } else { name_of(owner).into() };
         Pod {
             metadata: ObjectMeta {
                 generate_name: Some(prefix),
@@ -312,16 +312,22 @@ impl World {
     }
 
     /// Changes whose a pod is. `None` if it has gone or changed in between: then the watch tells.
-    async fn set_owners(&mut self, pod: &Pod, change: impl FnOnce(&mut Vec<OwnerReference>)) -> Result<Option<Rc<Pod>>> {
+    async fn set_owners(
+        &mut self,
+        pod: &Pod,
+        change: impl FnOnce(&mut Vec<OwnerReference>),
+    ) -> Result<Option<Rc<Pod>>> {
         let mut owners = pod.metadata.owner_references.clone().unwrap_or_default();
         change(&mut owners);
-        let metadata = json!({"ownerReferences": owners, "uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version});
+        let version = &pod.metadata.resource_version;
+        let metadata = json!({"ownerReferences": owners, "uid": pod.metadata.uid, "resourceVersion": version});
         self.patch_pod(pod, json!({"metadata": metadata})).await
     }
 
     pub async fn patch_pod(&mut self, pod: &Pod, patch: serde_json::Value) -> Result<Option<Rc<Pod>>> {
         let (patch, options) = (Patch::Merge(patch), WriteOptions::default());
-        let written = self.client.patch(Kind::Pod, pod.namespace(), pod.name(), Subresource::None, patch, options).await;
+        let written =
+            self.client.patch(Kind::Pod, pod.namespace(), pod.name(), Subresource::None, patch, options).await;
         match written {
             Ok(written) => Ok(written.object.as_::<Pod>().cloned()),
             Err(error) if error.is_not_found() || error.is_conflict() => Ok(None),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::api::Pod;
 use serde_json::{Map, Value, json};
 
 use super::{

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{self, PersistentVolumeClaimVolumeSource};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     api::{
-        Error, Kind, Object, Resource, Result,
+        Error, Kind, Object, Pod, PodSpec, Resource, Result, Volume,
         client::{Patch, Subresource, WriteOptions},
         other::Other,
     },
@@ -45,7 +45,9 @@ fn start(set: &Other) -> i64 {
 }
 
 fn partition(set: &Other) -> Option<i64> {
-    set.at("spec/updateStrategy/rollingUpdate").is_object().then(|| number(set, "spec/updateStrategy/rollingUpdate/partition", 0))
+    set.at("spec/updateStrategy/rollingUpdate")
+        .is_object()
+        .then(|| number(set, "spec/updateStrategy/rollingUpdate/partition", 0))
 }
 
 fn revision(pod: &Pod) -> &str {
@@ -88,7 +90,8 @@ pub async fn sync(world: &mut World, set: &Rc<Other>) -> Result<()> {
     };
     write_status(world, &look).await?;
     let live = |revision: &Other| {
-        name_of(revision) == name_of(&look.current) || look.pods.iter().any(|pod| self::revision(pod) == name_of(revision))
+        name_of(revision) == name_of(&look.current)
+            || look.pods.iter().any(|pod| self::revision(pod) == name_of(revision))
     };
     history::clean_up(world, set, &history.old, live).await?;
     stepped
@@ -130,7 +133,8 @@ async fn step(world: &mut World, look: &Look) -> Result<()> {
     condemned.reverse();
     let is_healthy = |pod: &Pod| runs(pod) && !is_terminating(pod);
     let wanted = (first..last).filter_map(of);
-    let first_unhealthy = wanted.chain(condemned.iter().rev().copied()).find(|pod| !is_healthy(pod)).map(|pod| pod.uid());
+    let first_unhealthy =
+        wanted.chain(condemned.iter().rev().copied()).find(|pod| !is_healthy(pod)).map(|pod| pod.uid());
     for pod in &condemned {
         if is_terminating(pod) {
             if in_turn {
@@ -238,14 +242,14 @@ fn templates(set: &Other) -> impl Iterator<Item = (&str, &Value)> {
 fn mount(set: &Other, spec: &mut PodSpec, index: i64) {
     let mut volumes: Vec<Volume> = Vec::new();
     for (name, _) in templates(set) {
-        volumes.push(Volume {
+        volumes.push(v1::Volume {
             name: name.into(),
             persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
                 claim_name: format!("{name}-{}-{index}", name_of(set)),
                 read_only: None,
             }),
-            ..Volume::default()
-        });
+            ..v1::Volume::default()
+        }.into());
     }
     if volumes.is_empty() {
         return;
@@ -259,9 +263,8 @@ fn mount(set: &Other, spec: &mut PodSpec, index: i64) {
 async fn claims(world: &mut World, look: &Look, pod: &Pod) -> Result<()> {
     let set = &look.set;
     let Some(index) = ordinal(set, pod) else { return Ok(()) };
-    let wanted: Vec<(String, Value)> = templates(set)
-        .map(|(name, template)| (format!("{name}-{}-{index}", name_of(set)), template.clone()))
-        .collect();
+    let wanted: Vec<(String, Value)> =
+        templates(set).map(|(name, template)| (format!("{name}-{}-{index}", name_of(set)), template.clone())).collect();
     for (name, template) in wanted {
         match world.client.get(Kind::PersistentVolumeClaim, namespace_of(set), &name).await {
             Err(error) if error.is_not_found() => {}
@@ -297,7 +300,14 @@ async fn claims(world: &mut World, look: &Look, pod: &Pod) -> Result<()> {
 /// A pod that goes for good takes its claims with it, if the set says so.
 async fn leave_claims(world: &mut World, set: &Other, pod: &Pod) -> Result<()> {
     let Some(index) = ordinal(set, pod) else { return Ok(()) };
-    let owner = json!({"apiVersion": "v1", "kind": "Pod", "name": pod.name(), "uid": pod.uid(), "controller": true, "blockOwnerDeletion": true});
+    let owner = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "name": pod.name(),
+        "uid": pod.uid(),
+        "controller": true,
+        "blockOwnerDeletion": true,
+    });
     for (name, _) in templates(set) {
         let name = format!("{name}-{}-{index}", name_of(set));
         let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));

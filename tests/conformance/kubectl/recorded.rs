@@ -87,6 +87,13 @@ fn mask_word(word: &str) -> String {
     {
         return format!("{debugger}-X");
     }
+    // Pods of others end in five letters that are drawn.
+    let drawn = |tail: &str| tail.len() == 5 && tail.chars().all(|c| "bcdfghjklmnpqrstvwxz2456789".contains(c));
+    if let Some((head, tail)) = word.rsplit_once('-')
+        && drawn(tail.trim_end_matches(['"', ',', ':', ')', ']']))
+    {
+        return format!("{head}-X");
+    }
     if word.contains("kube-api-access-") {
         return "kube-api-access-X".into();
     }

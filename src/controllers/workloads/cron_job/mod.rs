@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 
 use self::schedule::Schedule;
 use super::{
-    World, controller_of, is_deleted, job::finished, key_of, name_of, namespace_of, owner_reference, status::text, uid_of,
+    World, controller_of, is_deleted, job::finished, key_of, name_of, namespace_of, owner_reference, status::text,
+    uid_of,
 };
 use crate::{
     api::{Kind, Object, Result, client::DeleteOptions, other::Other},
@@ -50,7 +51,13 @@ pub async fn sync(world: &mut World, cron: &Rc<Other>) -> Result<()> {
 }
 
 /// What has become of the Jobs.
-fn see(world: &mut World, cron: &Rc<Other>, jobs: &[Rc<Other>], status: &mut Map<String, Value>, active: &mut Vec<Value>) {
+fn see(
+    world: &mut World,
+    cron: &Rc<Other>,
+    jobs: &[Rc<Other>],
+    status: &mut Map<String, Value>,
+    active: &mut Vec<Value>,
+) {
     for job in jobs {
         let known = active.iter().position(|reference| reference["uid"] == uid_of(job));
         match (known, finished(job)) {
@@ -187,7 +194,8 @@ fn around(
         world.event(cron, EventType::Warning, "TooManyMissedTimes", message);
     }
     // Irregular schedules are walked through from shortly before.
-    let mut due = if missed > MANY { schedule.next(now - 2 * apart).filter(|time| *time <= now).unwrap_or(first) } else { first };
+    let mut due =
+        if missed > MANY { schedule.next(now - 2 * apart).filter(|time| *time <= now).unwrap_or(first) } else { first };
     loop {
         match schedule.next(due) {
             Some(next) if next <= now => due = next,
@@ -197,7 +205,10 @@ fn around(
 }
 
 fn is_utc(zone: &str) -> bool {
-    matches!(zone, "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Zulu" | "Etc/Zulu" | "Universal" | "Etc/Universal" | "UCT" | "Etc/UCT")
+    matches!(
+        zone,
+        "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Zulu" | "Etc/Zulu" | "Universal" | "Etc/Universal" | "UCT" | "Etc/UCT"
+    )
 }
 
 /// `Mon, 23 Nov 2026 08:40:00 +0000`
@@ -238,9 +249,12 @@ async fn delete(world: &mut World, cron: &Rc<Other>, job: &Other) -> Result<()> 
 
 /// Deletes the oldest ended Jobs beyond the limits.
 async fn clean_up(world: &mut World, cron: &Rc<Other>, jobs: &[Rc<Other>], active: &mut Vec<Value>) -> Result<()> {
-    for (condition, limit) in [("Failed", "spec/failedJobsHistoryLimit"), ("Complete", "spec/successfulJobsHistoryLimit")] {
+    for (condition, limit) in
+        [("Failed", "spec/failedJobsHistoryLimit"), ("Complete", "spec/successfulJobsHistoryLimit")]
+    {
         let Some(limit) = cron.at(limit).as_u64().and_then(|limit| usize::try_from(limit).ok()) else { continue };
-        let ended = |job: &&Rc<Other>| finished(job).is_some_and(|end| text(end, "type") == condition) && !is_deleted(job);
+        let ended =
+            |job: &&Rc<Other>| finished(job).is_some_and(|end| text(end, "type") == condition) && !is_deleted(job);
         let mut ended: Vec<&Rc<Other>> = jobs.iter().filter(ended).collect();
         ended.sort_by_key(|job| (second(job.at("status/startTime")), name_of(job).to_string()));
         let surplus = ended.len().saturating_sub(limit);

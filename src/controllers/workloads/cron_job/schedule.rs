@@ -14,7 +14,13 @@ const WEEKDAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 pub enum Schedule {
     /// Every so many seconds.
     Every(i64),
-    Fields { minutes: Set, hours: Set, days: Set, months: Set, weekdays: Set },
+    Fields {
+        minutes: Set,
+        hours: Set,
+        days: Set,
+        months: Set,
+        weekdays: Set,
+    },
 }
 
 /// Which values of a field are chosen; `any` if it says `*`.

@@ -13,11 +13,7 @@ use super::{
     World, annotation, controller_of, is_deleted, key_of, name_of, namespace_of, number, owner_reference, pods,
     selector_of, uid_of,
 };
-use crate::api::{
-    Kind, Object, Result,
-    client::Subresource,
-    other::Other,
-};
+use crate::api::{Kind, Object, Result, client::Subresource, other::Other};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
@@ -129,7 +125,9 @@ pub async fn sync(world: &mut World, deployment: &Rc<Other>) -> Result<()> {
         desired.is_some_and(|desired| desired != replicas(deployment))
     };
     let is_alive = |set: &&Rc<Other>| replicas(set) > 0;
-    let is_old_or_new = |set: &&Rc<Other>| is_alive(set) || current.as_ref().is_some_and(|new| uid_of(new) == uid_of(set) && is_alive(&new));
+    let is_old_or_new = |set: &&Rc<Other>| {
+        is_alive(set) || current.as_ref().is_some_and(|new| uid_of(new) == uid_of(set) && is_alive(&new))
+    };
     if rollout.old.iter().filter(is_old_or_new).any(resized) {
         sync_revision(world, &mut rollout, false).await?;
         scaling::scale(world, &mut rollout).await?;
@@ -149,7 +147,11 @@ async fn claim(world: &mut World, deployment: &Rc<Other>) -> Result<Sets> {
         let selected = selector.matches(set.metadata.labels.as_ref());
         match controller_of(&set.metadata) {
             Some(owner) if owner.uid == uid_of(deployment) => {
-                if selected { claimed.push(set.clone()) } else { lost.push(set.clone()) }
+                if selected {
+                    claimed.push(set.clone())
+                } else {
+                    lost.push(set.clone())
+                }
             }
             None if selected && !is_deleted(set) => orphans.push(set.clone()),
             _ => {}
@@ -204,7 +206,8 @@ async fn recreate(world: &mut World, mut rollout: Rollout) -> Result<()> {
 
 /// Whether a pod of another template has not ended yet.
 fn old_pods_run(world: &World, rollout: &Rollout) -> bool {
-    let runs = |set: &Rc<Other>| world.pods.of(uid_of(set)).any(|pod| !matches!(pods::phase(pod), "Succeeded" | "Failed"));
+    let runs =
+        |set: &Rc<Other>| world.pods.of(uid_of(set)).any(|pod| !matches!(pods::phase(pod), "Succeeded" | "Failed"));
     total(&rollout.old, "replicas") > 0 || rollout.old.iter().any(runs)
 }
 

@@ -5,8 +5,8 @@ use std::{cmp::Reverse, rc::Rc};
 use serde_json::Value;
 
 use super::{
-    DESIRED, MAX, Rollout, active, annotation, created, is_rolling, max_surge, max_unavailable, name_of, number, replicas,
-    revision, total, wanted,
+    DESIRED, MAX, Rollout, active, annotation, created, is_rolling, max_surge, max_unavailable, name_of, number,
+    replicas, revision, total, wanted,
 };
 use crate::{
     api::{Result, client::Subresource, other::Other},
@@ -170,4 +170,3 @@ fn share(set: &Other, deployment: &Other, more: i64, added: i64) -> i64 {
     };
     if more > 0 { fraction.min(left) } else { fraction.max(left) }
 }
-

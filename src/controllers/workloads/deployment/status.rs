@@ -196,4 +196,3 @@ pub async fn sync_rollout(world: &mut World, rollout: &Rollout) -> Result<()> {
     }
     Ok(())
 }
-

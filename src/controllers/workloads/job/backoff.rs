@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::api::Pod;
 
 const FIRST: i64 = 10;
 const LONGEST: i64 = 600;

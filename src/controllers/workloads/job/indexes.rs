@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::api::Pod;
 
 use super::INDEX;
 

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector, Pod};
+use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector};
 
 use super::{
-    INDEX, INDEX_FAILURES, Look, TRACKING, backoff, completions, count, indexes, is_failed, is_indexed, is_suspended, is_tracked,
-    limit_per_index, policy, replaces_failed_only,
+    INDEX, INDEX_FAILURES, Look, TRACKING, backoff, completions, count, indexes, is_failed, is_indexed, is_suspended,
+    is_tracked, limit_per_index, policy, replaces_failed_only,
 };
 use crate::{
-    api::{Resource, Result, other::Other},
+    api::{Pod, Resource, Result, other::Other},
     controllers::workloads::{
         World, key_of, name_of, number,
         pods::{Template, deleted_first},
@@ -95,7 +95,8 @@ fn to_delete(world: &World, look: &Look, surplus: usize) -> Vec<Rc<Pod>> {
         let most = completions(&look.job).unwrap_or(0);
         // Of two the older one stays.
         for pod in pods.iter().rev() {
-            let valid = indexes::of(pod).is_some_and(|index| index < most && !look.done.contains(index) && seen.insert(index));
+            let valid =
+                indexes::of(pod).is_some_and(|index| index < most && !look.done.contains(index) && seen.insert(index));
             if !valid {
                 chosen.push(Rc::clone(pod));
             }
@@ -113,12 +114,16 @@ fn to_delete(world: &World, look: &Look, surplus: usize) -> Vec<Rc<Pod>> {
 async fn make_indexed(world: &mut World, look: &Look, missing: usize) -> Result<usize> {
     let job = look.job.clone();
     let most = completions(&job).unwrap_or(0);
-    let leaving = |pod: &&Rc<Pod>| replaces_failed_only(&job) && pod.metadata.deletion_timestamp.is_some() && !is_failed(&job, pod);
+    let leaving = |pod: &&Rc<Pod>| {
+        replaces_failed_only(&job) && pod.metadata.deletion_timestamp.is_some() && !is_failed(&job, pod)
+    };
     let mut taken: BTreeSet<i64> = look.active.iter().filter_map(|pod| indexes::of(pod)).collect();
     taken.extend(look.pods.iter().filter(leaving).filter_map(|pod| indexes::of(pod)));
     let (mut wanted, mut next) = (Vec::new(), None::<i64>);
     let now = world.sim.wall().as_second();
-    for index in (0..most).filter(|index| !taken.contains(index) && !look.done.contains(*index) && !look.lost.contains(*index)) {
+    for index in
+        (0..most).filter(|index| !taken.contains(index) && !look.done.contains(*index) && !look.lost.contains(*index))
+    {
         if wanted.len() == missing {
             break;
         }

@@ -1,4 +1,5 @@
-//! Runs pods until as many of them as a Job asks for have succeeded. Sources: pkg/controller/job, pkg/controller/ttlafterfinished.
+//! Runs pods until as many of them as a Job asks for have succeeded. Sources: pkg/controller/job,
+//! pkg/controller/ttlafterfinished.
 //!
 //! A pod is counted once: its uid is written into the status, then its finalizer is taken off, then it is counted.
 
@@ -10,7 +11,7 @@ mod track;
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::api::Pod;
 use serde_json::{Map, Value, json};
 
 pub use self::backoff::Backoff;
@@ -235,7 +236,9 @@ fn begin(world: &mut World, job: &Rc<Other>, pods: Vec<Rc<Pod>>) -> Look {
         done.extend(new_done.iter().filter_map(|pod| indexes::of(pod)));
         succeeded = count(done.len());
         if let Some(limit) = limit_per_index(job) {
-            lost.extend(pods.iter().filter(|pod| policy::index_has_failed(job, pod, limit)).filter_map(|pod| indexes::of(pod)));
+            lost.extend(
+                pods.iter().filter(|pod| policy::index_has_failed(job, pod, limit)).filter_map(|pod| indexes::of(pod)),
+            );
             lost.remove_all(&done);
         }
     }
@@ -257,7 +260,9 @@ fn why_ended(world: &mut World, look: &Look) -> Option<Value> {
     }
     let now = world.now_text();
     let failure = |reason: &str, message: &str| Some(condition(&now, "FailureTarget", "True", reason, message));
-    if let Some(message) = look.pods.iter().filter(|pod| is_failed(&job, pod)).find_map(|pod| policy::fails_job(&job, pod)) {
+    if let Some(message) =
+        look.pods.iter().filter(|pod| is_failed(&job, pod)).find_map(|pod| policy::fails_job(&job, pod))
+    {
         return failure("PodFailurePolicy", &message);
     }
     if let Some(rule) = policy::succeeds(&job, &look.done) {

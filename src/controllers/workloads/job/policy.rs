@@ -1,10 +1,10 @@
 //! What a Job's policies say of pods that ended.
 
-use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::api::core::v1::ContainerStatus;
 use serde_json::Value;
 
 use super::{INDEX_FAILURES, indexes::Indexes, is_failed};
-use crate::api::{Resource, other::Other};
+use crate::api::{Pod, Resource, other::Other};
 
 /// What is done about a pod that failed.
 enum Verdict {
@@ -27,7 +27,10 @@ fn verdict(job: &Other, pod: &Pod) -> Verdict {
         return match action {
             "FailJob" => {
                 let (namespace, name) = (pod.namespace(), pod.name());
-                Verdict::FailJob(what.replace("POD", &format!("{namespace}/{name}")) + &format!(" matching {action} rule at index {index}"))
+                Verdict::FailJob(
+                    what.replace("POD", &format!("{namespace}/{name}"))
+                        + &format!(" matching {action} rule at index {index}"),
+                )
             }
             "FailIndex" => Verdict::FailIndex,
             "Ignore" => Verdict::Ignore,
@@ -41,7 +44,8 @@ fn exited(pod: &Pod, codes: &Value) -> Option<String> {
     let values: Vec<i64> = codes["values"].as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
     let (is_in, of) = (codes["operator"] == "In", codes["containerName"].as_str());
     let matches = |status: &&ContainerStatus| {
-        let code = status.state.as_ref().and_then(|state| state.terminated.as_ref()).map(|end| i64::from(end.exit_code));
+        let code =
+            status.state.as_ref().and_then(|state| state.terminated.as_ref()).map(|end| i64::from(end.exit_code));
         of.is_none_or(|of| of == status.name) && code.is_some_and(|code| code != 0 && values.contains(&code) == is_in)
     };
     let status = pod.status.as_ref()?;

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use k8s_openapi::api::core::v1::Pod;
+use crate::api::Pod;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Look, TRACKING, completions, ensure, find, indexes, is_failed, is_indexed, is_tracked, limit_per_index, manage, policy,
-    status_number, uncounted,
+    Look, TRACKING, completions, ensure, find, indexes, is_failed, is_indexed, is_tracked, limit_per_index, manage,
+    policy, status_number, uncounted,
 };
 use crate::{
     api::{Resource, Result, other::Other},
