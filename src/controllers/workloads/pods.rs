@@ -9,9 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use serde_json::json;
 
 use super::{World, controller_of, key_of, name_of, namespace_of, owner_reference, selector_of, uid_of};

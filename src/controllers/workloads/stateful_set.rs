@@ -242,14 +242,17 @@ fn templates(set: &Other) -> impl Iterator<Item = (&str, &Value)> {
 fn mount(set: &Other, spec: &mut PodSpec, index: i64) {
     let mut volumes: Vec<Volume> = Vec::new();
     for (name, _) in templates(set) {
-        volumes.push(v1::Volume {
-            name: name.into(),
-            persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-                claim_name: format!("{name}-{}-{index}", name_of(set)),
-                read_only: None,
-            }),
-            ..v1::Volume::default()
-        }.into());
+        volumes.push(
+            v1::Volume {
+                name: name.into(),
+                persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+                    claim_name: format!("{name}-{}-{index}", name_of(set)),
+                    read_only: None,
+                }),
+                ..v1::Volume::default()
+            }
+            .into(),
+        );
     }
     if volumes.is_empty() {
         return;

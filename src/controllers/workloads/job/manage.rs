@@ -9,7 +9,7 @@ use super::{
     is_tracked, limit_per_index, policy, replaces_failed_only,
 };
 use crate::{
-    api::{Pod, Resource, Result, other::Other},
+    api::{Pod, PodSpec, Resource, Result, other::Other},
     controllers::workloads::{
         World, key_of, name_of, number,
         pods::{Template, deleted_first},
@@ -143,7 +143,8 @@ async fn make_indexed(world: &mut World, look: &Look, missing: usize) -> Result<
         wanted.push((index, failures));
     }
     let mut template = tracked(Template::of(&job)?);
-    let containers = template.spec.init_containers.iter_mut().flatten().chain(&mut template.spec.containers);
+    let spec: &mut PodSpec = &mut template.spec;
+    let containers = spec.init_containers.iter_mut().flatten().chain(&mut spec.containers);
     containers.for_each(tell_index);
     let make = |at: usize| {
         let mut pod = template.pod(&job);
