@@ -40,7 +40,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         let message = format!("unknown command {:?}", args.args.join(" "));
         return Err(Failure::Usage { command: "rollout".into(), message });
     }
-    let found = resource::fetch_chosen(cx, args, words).await?;
+    let found = resource::fetch(cx, args, words).await?;
     let mut failures = found.failures;
     if command == "status" && found.objects.is_empty() && failures.is_empty() {
         cx.err(format!("No resources found in {} namespace.\n", cx.namespace)).await;

@@ -318,7 +318,10 @@ fn play(case: &Value, phases: (u64, u64, u64), lead: Duration, seed: u64) -> See
     }
     run(&mut lab, &format!("kubectl config set-context --current --namespace={namespace}"));
 
-    let start = lab.now() + lead;
+    // A story may begin before its first pod.
+    let first = case["actions"][0][0].as_f64().unwrap_or(0.0);
+    let early = if first < -1.0 { Duration::from_secs_f64(-first) } else { Duration::ZERO };
+    let start = lab.now() + lead + early;
     let seen = Rc::new(RefCell::new(Seen::default()));
     let no_pods = case["rows"].as_array().is_none_or(Vec::is_empty) && case["pods"].is_null();
     if no_pods {

@@ -24,6 +24,7 @@ const SHOWN: usize = 3;
 
 pub fn columns(kind: Kind) -> &'static [Column] {
     match kind {
+        Kind::ControllerRevision => const { &[NAME, column("CONTROLLER"), column("REVISION"), AGE] },
         Kind::PodTemplate => const { &[NAME, column("CONTAINERS"), column("IMAGES"), column("POD LABELS")] },
         Kind::PodDisruptionBudget => {
             const { &[NAME, column("MIN AVAILABLE"), column("MAX UNAVAILABLE"), column("ALLOWED DISRUPTIONS"), AGE] }
@@ -151,6 +152,14 @@ pub fn row(o: &Other, now: Timestamp) -> Vec<String> {
     let text = |path: &str| o.text(path).to_string();
     let count = |path: &str| shown(o.at(path), "0");
     match o.kind {
+        Kind::ControllerRevision => {
+            let owner = o.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+            let owner = owner.map(|owner| {
+                let group = owner.api_version.split_once('/').map(|(group, _)| format!(".{group}")).unwrap_or_default();
+                format!("{}{group}/{}", owner.kind.to_ascii_lowercase(), owner.name)
+            });
+            vec![name, owner.unwrap_or_else(|| "<none>".into()), count("revision"), age]
+        }
         Kind::PodTemplate => {
             let [names, images] = containers(o);
             vec![name, names, images, labels(o.at("template/metadata/labels"))]

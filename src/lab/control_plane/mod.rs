@@ -5,12 +5,10 @@
 
 use std::rc::Rc;
 
-use serde_json::json;
-
 use crate::{
     api::{
         ApiClient, Kind, Object, Pod,
-        client::{self, Body, FieldValidation, Subresource, WriteOptions},
+        client::{self, Body, FieldValidation, WriteOptions},
         decode,
     },
     kubelet::{Kubelet, statics},
@@ -26,12 +24,11 @@ const STATIC_PODS: [(&str, &str); 4] = [
     ("kube-scheduler.yaml", include_str!("kube-scheduler.yaml")),
 ];
 
-/// The addons' objects but for their pods.
+/// The addons' objects but for the pods of CoreDNS.
 const ADDONS: &str = include_str!("kube-dns.yaml");
 /// Where the apiserver is; it tells so itself.
 const KUBERNETES: &str = include_str!("kubernetes.yaml");
 const COREDNS: &str = include_str!("coredns.yaml");
-const KUBE_PROXY: &str = include_str!("kube-proxy.yaml");
 const COREDNS_REPLICAS: usize = 2;
 
 /// Pulled before the cluster was made.
@@ -70,20 +67,10 @@ pub fn install_addons(sim: &Sim, client: Rc<dyn ApiClient>, nodes: Vec<String>, 
             let (kind, namespace) = (object.kind(), object.namespace().to_string());
             let made = client.create(kind, &namespace, Body::Object(object), WriteOptions::default()).await;
             debug_assert!(made.is_ok(), "{made:?}");
-            if let Ok(made) = made
-                && kind == Kind::DaemonSet
-            {
-                count_nodes(&*client, made.object, nodes.len()).await;
-            }
         }
         let Some(first) = nodes.first() else { return };
         for _ in 0..COREDNS_REPLICAS {
             create(&*client, &COREDNS.replace("{node}", first)).await;
-        }
-        let Some(proxy) = pod(KUBE_PROXY) else { return };
-        for node in nodes {
-            let made = client::create(&*client, on_node(&proxy, &node)).await;
-            debug_assert!(made.is_ok(), "{made:?}");
         }
     });
 }
@@ -93,22 +80,6 @@ async fn create(client: &dyn ApiClient, text: &str) {
         let made = client::create(client, pod).await;
         debug_assert!(made.is_ok(), "{made:?}");
     }
-}
-
-/// Nobody counts a DaemonSet's pods yet: these are all there.
-async fn count_nodes(client: &dyn ApiClient, mut object: Object, count: usize) {
-    let (namespace, name) = (object.namespace().to_string(), object.name().to_string());
-    if let Object::Other(other) = &mut object {
-        let status = json!({
-            "currentNumberScheduled": count, "desiredNumberScheduled": count, "numberAvailable": count,
-            "numberMisscheduled": 0, "numberReady": count, "observedGeneration": 1, "updatedNumberScheduled": count,
-        });
-        Rc::make_mut(other).content.insert("status".into(), status);
-    }
-    let body = Body::Object(object);
-    let written =
-        client.update(Kind::DaemonSet, &namespace, &name, Subresource::Status, body, WriteOptions::default()).await;
-    debug_assert!(written.is_ok(), "{written:?}");
 }
 
 /// The objects of a text of ours.
@@ -128,20 +99,6 @@ fn pod(text: &str) -> Option<Pod> {
     }
 }
 
-/// A node's pod of a DaemonSet.
-fn on_node(template: &Pod, node: &str) -> Pod {
-    let mut pod = template.clone();
-    let Some(spec) = &mut pod.spec else { return pod };
-    spec.node_name = Some(node.to_string());
-    let affinity = spec.affinity.as_mut().and_then(|affinity| affinity.node_affinity.as_mut());
-    let required = affinity.and_then(|a| a.required_during_scheduling_ignored_during_execution.as_mut());
-    let terms = required.into_iter().flat_map(|required| &mut required.node_selector_terms);
-    for field in terms.flat_map(|term| term.match_fields.iter_mut().flatten()) {
-        field.values = Some(vec![node.to_string()]);
-    }
-    pod
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -149,7 +106,7 @@ mod tests {
     #[test]
     fn every_text_can_be_read() {
         assert_eq!(objects(ADDONS).len(), 5);
-        for text in STATIC_PODS.iter().map(|(_, text)| *text).chain([COREDNS, KUBE_PROXY]) {
+        for text in STATIC_PODS.iter().map(|(_, text)| *text).chain([COREDNS]) {
             assert!(pod(&text.replace("{ip}", "172.18.0.2").replace("{node}", "node")).is_some(), "{text}");
         }
     }

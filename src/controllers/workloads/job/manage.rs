@@ -27,13 +27,24 @@ pub async fn delete(world: &mut World, job: &Rc<Other>, pods: &[Rc<Pod>]) -> Res
     Ok(count(pods.len()))
 }
 
+/// Deletes pods that aren't to count as failed: they are let go first.
+async fn withdraw(world: &mut World, look: &mut Look, pods: &[Rc<Pod>]) -> Result<i64> {
+    for pod in pods.iter().filter(|pod| is_tracked(pod)) {
+        super::track::untrack(world, pod).await?;
+    }
+    look.pods.retain(|pod| pods.iter().all(|gone| gone.uid() != pod.uid()));
+    let deleted = delete(world, &look.job, pods).await?;
+    look.terminating += deleted;
+    Ok(deleted)
+}
+
 /// Makes or deletes pods; returns how many are active then.
 pub async fn manage(world: &mut World, look: &mut Look) -> Result<i64> {
     let job = look.job.clone();
     let active = count(look.active.len());
     if is_suspended(&job) {
-        let deleted = delete(world, &job, &look.active).await?;
-        look.terminating += deleted;
+        let active_pods = look.active.clone();
+        let deleted = withdraw(world, look, &active_pods).await?;
         return Ok(active - deleted);
     }
     let parallelism = number(&job, "spec/parallelism", 1);
@@ -48,8 +59,7 @@ pub async fn manage(world: &mut World, look: &mut Look) -> Result<i64> {
     };
     let surplus = to_delete(world, look, usize::try_from(active - wanted).unwrap_or(0));
     if !surplus.is_empty() {
-        let deleted = delete(world, &job, &surplus).await?;
-        look.terminating += deleted;
+        let deleted = withdraw(world, look, &surplus).await?;
         return Ok(active - deleted);
     }
     let leaving = if replaces_failed_only(&job) { look.terminating } else { 0 };
