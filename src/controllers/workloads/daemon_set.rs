@@ -156,7 +156,11 @@ fn hash(pod: &Pod) -> &str {
 fn oldest_first(pods: &mut [Rc<Pod>]) {
     let created = |pod: &Pod| pod.metadata.creation_timestamp.as_ref().map(|time| time.0.as_second());
     pods.sort_by(|a, b| {
-        (pods::node(b) != "").cmp(&(pods::node(a) != "")).then(created(a).cmp(&created(b))).then(a.name().cmp(b.name()))
+        pods::node(a)
+            .is_empty()
+            .cmp(&pods::node(b).is_empty())
+            .then(created(a).cmp(&created(b)))
+            .then(a.name().cmp(b.name()))
     });
 }
 

@@ -40,7 +40,7 @@ use crate::{
         selector::LabelSelector,
     },
     apiserver::events::{EventType, Recorder, reference},
-    sim::{Sim, SimTime},
+    sim::{Sim, SimTime, Sleep},
 };
 
 const KINDS: [Kind; 7] = [
@@ -460,7 +460,7 @@ async fn run(world: &mut World) -> Result<()> {
 
 /// Takes in what has happened; returns when there is something to look at, or `Some` when a watch has ended.
 async fn wait(world: &mut World, watches: &mut Watches) -> Option<Result<()>> {
-    let mut alarm: Option<(SimTime, Pin<Box<dyn Future<Output = ()>>>)> = None;
+    let mut alarm: Option<(SimTime, Pin<Box<Sleep>>)> = None;
     poll_fn(|cx| {
         let all = watches.objects.iter_mut().chain(&mut watches.nodes).chain(&mut watches.pods);
         for watch in all {

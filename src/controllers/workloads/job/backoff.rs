@@ -31,10 +31,8 @@ impl Backoff {
     /// With pods that have ended since.
     pub fn after(mut self, succeeded: &[Rc<Pod>], failed: &[Rc<Pod>]) -> Backoff {
         let success = succeeded.iter().filter_map(|pod| ended(pod)).max();
-        if let Some(success) = success {
-            if self.last.is_none_or(|last| last < success) {
-                self = Backoff::default();
-            }
+        if success.is_some_and(|success| self.last.is_none_or(|last| last < success)) {
+            self = Backoff::default();
         }
         for time in failed.iter().filter_map(|pod| ended(pod)) {
             if success.is_none_or(|success| time > success) {
