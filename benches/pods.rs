@@ -15,6 +15,10 @@ use podarium::lab::{
     headless::{self, Script},
 };
 
+/// As the program's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What a bench brings up and how long it lets time pass over it.
 struct Bench {
     name: &'static str,
