@@ -11,6 +11,9 @@ use super::Mark;
 use crate::api::resources;
 use crate::api::{Pod, quantity::amount};
 
+/// The namespace of the cluster's own pods.
+pub const SYSTEM: &str = "kube-system";
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ClusterScene {
     pub nodes: Vec<NodeTile>,

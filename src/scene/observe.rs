@@ -5,7 +5,7 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Node;
 
-use super::cluster::ClusterFacts;
+use super::cluster::{ClusterFacts, SYSTEM};
 use super::facts::{Inside, InsideContainer, Listener, PodFacts, Process};
 use crate::apiserver::table;
 use crate::kubelet::inspect::SandboxView;
@@ -43,10 +43,11 @@ pub fn pod(
     })
 }
 
-/// The uid of the pod that was created last.
+/// The uid of the pod that was created last; the cluster's own don't count.
 pub fn newest_pod(view: &View) -> Option<String> {
     let created = |uid: &str| view.history(uid).map(|h| h.created);
-    let pods = view.pods().filter_map(|p| p.metadata.uid.clone());
+    let pods = view.pods().filter(|p| p.metadata.namespace.as_deref() != Some(SYSTEM));
+    let pods = pods.filter_map(|p| p.metadata.uid.clone());
     pods.max_by(|a, b| created(a).cmp(&created(b)).then_with(|| b.cmp(a)))
 }
 

@@ -5,7 +5,7 @@ use yew::prelude::*;
 
 use super::app::{App, Msg};
 use super::draw;
-use crate::scene::cluster::{self, NodeTile, PodTile};
+use crate::scene::cluster::{self, NodeTile, PodTile, SYSTEM};
 use crate::scene::facts::PodFacts;
 use crate::scene::{Mark, pod as pod_scene, why};
 
@@ -39,6 +39,8 @@ fn node(app: &App, link: &Scope<App>, n: &NodeTile) -> Html {
         count => html! { <span class="taint" title={n.taints.join("\n")}>
         { if count == 1 { "tainted".to_owned() } else { format!("{count} taints") } }</span> },
     };
+    // The cluster's own pods are there to be looked at, and otherwise out of the way.
+    let (system, own): (Vec<&PodTile>, Vec<&PodTile>) = n.pods.iter().partition(|p| p.namespace == SYSTEM);
     let chosen = n.pods.iter().any(|p| app.chosen.as_deref() == Some(&p.uid));
     html! {
         <div key={n.name.clone()} class={classes!("node", mark.class(), chosen.then_some("chosen"), (!n.running).then_some("stopped"))}
@@ -54,7 +56,15 @@ fn node(app: &App, link: &Scope<App>, n: &NodeTile) -> Html {
                 <svg width="14" height="14" viewBox="0 0 14 14" aria-hidden="true"><path d="M7 1.5v5.2M4.1 3.2a4.8 4.8 0 1 0 5.8 0" /></svg>
                 if start { { "Start" } }
             </button>
-            <div class="pods">{ for n.pods.iter().map(|p| tile(app, link, p)) }</div>
+            <div class="pods">
+                { for own.into_iter().map(|p| tile(app, link, p)) }
+                if !system.is_empty() {
+                    <details key="system" class="system">
+                        <summary>{ format!("{} in {SYSTEM}", system.len()) }</summary>
+                        <div>{ for system.into_iter().map(|p| tile(app, link, p)) }</div>
+                    </details>
+                }
+            </div>
             <div class="gauges">{ gauge("cpu", n.cpu) }{ gauge("memory", n.memory) }</div>
         </div>
     }

@@ -147,7 +147,7 @@ await withPage("the story", {}, async (page) => {
   await shows(page, /pod\/kubia-ssl created/);
 
   await button(page, "Speed 10×").click();
-  await until("both pods to run", async () => (await region(page, "Cluster").locator(".tile.running").count()) === 2, 60_000);
+  await until("both pods to run", async () => (await region(page, "Cluster").locator(".pods > .tile.running").count()) === 2, 60_000);
   await button(page, "Speed 1×").click();
   await run(page, "kubectl get pod", /kubia-http +1\/1 +Running[^]*kubia-ssl +2\/2 +Running/);
 
@@ -186,7 +186,7 @@ await withPage("the story", {}, async (page) => {
   assert.equal(await button(page, "Speed 60×").getAttribute("aria-pressed"), "true");
   await run(page, "kubectl delete pod kubia-ssl", /pod "kubia-ssl" deleted/, 60_000);
   await run(page, "kubectl delete pod --all", /pod "kubia-http" deleted/, 60_000);
-  await until("no pods", async () => (await region(page, "Cluster").locator(".tile").count()) === 0);
+  await until("no pods", async () => (await region(page, "Cluster").locator(".pods > .tile").count()) === 0);
 
   // A new laboratory: time begins again, files stay.
   await run(page, "echo kept > kept.txt", PROMPT);
@@ -335,7 +335,7 @@ await withPage("many pods, many containers, long names", {}, async (page) => {
   await run(page, "for i in $(seq 60); do kubectl run p$i --image=busybox -- sleep 1000; done", /pod\/p60 created/);
   await button(page, "Speed 10×").click();
   const cluster = region(page, "Cluster");
-  await until("61 pods to run", async () => (await cluster.locator(".tile.running").count()) === 61, 60_000);
+  await until("61 pods to run", async () => (await cluster.locator(".pods > .tile.running").count()) === 61, 60_000);
   await button(page, `Pod ${name}: Running`).click();
   await region(page, "Pod").locator(".card").nth(9).waitFor();
   await button(page, "Pause").click();
