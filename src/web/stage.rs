@@ -85,12 +85,14 @@ fn gauge(name: &str, permille: u32) -> Html {
 fn tile(app: &App, link: &Scope<App>, p: &PodTile) -> Html {
     let uid = p.uid.clone();
     let name = if p.namespace == "default" { p.name.clone() } else { format!("{}/{}", p.namespace, p.name) };
+    // Below the heading that names it.
+    let short = if p.namespace == SYSTEM { p.name.clone() } else { name.clone() };
     let on = app.chosen.as_deref() == Some(&p.uid);
     html! {
         <button key={p.uid.clone()} type="button" class={classes!("tile", p.mark.class())} aria-pressed={on.to_string()}
             title={format!("{name}: {}", p.status)} aria-label={format!("Pod {name}: {}", p.status)}
             onclick={link.callback(move |_| Msg::Choose(uid.clone()))}>
-            <span aria-hidden="true">{ p.mark.glyph() }</span>{ " " }{ name }</button>
+            <span aria-hidden="true">{ p.mark.glyph() }</span>{ " " }{ short }</button>
     }
 }
 
