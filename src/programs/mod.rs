@@ -172,8 +172,8 @@ impl ProgramTable for Programs {
     }
 }
 
-/// What programs have in memory while they idle: private, shared, address space, in KiB. Measured on
-/// Debian 13 and Alpine 3.22, rounded.
+/// What programs have in memory while they idle: private, shared, address space, in KiB. Estimates, of the
+/// size that such programs usually have.
 fn footprint(name: &str) -> Footprint {
     match name {
         "busybox" => Footprint::kib(140, 900, 4400),

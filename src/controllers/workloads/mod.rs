@@ -75,8 +75,14 @@ pub fn start(sim: &Sim, client: Rc<dyn ApiClient>) {
 }
 
 /// What the watches told, and what is to be looked at.
+/// How much faster than its rate a client may be for a while: `--kube-api-qps=20`, `--kube-api-burst=30`.
+const PERIOD: Duration = Duration::from_millis(50);
+const BURST: u32 = 30;
+
 struct World {
     sim: Sim,
+    /// When the objects made so far are paid for, each with a [`PERIOD`].
+    paid_until: SimTime,
     client: Rc<dyn ApiClient>,
     objects: BTreeMap<Key, Rc<Other>>,
     pods: Pods,
@@ -156,6 +162,7 @@ impl World {
     fn new(sim: &Sim, client: Rc<dyn ApiClient>) -> World {
         World {
             sim: sim.clone(),
+            paid_until: sim.now(),
             client,
             objects: BTreeMap::new(),
             pods: Pods::default(),
@@ -358,7 +365,12 @@ impl World {
 
     // ---- writes
 
+    /// Makes an object, no faster than the controllers' client may: whoever asks for millions of pods gets them as
+    /// slowly as from a real cluster.
     async fn create(&mut self, kind: Kind, namespace: &str, object: Object) -> Result<Object> {
+        self.paid_until = self.paid_until.max(self.sim.now()) + PERIOD;
+        let ahead = self.paid_until.since(self.sim.now());
+        self.sim.sleep(ahead.saturating_sub(PERIOD * BURST)).await;
         let written = self.client.create(kind, namespace, Body::Object(object), WriteOptions::default());
         written.await.map(|written| written.object)
     }

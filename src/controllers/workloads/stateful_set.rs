@@ -97,17 +97,23 @@ pub async fn sync(world: &mut World, set: &Rc<Other>) -> Result<()> {
     stepped
 }
 
+/// Pods that one step makes at most.
+const AT_ONCE: u32 = 500;
+
 /// One step towards what is wanted.
 async fn step(world: &mut World, look: &Look) -> Result<()> {
     let set = &look.set;
     let in_turn = set.text("spec/podManagementPolicy") != "Parallel";
     let (first, last) = (start(set), start(set) + replicas(set));
     let of = |wanted: i64| look.pods.iter().find(|pod| ordinal(set, pod) == Some(wanted));
+    let mut made = 0;
     for index in first..last {
         match of(index) {
             None => {
                 make(world, look, index).await?;
-                if in_turn {
+                made += 1;
+                // The pods made wake this again.
+                if in_turn || made == AT_ONCE {
                     return Ok(());
                 }
             }
