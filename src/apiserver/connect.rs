@@ -68,6 +68,7 @@ impl ApiServer {
             let address = self.unreachable(node).await?;
             return Err(dial_error(format!("error dialing backend: dial tcp {address}: connect: no route to host")));
         };
+        self.count_session();
         match verb {
             Verb::Exec => kubelet.exec(&pod, &container, options).await,
             Verb::Attach => kubelet.attach(&pod, &container, options).await,
@@ -83,7 +84,12 @@ impl ApiServer {
             let address = self.unreachable(node).await?;
             return Err(dial_error(format!("error dialing backend: dial tcp {address}: connect: no route to host")));
         };
+        self.count_session();
         kubelet.port_forward(&pod)
+    }
+
+    fn count_session(&self) {
+        self.sessions.set(self.sessions.get() + 1);
     }
 
     fn find_pod(&self, namespace: &str, name: &str) -> Result<Rc<Pod>> {

@@ -74,6 +74,8 @@ pub struct ApiServer {
     token_volume: Volume,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
     events: RefCell<VecDeque<(SimTime, String, String, u64)>>,
+    /// Sessions and forwarded ports that clients opened so far.
+    sessions: Cell<u64>,
 }
 
 impl ApiServer {
@@ -87,6 +89,7 @@ impl ApiServer {
             metrics_server: Cell::default(),
             token_volume: admission::token_volume(),
             events: RefCell::default(),
+            sessions: Cell::default(),
         };
         server.bootstrap();
         Rc::new(server)
@@ -110,6 +113,11 @@ impl ApiServer {
     pub fn peek_all(&self, kind: Kind) -> Vec<Object> {
         self.expire_events(kind);
         self.store.borrow().list(kind, &Selection::of(""))
+    }
+
+    /// How often somebody got into a container or to a port of it, which may change it unseen.
+    pub fn sessions(&self) -> u64 {
+        self.sessions.get()
     }
 
     /// The version of the last change.

@@ -11,6 +11,11 @@ mod cluster;
 mod command;
 mod control_plane;
 pub mod headless;
+pub mod news;
+mod player;
+mod record;
+mod replica;
+mod screen;
 mod terminal;
 pub mod view;
 mod workstation;
@@ -18,6 +23,9 @@ mod workstation;
 use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
 pub use self::cluster::{Cluster, NodeShape, NodeSize};
+pub use self::news::Stop;
+pub use self::player::{Forecast, Output, Player, Ran};
+pub use self::record::{Branch, Entry, Record};
 pub use self::terminal::Notice;
 use self::{terminal::Terminal, view::View, workstation::Workstation};
 use crate::{
@@ -90,6 +98,13 @@ pub enum Input {
         path: String,
         data: Vec<u8>,
     },
+    /// Replaces `removed` bytes at `at` of a file: less to keep than all of a text at each change of it.
+    EditFile {
+        path: String,
+        at: usize,
+        removed: usize,
+        data: Vec<u8>,
+    },
     RemoveFile {
         path: String,
     },
@@ -112,20 +127,45 @@ pub struct Lab {
     cluster: Rc<Cluster>,
     workstation: Workstation,
     terminal: Terminal,
+    /// The terminal's shell has been started.
+    open: bool,
     inputs: Vec<(SimTime, Input)>,
     pending: Vec<Input>,
+}
+
+/// What could have been changed by what a person did; no clock and no heartbeat shows in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    version: u64,
+    sessions: u64,
+    changes: u64,
+    files: u64,
+    machines: Vec<bool>,
+}
+
+impl Mark {
+    /// Whether only files of the workspace differ.
+    pub fn same_cluster(&self, other: &Mark) -> bool {
+        let cluster = |m: &Mark| (m.version, m.sessions, m.changes);
+        cluster(self) == cluster(other) && self.machines == other.machines
+    }
 }
 
 impl Lab {
     /// Opens a laboratory at [`ORIGIN`]: the cluster is up, the shell is at its prompt.
     pub fn new(config: &Config) -> Lab {
+        let mut lab = Lab::begin(config);
+        lab.advance(ORIGIN, u64::MAX);
+        lab
+    }
+
+    /// A laboratory whose cluster is just being switched on: [`Lab::advance`] brings it to [`ORIGIN`], and opens it there.
+    pub fn begin(config: &Config) -> Lab {
         let sim = cluster::new_sim(config.seed);
         let cluster = Cluster::start(&sim, config);
         let workstation = Workstation::start(&sim, &cluster, &config.files);
-        sim.run_until(ORIGIN, u64::MAX);
-        let terminal = Terminal::open(&sim, &workstation);
-        sim.run_ready(u64::MAX);
-        Lab { sim, cluster, workstation, terminal, inputs: Vec::new(), pending: Vec::new() }
+        let terminal = Terminal::new(&sim);
+        Lab { sim, cluster, workstation, terminal, open: false, inputs: Vec::new(), pending: Vec::new() }
     }
 
     /// The laboratory as it was at `until`, after `inputs`.
@@ -171,6 +211,75 @@ impl Lab {
             0 => Reached::Budget,
             left => self.sim.run_until(until, left),
         }
+    }
+
+    /// Like [`Lab::advance`], but ends as soon as `stop`, asked whenever something visible changed, says so.
+    pub fn advance_until(
+        &mut self,
+        until: SimTime,
+        mut budget: u64,
+        stop: &mut dyn FnMut(&View) -> bool,
+    ) -> Option<Reached> {
+        let mut seen = self.view().changes();
+        loop {
+            budget = self.settle(budget);
+            if budget == 0 {
+                return Some(Reached::Budget);
+            }
+            let changes = self.view().changes();
+            if std::mem::replace(&mut seen, changes) != changes && stop(&self.view()) {
+                return None;
+            }
+            match self.sim.next_time() {
+                Some(next) if next <= until => {
+                    let polls = self.sim.polls();
+                    self.sim.run_until(next, budget);
+                    budget = budget.saturating_sub(self.sim.polls() - polls);
+                }
+                _ => return Some(self.sim.run_until(until, budget)),
+            }
+        }
+    }
+
+    /// To tell whether something was changed.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            version: self.cluster.server().resource_version(),
+            sessions: self.cluster.server().sessions(),
+            changes: self.view().changes(),
+            files: self.files_revision(),
+            machines: self.cluster.machines().into_values().collect(),
+        }
+    }
+
+    /// No work is left at this instant, and no input waits.
+    pub fn is_settled(&self) -> bool {
+        self.open && self.pending.is_empty() && self.sim.next_time().is_none_or(|next| next > self.now())
+    }
+
+    /// It has reached its beginning.
+    pub fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// Inputs that wait for the work of this instant to be done.
+    pub fn waiting(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// The shell waits at an empty prompt.
+    pub fn is_at_prompt(&self) -> bool {
+        self.terminal.is_idle()
+    }
+
+    /// A file of the workspace.
+    pub fn file(&self, path: &str) -> Option<Vec<u8>> {
+        self.workstation.read_file(path)
+    }
+
+    /// Work done so far, in task polls.
+    pub fn polls(&self) -> u64 {
+        self.sim.polls()
     }
 
     /// Goes on to the next instant at which an onlooker sees something change. False if `budget`
@@ -230,7 +339,16 @@ impl Lab {
     }
 
     /// Runs what is left of this instant and takes waiting inputs. Returns what is left of `budget`.
-    fn settle(&mut self, budget: u64) -> u64 {
+    fn settle(&mut self, mut budget: u64) -> u64 {
+        if !self.open {
+            let polls = self.sim.polls();
+            if self.sim.run_until(ORIGIN, budget) == Reached::Budget {
+                return 0;
+            }
+            budget = budget.saturating_sub(self.sim.polls() - polls);
+            self.open = true;
+            self.terminal.open(&self.workstation);
+        }
         let mut left = self.sim.run_ready(budget);
         while left > 0 && !self.pending.is_empty() {
             let input = self.pending.remove(0);
@@ -246,6 +364,7 @@ impl Lab {
             Input::Type(bytes) => self.terminal.type_bytes(bytes),
             Input::Resize { columns, rows } => self.terminal.resize(*columns, *rows),
             Input::WriteFile { path, data } => self.workstation.write_file(path, data),
+            Input::EditFile { path, at, removed, data } => self.workstation.edit_file(path, *at, *removed, data),
             Input::RemoveFile { path } => self.workstation.remove_file(path),
             Input::RenameFile { from, to } => self.workstation.rename_file(from, to),
             Input::Apply { path } => self.terminal.apply(&self.workstation, path),

@@ -35,17 +35,16 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    pub(super) fn open(sim: &Sim, workstation: &Workstation) -> Terminal {
+    /// A screen without a shell, until it is opened.
+    pub(super) fn new(sim: &Sim) -> Terminal {
         let shared = Rc::<RefCell<Shared>>::default();
         let sink = shared.clone();
         let tty = Tty::new("pts/0", move |bytes| sink.borrow_mut().output.extend_from_slice(bytes));
-        let terminal = Terminal { sim: sim.clone(), tty, shared, typing: false };
-        terminal.keep_shell(workstation);
-        terminal
+        Terminal { sim: sim.clone(), tty, shared, typing: false }
     }
 
     /// Starts the shell, and again whenever it has ended.
-    fn keep_shell(&self, workstation: &Workstation) {
+    pub(super) fn open(&self, workstation: &Workstation) {
         let (sim, tty, shared) = (self.sim.clone(), self.tty.clone(), self.shared.clone());
         let machine = workstation.machine().clone();
         self.sim.spawn(async move {
@@ -88,7 +87,7 @@ impl Terminal {
     }
 
     /// The shell waits at an empty prompt.
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         let shell = self.shared.borrow().shell;
         !self.typing && shell.is_some() && self.tty.foreground() == shell && !self.tty.modes().canonical
     }

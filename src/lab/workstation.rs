@@ -119,6 +119,19 @@ impl Workstation {
         }
     }
 
+    pub(super) fn read_file(&self, path: &str) -> Option<Vec<u8>> {
+        self.workspace.read(&workspace_path(path)).ok()
+    }
+
+    /// Replaces `removed` bytes at `at`; what lies beyond the file's end is taken to be its end.
+    pub(super) fn edit_file(&self, path: &str, at: usize, removed: usize, data: &[u8]) {
+        let mut text = self.read_file(path).unwrap_or_default();
+        let at = at.min(text.len());
+        let end = at.saturating_add(removed).min(text.len());
+        text.splice(at..end, data.iter().copied());
+        self.write_file(path, &text);
+    }
+
     pub(super) fn remove_file(&self, path: &str) {
         // Gone already is as good as removed.
         let _ = self.workspace.remove(&workspace_path(path));
