@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     rc::Rc,
-    time::Duration,
 };
 
 use k8s_openapi::api::core::v1::Taint;
@@ -16,7 +15,7 @@ use crate::{
     apiserver::ApiServer,
     controllers::{self, volumes::local_path},
     kubelet::{Kubelet, NodeConfig},
-    network::{Table, coredns, proxy},
+    network::{Table, coredns, internet::Internet, proxy},
     os::{Filesystem, FsImage, Machine, NetNs, Network},
     programs::Programs,
     registry::Catalogue,
@@ -33,10 +32,6 @@ const NODE_PREFIX: u8 = 16;
 /// 10.244.0.0/16 holds 256 nodes' ranges of 256 addresses; bigger clusters take 10.128.0.0/9.
 const POD_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 0);
 const BIG_POD_NETWORK: Ipv4Addr = Ipv4Addr::new(10, 128, 0, 0);
-
-/// Hosts of the outside world that answer a ping, and how far away they are.
-const REMOTE_HOSTS: [(Ipv4Addr, Duration); 2] =
-    [(Ipv4Addr::new(1, 1, 1, 1), Duration::from_millis(11)), (Ipv4Addr::new(8, 8, 8, 8), Duration::from_millis(14))];
 
 /// What a node has to give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +62,7 @@ pub struct NodeShape {
 pub struct Cluster {
     sim: Sim,
     network: Network,
+    internet: Rc<Internet>,
     server: Rc<ApiServer>,
     scheduler: Rc<Scheduler>,
     observer: Observer,
@@ -82,9 +78,7 @@ pub(super) fn new_sim(seed: u64) -> Sim {
 impl Cluster {
     pub(super) fn start(sim: &Sim, config: &Config) -> Rc<Cluster> {
         let network = Network::new(sim);
-        for (addr, distance) in REMOTE_HOSTS {
-            network.add_remote(IpAddr::V4(addr), distance);
-        }
+        let internet = Internet::start(sim, &network);
         let server = ApiServer::new(sim);
         server.install_metrics_server();
         let client: Rc<dyn ApiClient> = server.clone();
@@ -93,6 +87,9 @@ impl Cluster {
         network.set_tap(move |event| {
             // The system's own health is no news.
             let own = |ns: &str| ns.starts_with("kube-system/");
+            if Internet::owns(&event.from_ns) {
+                return;
+            }
             let inside = event.to_ns.as_ref().is_none_or(|to| *to == event.from_ns);
             let component =
                 inside && [event.from, event.to].iter().any(|end| control_plane::PORTS.contains(&end.port()));
@@ -121,6 +118,7 @@ impl Cluster {
         let mut cluster = Cluster {
             sim: sim.clone(),
             network,
+            internet,
             server,
             scheduler,
             observer,
@@ -222,6 +220,20 @@ impl Cluster {
 
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    pub(super) fn internet(&self) -> &Rc<Internet> {
+        &self.internet
+    }
+
+    /// Whether the world outside can be reached.
+    pub fn has_internet(&self) -> bool {
+        self.network.is_outside_reachable()
+    }
+
+    /// Cuts the cluster and the workstation off from the world outside, or joins them to it again.
+    pub fn set_internet(&self, on: bool) {
+        self.network.set_outside(on);
     }
 
     pub(super) fn observer(&self) -> &Observer {

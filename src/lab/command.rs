@@ -9,6 +9,9 @@ const USAGE: &str = "\
 Usage: lab node list         nodes, and whether their machines run
        lab node stop NAME    pull a node's plug
        lab node start NAME   boot a stopped node
+       lab internet          whether the world outside can be reached
+       lab internet off      cut it off
+       lab internet on       join it again
 ";
 
 pub(super) fn program(cluster: Rc<Cluster>) -> Program {
@@ -38,6 +41,15 @@ fn run(words: &[&str], cluster: &Cluster) -> (i32, String) {
         }
         ["node", "stop", name] => switch(cluster, name, false),
         ["node", "start", name] => switch(cluster, name, true),
+        ["internet"] => (0, format!("internet is {}\n", if cluster.has_internet() { "on" } else { "off" })),
+        ["internet", word @ ("on" | "off")] => {
+            let on = *word == "on";
+            if cluster.has_internet() == on {
+                return (1, format!("lab: internet is {word} already\n"));
+            }
+            cluster.set_internet(on);
+            (0, format!("internet is {word}\n"))
+        }
         _ => (2, format!("lab: I don't know '{}'\n{USAGE}", words.join(" "))),
     }
 }

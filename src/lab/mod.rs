@@ -119,6 +119,8 @@ pub enum Input {
     },
     StopNode(String),
     StartNode(String),
+    /// Cuts the world outside off, or joins it again.
+    Internet(bool),
 }
 
 /// A running laboratory.
@@ -374,6 +376,7 @@ impl Lab {
             Input::StartNode(name) => {
                 self.cluster.start_node(name);
             }
+            Input::Internet(on) => self.cluster.set_internet(*on),
         }
     }
 }

@@ -6,7 +6,6 @@ use std::{collections::BTreeMap, rc::Rc};
 use super::{cluster::Cluster, command};
 use crate::{
     kubectl,
-    network::coredns,
     os::{Errno, File, Filesystem, FsImage, Machine, Proc, SpawnOptions, Tty, fs::Content, fs::Mount},
     programs::{self, Programs},
     sim::Sim,
@@ -49,11 +48,11 @@ impl Workstation {
         ]);
         let programs = Programs::with(extra)
             .describe("kubectl", "talk to the cluster")
-            .describe("lab", "the laboratory itself: stop and start nodes")
+            .describe("lab", "the laboratory itself: stop and start nodes, cut the internet off")
             .with_completer("kubectl", kubectl::completer(client));
         let net = cluster.network().namespace("workstation");
         cluster.attach(&net, "172.18.0.1");
-        let served = coredns::serve_outside(sim, &net, cluster.addresses());
+        let served = cluster.internet().serve_nodes(sim, &net, cluster.addresses());
         debug_assert!(served.is_ok(), "nobody else is there yet");
         let root = Filesystem::new("overlay", Rc::new(image()));
         let machine = Machine::new(sim, cluster.network(), Rc::new(programs), "workstation", net, root);

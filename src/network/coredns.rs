@@ -1,4 +1,4 @@
-//! CoreDNS: what its plugins kubernetes, forward, health and ready answer, and the name server beyond the cluster.
+//! CoreDNS: what its plugins kubernetes, forward, health and ready answer.
 //! Sources: the specification of Kubernetes' DNS-based service discovery 1.1; CoreDNS `plugin/kubernetes`.
 
 use std::{
@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::Service;
 use super::table::{Endpoint, Table};
 use crate::{
     api::{ApiClient, Kind as ObjectKind},
-    os::{Errno, NetNs, Proc, Program, Signal, UdpSocket, process::Disposition},
+    os::{Proc, Program, Signal, UdpSocket, process::Disposition},
     programs::{
         net::{
             dns::{self, Code, Data, Kind, Message, Record},
@@ -22,15 +22,16 @@ use crate::{
         },
         util,
     },
-    sim::{Rng, Sim, race},
+    sim::{Rng, race},
 };
 
 const ZONE: &str = "cluster.local";
 const TTL: u32 = 30;
 /// Of a negative answer.
 const DENIAL_TTL: u32 = 30;
-/// The forward plugin's patience.
+/// The forward plugin's patience: with one attempt, and with a question.
 const FORWARD: Duration = Duration::from_secs(2);
+const FORWARD_IN_ALL: Duration = Duration::from_secs(5);
 const VERSION: &str = "CoreDNS-1.14.2\nlinux/amd64, go1.26.1, dd1df4f\n";
 
 /// The program, which answers by `table`.
@@ -294,36 +295,21 @@ fn denial(question: &Message, code: Code) -> Message {
 async fn forward(proc: &Proc, question: &Message) -> Message {
     let config = Config::read(proc).await;
     let Some(server) = config.servers.first() else { return question.answer(Code::ServFail) };
-    let next = Message::question(resolve::id(proc), &question.name, question.kind);
     let to = SocketAddr::new(*server, dns::PORT);
-    match dns::ask(proc.sim(), proc.net(), Some(proc), to, &next, FORWARD).await {
-        Ok(answer) => Message { id: question.id, cookie: question.cookie, ..answer },
-        Err(_) => {
-            let text = format!("[ERROR] plugin/errors: 2 {}. {}: i/o timeout\n", question.name, question.kind.name());
-            util::ignore(proc.print(&text).await);
-            question.answer(Code::ServFail)
+    let begun = proc.sim().now();
+    while proc.sim().now().since(begun) < FORWARD_IN_ALL {
+        let next = Message::question(resolve::id(proc), &question.name, question.kind);
+        if let Ok(answer) = dns::ask(proc.sim(), proc.net(), Some(proc), to, &next, FORWARD).await {
+            return Message { id: question.id, cookie: question.cookie, ..answer };
         }
     }
-}
-
-/// The name server of the world outside, on a machine's own network: it knows `hosts` and says of everything else that
-/// it doesn't exist, as there is no internet.
-pub fn serve_outside(sim: &Sim, net: &NetNs, hosts: Vec<(String, Ipv4Addr)>) -> Result<(), Errno> {
-    let any = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), dns::PORT);
-    let socket = UdpSocket::bind(net, None, any)?;
-    sim.spawn(async move {
-        loop {
-            let Ok((bytes, from)) = socket.receive().await else { continue };
-            let Some(question) = Message::decode(&bytes).filter(|message| !message.response) else { continue };
-            let known = hosts.iter().find(|(name, _)| *name == question.name);
-            let mut answer = question.answer(if known.is_some() { Code::NoError } else { Code::NxDomain });
-            answer.recursion_available = true;
-            if let Some((name, ip)) = known.filter(|_| question.kind == Kind::A) {
-                answer.answers.push(Record { name: name.clone(), ttl: 600, data: Data::A(*ip) });
-            }
-            // The client may be gone.
-            let _gone = socket.send(&answer.encode(), from);
-        }
-    });
-    Ok(())
+    let own = proc.net().primary().map_or_else(String::new, |ip| ip.to_string());
+    let port = 32_768 + resolve::id(proc) % 28_000;
+    let text = format!(
+        "[ERROR] plugin/errors: 2 {}. {}: read udp {own}:{port}->{to}: i/o timeout\n",
+        question.name,
+        question.kind.name()
+    );
+    util::ignore(proc.print(&text).await);
+    question.answer(Code::ServFail)
 }

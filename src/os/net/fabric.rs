@@ -44,8 +44,10 @@ pub(super) struct Fabric {
     tap: RefCell<Option<Tap>>,
     nat: RefCell<Option<Translation>>,
     connections: Cell<u64>,
-    /// Addresses of the world outside, and how far away they are.
-    outside: RefCell<BTreeMap<IpAddr, Duration>>,
+    /// Whether the world outside can be reached.
+    outside: Cell<bool>,
+    /// Behind which address the network hides from the world outside.
+    public: Cell<Option<IpAddr>>,
 }
 
 /// Where packets for an address go.
@@ -55,8 +57,6 @@ pub(super) enum Route {
     To(Rc<NsInner>),
     /// On a network of ours, but nobody has it: ARP fails.
     NoNeighbour,
-    /// To an address beyond the network that only answers pings.
-    Outside(Duration),
     /// Into the void.
     Lost,
 }
@@ -69,7 +69,8 @@ impl Network {
             tap: RefCell::default(),
             nat: RefCell::default(),
             connections: Cell::new(0),
-            outside: RefCell::default(),
+            outside: Cell::new(true),
+            public: Cell::default(),
         }))
     }
 
@@ -78,9 +79,40 @@ impl Network {
         NetNs::new(self, name)
     }
 
-    /// An address of the world outside (1.1.1.1): it answers pings after `latency`, and nothing else.
-    pub fn add_remote(&self, addr: IpAddr, latency: Duration) {
-        self.0.outside.borrow_mut().insert(addr, latency);
+    /// A host of the world outside: round trips to it take `distance` more than within the network.
+    pub fn outside_host(&self, name: &str, distance: Duration) -> NetNs {
+        let host = self.namespace(name);
+        host.0.distance.set(Some(distance));
+        host.0.link.connected.set(self.0.outside.get());
+        host
+    }
+
+    /// Cuts the world outside off, or joins it again. What is open to there hangs meanwhile.
+    pub fn set_outside(&self, reachable: bool) {
+        self.0.outside.set(reachable);
+        let hosts: Vec<Rc<NsInner>> = self.0.addresses.borrow().values().filter_map(Weak::upgrade).collect();
+        for host in hosts.iter().filter(|host| host.distance.get().is_some()) {
+            host.link.set(reachable);
+        }
+    }
+
+    pub fn is_outside_reachable(&self) -> bool {
+        self.0.outside.get()
+    }
+
+    /// Source address translation on the way out: servers outside see connections come from `address`.
+    pub fn set_public_address(&self, address: IpAddr) {
+        self.0.public.set(Some(address));
+    }
+
+    pub(super) fn public_address(&self) -> Option<IpAddr> {
+        self.0.public.get()
+    }
+
+    /// Whether `addr` is of the world outside.
+    pub fn is_outside(&self, addr: IpAddr) -> bool {
+        let owner = self.0.addresses.borrow().get(&addr).and_then(Weak::upgrade);
+        owner.is_some_and(|owner| owner.distance.get().is_some())
     }
 
     /// Calls `tap` with everything that happens on the network. For the picture and the timeline.
@@ -149,8 +181,8 @@ impl Network {
         if let Some(owner) = addresses.get(&to).and_then(Weak::upgrade) {
             return if owner.link.connected.get() { Route::To(owner) } else { Route::Lost };
         }
-        if let Some(latency) = self.0.outside.borrow().get(&to) {
-            return Route::Outside(*latency);
+        if from.0.distance.get().is_some() {
+            return Route::Lost;
         }
         let on_link = addresses.values().filter_map(Weak::upgrade).any(|ns| {
             ns.link.connected.get() && ns.interfaces.borrow().iter().any(|i| in_prefix(to, i.addr, i.prefix))

@@ -30,6 +30,8 @@ pub(super) struct NsInner {
     pub(super) interfaces: RefCell<Vec<Interface>>,
     gateway: Cell<Option<IpAddr>>,
     pub(super) link: Rc<Link>,
+    /// Of a host of the world outside: what a round trip takes.
+    pub(super) distance: Cell<Option<Duration>>,
     pub(super) listeners: RefCell<BTreeMap<u16, Vec<Rc<ListenerInner>>>>,
     /// UDP sockets by port.
     pub(super) datagrams: RefCell<BTreeMap<u16, Vec<Rc<UdpInner>>>>,
@@ -47,7 +49,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    fn set(&self, connected: bool) {
+    pub(super) fn set(&self, connected: bool) {
         self.connected.set(connected);
         self.changed.wake();
     }
@@ -123,6 +125,7 @@ impl NetNs {
             interfaces: RefCell::default(),
             gateway: Cell::new(None),
             link: Rc::new(Link { connected: Cell::new(true), changed: WaitQueue::default() }),
+            distance: Cell::default(),
             listeners: RefCell::default(),
             datagrams: RefCell::default(),
             connections: RefCell::default(),
@@ -315,10 +318,10 @@ impl NetNs {
                     sim.sleep(Duration::from_secs(1)).await;
                     continue;
                 }
-                Route::Outside(_) | Route::Lost => None,
+                Route::Lost => None,
             };
             if let Some(target) = target {
-                sim.sleep(if target.same(self) { LOCAL_LATENCY } else { REMOTE_LATENCY }).await;
+                sim.sleep(self.round_trip(&target)).await;
                 let name = || Some(target.0.name.clone());
                 match target.find_listener(to) {
                     None => {
@@ -327,7 +330,10 @@ impl NetNs {
                     }
                     Some(listener) if listener.has_room() => {
                         self.tell(NetEventKind::Connect, local, to, name(), owner.pid());
-                        return Ok(TcpStream::connect(self, local, dialled, owner, &target, to, &listener));
+                        let outside = target.0.distance.get().is_some() && self.0.distance.get().is_none();
+                        let public = self.0.network.public_address().filter(|_| outside);
+                        let shown = SocketAddr::new(public.unwrap_or(source), local.port());
+                        return Ok(TcpStream::connect(self, [local, shown], dialled, owner, &target, to, &listener));
                     }
                     // The backlog is full: the SYN is dropped.
                     Some(_) => {}
@@ -338,6 +344,19 @@ impl NetNs {
                 return Err(Errno::ETIMEDOUT);
             };
             sim.sleep(Duration::from_secs(*wait)).await;
+        }
+    }
+
+    /// What a packet there and back takes. Ways through the world outside differ a little from time to time.
+    pub(super) fn round_trip(&self, target: &NetNs) -> Duration {
+        match target.0.distance.get().or(self.0.distance.get()) {
+            _ if target.same(self) => LOCAL_LATENCY,
+            None => REMOTE_LATENCY,
+            Some(distance) => {
+                let mixed = (self.0.network.0.sim.now().as_nanos() / 1000).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56;
+                // Up to an eighth more.
+                REMOTE_LATENCY + distance + distance * (mixed as u32) / 2048
+            }
         }
     }
 
@@ -352,8 +371,7 @@ impl NetNs {
         for _ in 0..ARP_TRIES {
             match network.route(self, to) {
                 Route::Here => sim.sleep(LOCAL_LATENCY).await,
-                Route::To(_) => sim.sleep(REMOTE_LATENCY).await,
-                Route::Outside(latency) => sim.sleep(latency).await,
+                Route::To(target) => sim.sleep(self.round_trip(&NetNs(target))).await,
                 Route::Lost => std::future::pending().await,
                 Route::NoNeighbour => {
                     sim.sleep(Duration::from_secs(1)).await;

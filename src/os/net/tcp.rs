@@ -240,10 +240,11 @@ impl Drop for Endpoint {
 }
 
 impl TcpStream {
-    /// A connection between a client and a listener's queue; returns the client's end.
+    /// A connection between a client and a listener's queue; returns the client's end. `local`: the client's
+    /// address as it is, and as the server sees it.
     pub(super) fn connect(
         client: &NetNs,
-        local: SocketAddr,
+        [local, shown]: [SocketAddr; 2],
         dialled: SocketAddr,
         owner: Owner,
         server: &NetNs,
@@ -266,7 +267,7 @@ impl TcpStream {
             ns.0.connections.borrow_mut().insert((id, side), Rc::downgrade(&end));
             TcpStream(end)
         };
-        let server_end = end(1, seen(to), seen(local), listener.owner.clone(), server);
+        let server_end = end(1, seen(to), seen(shown), listener.owner.clone(), server);
         listener.queue.borrow_mut().push_back(server_end);
         listener.arrived.wake();
         end(0, local, dialled, owner, client)

@@ -347,7 +347,8 @@ fn virtual_addresses_and_pings() {
     assert_eq!(stream.peer_addr(), addr("10.96.0.10:80"));
     let (accepted, _) = run(&world, async move { listener.accept().await.unwrap() });
     assert_eq!(accepted.local_addr(), addr("10.244.1.6:8080"));
-    world.network.add_remote(ip("1.1.1.1"), Duration::from_millis(12));
+    let host = world.network.outside_host("one.one.one.one", Duration::from_millis(12));
+    host.add_interface("eth0", ip("1.1.1.1"), 32, None).unwrap();
     let ping = |to: &str| {
         let (from, to) = (client.clone(), ip(to));
         let sim = world.sim.clone();
@@ -355,7 +356,13 @@ fn virtual_addresses_and_pings() {
     };
     assert_eq!(ping("10.244.1.6"), Some(Ok(Duration::from_micros(300))));
     assert_eq!(ping("127.0.0.1"), Some(Ok(Duration::from_micros(50))));
-    assert_eq!(ping("1.1.1.1"), Some(Ok(Duration::from_millis(12))));
+    let far = Duration::from_micros(12_300)..Duration::from_micros(13_800);
+    assert!(matches!(ping("1.1.1.1"), Some(Ok(took)) if far.contains(&took)));
+    world.network.set_outside(false);
+    assert_eq!(ping("1.1.1.1"), None);
+    assert_eq!(ping("10.244.1.6"), Some(Ok(Duration::from_micros(300))));
+    world.network.set_outside(true);
+    assert!(matches!(ping("1.1.1.1"), Some(Ok(_))));
     assert_eq!(ping("10.244.1.77"), Some(Err(Errno::EHOSTUNREACH)));
     assert_eq!(ping("::2"), Some(Err(Errno::ENETUNREACH)));
     assert_eq!(ping("8.8.8.8"), None);

@@ -122,8 +122,13 @@ impl UdpSocket {
         let from = SocketAddr::new(source, self.inner.addr.port());
         let (target, latency) = match network.route(&self.ns, to.ip()) {
             Route::Here => (self.ns.clone(), LOCAL_LATENCY),
-            Route::To(ns) => (NetNs(ns), REMOTE_LATENCY),
-            Route::NoNeighbour | Route::Outside(_) | Route::Lost => return Ok(()),
+            Route::To(ns) => {
+                let target = NetNs(ns);
+                let far = target.0.distance.get().is_some() || self.ns.0.distance.get().is_some();
+                let latency = if far { self.ns.round_trip(&target) / 2 } else { REMOTE_LATENCY };
+                (target, latency)
+            }
+            Route::NoNeighbour | Route::Lost => return Ok(()),
         };
         let (sender, data, sim) = (Rc::downgrade(&self.inner), data.to_vec(), network.0.sim.clone());
         sim.clone().spawn(async move {

@@ -132,7 +132,7 @@ async fn echo(proc: &Proc, options: &Options, ip: IpAddr, busybox: bool, tally: 
         let line = match proc.sim().timeout(options.patience, proc.net().ping(ip)).await {
             Some(Ok(time)) => {
                 tally.times.push(time);
-                let ttl = hops(source, ip);
+                let ttl = if proc.net().network().is_outside(ip) { 56 } else { hops(source, ip) };
                 let (key, ms) = if busybox {
                     ("seq", format!("{:.3}", time.as_secs_f64() * 1e3))
                 } else {
@@ -167,8 +167,7 @@ fn hops(source: Option<IpAddr>, to: IpAddr) -> u8 {
     match (source, to) {
         _ if to.is_loopback() || source == Some(to) => 64,
         (Some(IpAddr::V4(a)), IpAddr::V4(b)) if a.octets()[..3] == b.octets()[..3] => 63,
-        (Some(IpAddr::V4(a)), IpAddr::V4(b)) if a.octets()[0] == b.octets()[0] => 62,
-        _ => 56,
+        _ => 62,
     }
 }
 

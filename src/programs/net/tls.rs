@@ -30,6 +30,28 @@ pub struct Certificate {
     pub issuer: String,
     pub not_before: Timestamp,
     pub not_after: Timestamp,
+    /// Alternative names, beside the subject's CN; `*.` at the front of one stands for any label.
+    pub names: Vec<String>,
+}
+
+/// The organisations whose certificates programs trust without being told to.
+const AUTHORITIES: [&str; 7] = [
+    "Amazon",
+    "DigiCert Inc",
+    "Fastly, Inc.",
+    "GlobalSign nv-sa",
+    "Google Trust Services",
+    "Let's Encrypt",
+    "Sectigo Limited",
+];
+
+/// Why a certificate isn't good for a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    SelfSigned,
+    UnknownIssuer,
+    Expired,
+    WrongName,
 }
 
 impl Certificate {
@@ -38,8 +60,34 @@ impl Certificate {
         self.subject == self.issuer
     }
 
+    /// The subject's CN.
+    pub fn common_name(&self) -> &str {
+        self.subject.rsplit("CN=").next().unwrap_or_default()
+    }
+
+    /// Whether it is good for `host` now. `authority`: who is to be trusted, instead of the well-known ones.
+    pub fn check(&self, host: &str, now: Timestamp, authority: Option<Option<&Certificate>>) -> Result<(), Fault> {
+        let organisation = self.issuer.split("; ").find_map(|part| part.strip_prefix("O="));
+        let trusted = match authority {
+            Some(authority) => authority.is_some_and(|authority| authority.subject == self.issuer),
+            None => !self.is_self_signed() && organisation.is_some_and(|name| AUTHORITIES.contains(&name)),
+        };
+        let is = |name: &str| match name.strip_prefix("*.") {
+            Some(rest) => host.split_once('.').is_some_and(|(_, domain)| domain == rest),
+            None => name == host,
+        };
+        match () {
+            () if !trusted && self.is_self_signed() => Err(Fault::SelfSigned),
+            () if !trusted => Err(Fault::UnknownIssuer),
+            () if now > self.not_after => Err(Fault::Expired),
+            () if !is(self.common_name()) && !self.names.iter().any(|name| is(name)) => Err(Fault::WrongName),
+            () => Ok(()),
+        }
+    }
+
     fn to_text(&self) -> String {
-        format!("{}\n{}\n{}\n{}\n", self.subject, self.issuer, self.not_before, self.not_after)
+        let names = self.names.join(" ");
+        format!("{}\n{}\n{}\n{}\n{names}\n", self.subject, self.issuer, self.not_before, self.not_after)
     }
 
     fn from_text(text: &str) -> Option<Certificate> {
@@ -50,10 +98,11 @@ impl Certificate {
             issuer: next()?.to_owned(),
             not_before: next()?.parse().ok()?,
             not_after: next()?.parse().ok()?,
+            names: next().unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
         })
     }
 
-    /// Reads a PEM file: the base64 body holds subject, issuer and the two dates, a line each.
+    /// Reads a PEM file: the base64 body holds subject, issuer, the two dates and further names, a line each.
     pub fn from_pem(pem: &str) -> Option<Certificate> {
         let (_, rest) = pem.split_once("-----BEGIN CERTIFICATE-----")?;
         let (body, _) = rest.split_once("-----END CERTIFICATE-----")?;

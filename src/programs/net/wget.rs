@@ -206,12 +206,12 @@ impl Wget {
         }
         let mut stream = Stream::plain(tcp);
         if url.tls {
-            if stream.client_hello(&url.host).await.is_err() {
-                return Err(Failure::Handshake);
-            }
+            let Ok(certificate) = stream.client_hello(&url.host).await else { return Err(Failure::Handshake) };
             if self.busybox {
                 self.say("wget: note: TLS certificate validation not implemented\n").await;
-            } else if !self.options.insecure {
+            } else if !self.options.insecure
+                && certificate.check(&url.host, self.proc.sim().wall(), None).is_err()
+            {
                 // The server may have gone.
                 let _ = stream.refuse_certificate().await;
                 return Err(Failure::Untrusted);

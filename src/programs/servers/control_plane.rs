@@ -257,6 +257,7 @@ async fn accept(proc: &Proc, listener: &TcpListener, server: &Server) {
             issuer: "CN=kubernetes".into(),
             not_before: begin,
             not_after: begin.checked_add(year).unwrap_or(begin),
+            names: Vec::new(),
         })
     });
     let (answer, speaks) = (server.answer, server.grpc && server.tls.is_none());

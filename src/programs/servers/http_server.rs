@@ -1,8 +1,9 @@
 //! A web server made of a YAML file, for images whose program is one: `http-server [--listen ADDR]
-//! [--text TEXT] [FILE]`. In texts, `{client}`, `{method}`, `{target}`, `{status}`, `{port}`, `{date}` and what
-//! [`template`] knows are replaced.
+//! [--text TEXT] [FILE]`. In texts, `{client}`, `{ip}`, `{method}`, `{target}`, `{host}`, `{status}`, `{port}`, `{date}` and
+//! what [`template`] knows are replaced. The world outside the cluster is made of the same files.
 
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     rc::Rc,
@@ -15,18 +16,21 @@ use super::template;
 use crate::{
     os::{Errno, Proc, Signal, process::Disposition},
     programs::{
-        net::http::{self, Connection, Request, Response},
+        net::{
+            http::{self, Connection, Request, Response},
+            tls::{Certificate, Stream},
+        },
         util,
     },
-    sim::race,
+    sim::{Rng, race},
 };
 
 const MAX_CONFIG: u64 = 1 << 20;
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct Config {
-    port: u16,
+pub struct Config {
+    pub port: u16,
     /// An environment variable that overrides `port`.
     port_env: String,
     /// Said on stderr at the start.
@@ -37,8 +41,16 @@ struct Config {
     listen_error: String,
     headers: BTreeMap<String, String>,
     routes: BTreeMap<String, Route>,
-    /// For every other path.
+    /// For every other path. A path of `routes` that ends with `*` stands for all that begin like it.
     fallback: Route,
+    /// Seconds before each answer.
+    pub latency: f64,
+    /// The part of the requests that fail with status 500, from 0 to 1.
+    error_rate: f64,
+    /// A second port, where the server speaks TLS.
+    pub tls: Option<Tls>,
+    /// What the first port answers to all, if not what the second one does: to go there, mostly.
+    plain: Option<Route>,
     /// Exit code after SIGTERM; a Go program that doesn't handle it has 2.
     exit_on_term: i32,
 }
@@ -54,24 +66,75 @@ impl Default for Config {
             headers: BTreeMap::new(),
             routes: BTreeMap::new(),
             fallback: Route { status: 404, body: "404 page not found\n".into(), ..Route::default() },
+            latency: 0.0,
+            error_rate: 0.0,
+            tls: None,
+            plain: None,
             exit_on_term: 2,
         }
     }
 }
 
 #[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    #[serde(default = "https")]
+    port: u16,
+    /// As curl prints it: `O=Example; CN=example.com`.
+    subject: String,
+    /// Who signed the certificate; itself if nobody did.
+    #[serde(default)]
+    issuer: Option<String>,
+    /// The names that the certificate is for, beside the subject's.
+    #[serde(default)]
+    names: Vec<String>,
+}
+
+fn https() -> u16 {
+    443
+}
+
+impl Config {
+    /// Adds TLS. With `only`, the first port sends everybody to the second.
+    pub fn speak_tls(&mut self, tls: Tls, only: bool) {
+        self.tls = Some(tls);
+        if only {
+            let headers = BTreeMap::from([("Location".to_string(), "https://{host}{target}".to_string())]);
+            self.plain = Some(Route { status: 301, headers, ..Route::default() });
+        }
+    }
+}
+
+impl Tls {
+    /// Two months old, and good for a year in all.
+    fn certificate(&self, proc: &Proc) -> Certificate {
+        let now = proc.sim().wall_at(crate::sim::SimTime::ZERO);
+        let days = |n: i64| jiff::SignedDuration::from_hours(24 * n);
+        Certificate {
+            subject: self.subject.clone(),
+            issuer: self.issuer.clone().unwrap_or_else(|| self.subject.clone()),
+            not_before: now.checked_sub(days(60)).unwrap_or(now),
+            not_after: now.checked_add(days(305)).unwrap_or(now),
+            names: self.names.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-struct Route {
+pub struct Route {
     status: u16,
     body: String,
     headers: BTreeMap<String, String>,
-    /// Seconds before the answer.
-    latency: f64,
+    /// Seconds before the answer, instead of the server's.
+    latency: Option<f64>,
+    /// Instead of the server's.
+    error_rate: Option<f64>,
 }
 
 impl Default for Route {
     fn default() -> Route {
-        Route { status: 200, body: String::new(), headers: BTreeMap::new(), latency: 0.0 }
+        Route { status: 200, body: String::new(), headers: BTreeMap::new(), latency: None, error_rate: None }
     }
 }
 
@@ -136,53 +199,109 @@ async fn read(proc: &Proc, path: &str) -> Result<Config, String> {
     serde_yaml::from_str(&util::text(bytes)).map_err(|e| e.to_string())
 }
 
-async fn serve(proc: &Proc, address: SocketAddr, config: Config) -> i32 {
+/// What the connections of one server share.
+struct Server {
+    proc: Proc,
+    config: Config,
+    certificate: Option<Certificate>,
+    /// Decides which requests fail.
+    chance: RefCell<Rng>,
+}
+
+/// Serves until SIGTERM; gives the exit code.
+pub async fn serve(proc: &Proc, address: SocketAddr, config: Config) -> i32 {
     proc.set_disposition(Signal::TERM, Disposition::Catch);
     let blank = Request::new("", "");
-    let listener = match proc.net().listen(proc, address) {
-        Ok(listener) => listener,
-        Err(error) => {
-            let text = fill(proc, &config, &config.listen_error, &blank, "", 0);
-            let text = if error == Errno::EADDRINUSE { text } else { format!("listen tcp {address}: {error}\n") };
-            util::ignore(proc.eprint(&text).await);
-            return 1;
+    let mut addresses = vec![address];
+    addresses.extend(config.tls.as_ref().map(|tls| SocketAddr::new(address.ip(), tls.port)));
+    let mut listeners = Vec::new();
+    for address in addresses {
+        match proc.net().listen(proc, address) {
+            Ok(listener) => listeners.push(listener),
+            Err(error) => {
+                let text = fill(proc, &config, &config.listen_error, &blank, "", 0);
+                let text = if error == Errno::EADDRINUSE { text } else { format!("listen tcp {address}: {error}\n") };
+                util::ignore(proc.eprint(&text).await);
+                return 1;
+            }
+        }
+    }
+    util::ignore(proc.eprint(&fill(proc, &config, &config.started, &blank, "", 0)).await);
+    let certificate = config.tls.as_ref().map(|tls| tls.certificate(proc));
+    let chance = RefCell::new(proc.sim().rng(&format!("http-server {}", proc.hostname())));
+    let server = Rc::new(Server { proc: proc.clone(), config, certificate, chance });
+    let mut listeners = listeners.into_iter();
+    let first = listeners.next();
+    if let Some(second) = listeners.next() {
+        let server = server.clone();
+        proc.thread(async move {
+            http::accept_loop(&server.proc, &second, |stream| server.clone().connection(Stream::plain(stream), true)).await;
+        });
+    }
+    let accept = async {
+        if let Some(listener) = &first {
+            http::accept_loop(proc, listener, |stream| server.clone().connection(Stream::plain(stream), false)).await;
         }
     };
-    util::ignore(proc.eprint(&fill(proc, &config, &config.started, &blank, "", 0)).await);
-    let config = Rc::new(config);
-    let accept = http::accept_loop(proc, &listener, |stream| {
-        let client = stream.peer_addr().to_string();
-        let (proc, config) = (proc.clone(), config.clone());
+    let ended = async { while proc.next_signal().await != Signal::TERM {} };
+    race(ended, accept).await;
+    server.config.exit_on_term
+}
+
+impl Server {
+    async fn connection(self: Rc<Server>, mut stream: Stream, tls: bool) {
+        let client = stream.peer_addr();
+        let client = SocketAddr::new(client.ip().to_canonical(), client.port()).to_string();
+        if let Some(certificate) = self.certificate.as_ref().filter(|_| tls)
+            && stream.server_handshake(certificate).await.is_err()
+        {
+            let text = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+            // Whoever asked may be gone.
+            let _gone = stream.write_plainly(text).await;
+            return stream.close_plainly();
+        }
         let garbage = Response::new(400)
             .with("Content-Type", "text/plain; charset=utf-8")
             .with("Connection", "close")
             .body("400 Bad Request");
-        http::serve(Connection::plain(stream), Some(garbage), move |request| {
-            answer(proc.clone(), config.clone(), client.clone(), request)
-        })
-    });
-    let ended = async { while proc.next_signal().await != Signal::TERM {} };
-    race(ended, accept).await;
-    config.exit_on_term
-}
+        http::serve(Connection::new(stream), Some(garbage), |request| self.answer(&client, tls, request)).await;
+    }
 
-async fn answer(proc: Proc, config: Rc<Config>, client: String, request: Request) -> Response {
-    let route = config.routes.get(request.path()).unwrap_or(&config.fallback);
-    if let Ok(latency) = Duration::try_from_secs_f64(route.latency) {
-        proc.sleep(latency).await;
+    fn route(&self, path: &str, tls: bool) -> &Route {
+        let config = &self.config;
+        if let Some(route) = config.plain.as_ref().filter(|_| !tls) {
+            return route;
+        }
+        let begins = |(pattern, _): &(&String, &Route)| pattern.strip_suffix('*').is_some_and(|p| path.starts_with(p));
+        // The last of them in order is the longest.
+        let found = config.routes.get(path).or_else(|| config.routes.iter().rfind(begins).map(|(_, route)| route));
+        found.unwrap_or(&config.fallback)
     }
-    let text = |template: &str| fill(&proc, &config, template, &request, &client, route.status);
-    let mut response = Response::new(route.status);
-    for (name, value) in config.headers.iter().chain(&route.headers) {
-        response.headers.add(name, text(value));
+
+    async fn answer(&self, client: &str, tls: bool, request: Request) -> Response {
+        let (proc, config) = (&self.proc, &self.config);
+        let route = self.route(request.path(), tls);
+        if let Ok(latency) = Duration::try_from_secs_f64(route.latency.unwrap_or(config.latency))
+            && !latency.is_zero()
+        {
+            proc.sleep(latency).await;
+        }
+        let rate = route.error_rate.unwrap_or(config.error_rate);
+        let fails = rate > 0.0 && (self.chance.borrow_mut().below(1_000_000) as f64) < rate * 1e6;
+        let status = if fails { 500 } else { route.status };
+        let text = |template: &str| fill(proc, config, template, &request, client, status);
+        let mut response = Response::new(status);
+        for (name, value) in config.headers.iter().chain(&route.headers) {
+            response.headers.set(name, text(value));
+        }
+        response.headers.add("Date", http::date(proc.sim()));
+        let mut response = response.body(if fails { "Internal Server Error\n".into() } else { text(&route.body) });
+        if response.headers.get("content-type").is_none() {
+            response.headers.add("Content-Type", "text/plain; charset=utf-8");
+        }
+        util::ignore(proc.eprint(&text(&config.log)).await);
+        response
     }
-    response.headers.add("Date", http::date(proc.sim()));
-    let mut response = response.body(text(&route.body));
-    if response.headers.get("content-type").is_none() {
-        response.headers.add("Content-Type", "text/plain; charset=utf-8");
-    }
-    util::ignore(proc.eprint(&text(&config.log)).await);
-    response
 }
 
 /// `template` with what is known of the request filled in.
@@ -191,6 +310,8 @@ fn fill(proc: &Proc, config: &Config, template: &str, request: &Request, client:
         "client" => Some(client.to_string()),
         "method" => Some(request.method.clone()),
         "target" => Some(request.target.clone()),
+        "ip" => Some(client.rsplit_once(':').map_or(client, |(ip, _)| ip).to_string()),
+        "host" => Some(request.headers.get("host").unwrap_or_default().to_string()),
         "status" => Some(status.to_string()),
         "port" => Some(config.port.to_string()),
         "date" => Some(proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string()),

@@ -10,7 +10,7 @@ use crate::{
             base64,
             http::{self, Connection, Headers, ReadError, Request, Response, Url},
             resolve,
-            tls::{Certificate, Stream, TlsError},
+            tls::{Certificate, Fault, Stream, TlsError},
         },
         util,
     },
@@ -266,26 +266,25 @@ async fn handshake(curl: &mut Curl, url: &Url, stream: &mut Stream) -> Result<()
     Ok(())
 }
 
-/// Whether the certificate is good for `url`; OpenSSL's words if it isn't. No authority is trusted
-/// but the one given by `--cacert`.
+/// Whether the certificate is good for `url`; OpenSSL's words if it isn't.
 async fn judge(curl: &Curl, url: &Url, certificate: &Certificate) -> Result<(), String> {
-    let now = curl.proc.sim().wall();
-    let untrusted =
-        if certificate.is_self_signed() { "self-signed certificate" } else { "unable to get local issuer certificate" };
-    let Some(path) = &curl.options.cacert else { return Err(untrusted.into()) };
-    let pem = curl.proc.read_file(path).await.map(util::text).unwrap_or_default();
-    let trusted = Certificate::from_pem(&pem);
-    if trusted.is_none_or(|t| t.subject != certificate.issuer) {
-        return Err(untrusted.into());
-    }
-    if now > certificate.not_after {
-        return Err("certificate has expired".into());
-    }
-    let name = certificate.subject.rsplit("CN=").next().unwrap_or_default();
-    if name != url.host {
-        return Err(format!("subject name '{name}' does not match target host name '{}'", url.host));
-    }
-    Ok(())
+    let given = match &curl.options.cacert {
+        Some(path) => {
+            let pem = curl.proc.read_file(path).await.map(util::text).unwrap_or_default();
+            Some(Certificate::from_pem(&pem))
+        }
+        None => None,
+    };
+    let checked = certificate.check(&url.host, curl.proc.sim().wall(), given.as_ref().map(Option::as_ref));
+    checked.map_err(|fault| match fault {
+        Fault::SelfSigned => "self-signed certificate".into(),
+        Fault::UnknownIssuer => "unable to get local issuer certificate".into(),
+        Fault::Expired => "certificate has expired".into(),
+        Fault::WrongName => {
+            let name = certificate.common_name();
+            format!("subject name '{name}' does not match target host name '{}'", url.host)
+        }
+    })
 }
 
 async fn exchange(curl: &mut Curl, url: &Url, stream: Stream, request: &Request) -> Result<Response, Failure> {
