@@ -9,12 +9,15 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
-use k8s_openapi::api::core::v1::{Container, ContainerImage};
+use k8s_openapi::api::core::v1::ContainerImage;
 
-use super::backoff::{Backoff, go_duration};
+use super::{
+    backoff::{Backoff, go_duration},
+    credentials::Credential,
+};
 use crate::{
     apiserver::events::EventType,
-    os::fs::Disk,
+    os::{Network, fs::Disk},
     registry::{Catalogue, Image, ImageRef, PullTimes, apply_default_tag},
     sim::{Notify, Sim, SimTime},
 };
@@ -25,8 +28,11 @@ pub struct ImageStore {
     catalogue: Rc<Catalogue>,
     times: PullTimes,
     disk: Disk,
+    network: Network,
     /// By full name.
     images: RefCell<BTreeMap<String, Rc<Image>>>,
+    /// With which credentials images were pulled, by full name, if not without any.
+    pulled_with: RefCell<BTreeMap<String, Vec<Credential>>>,
     /// Pulls take turns: the next number to give out, and the one whose turn it is.
     tickets: Cell<(u64, u64)>,
     turn: Notify,
@@ -47,13 +53,23 @@ pub struct Pull {
 pub trait ImageService {
     /// The image, if it is there; or why that can't be said.
     fn status(&self, image: &ImageRef) -> Result<Option<Rc<Image>>, String>;
-    /// Pulls the image; gives the time that the pull itself took, or what the runtime says.
-    fn pull<'a>(&'a self, image: &'a ImageRef) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>>;
+    /// Pulls the image with one of the credentials, or with none if there is none; gives the time that the pull
+    /// itself took, or what the runtime says.
+    fn pull<'a>(&'a self, image: &'a ImageRef, credentials: &'a [Credential]) -> LocalBoxFuture<'a, Pulled>;
     /// Whether the pod may use the image that is there without asking the registry again. What was
     /// pulled without credentials is everybody's.
-    fn is_accessible(&self, _image: &ImageRef) -> bool {
-        true
-    }
+    fn is_accessible(&self, image: &ImageRef, credentials: &[Credential]) -> bool;
+}
+
+/// The image and how long it took, or why there is none.
+pub type Pulled = Result<(Rc<Image>, Duration), String>;
+
+/// An image as a container or a volume asks for it.
+pub struct Wanted<'a> {
+    pub image: &'a str,
+    pub policy: Option<&'a str>,
+    /// All that the pod has.
+    pub credentials: &'a [Credential],
 }
 
 /// Failures to pull, by pod and image.
@@ -92,12 +108,14 @@ fn key(uid: &str, image: &str) -> String {
 pub type Refusal = (String, String);
 
 impl ImageStore {
-    pub fn new(sim: &Sim, catalogue: Rc<Catalogue>, times: PullTimes, disk: &Disk) -> ImageStore {
+    pub fn new(sim: &Sim, catalogue: Rc<Catalogue>, times: PullTimes, disk: &Disk, network: &Network) -> ImageStore {
         ImageStore {
             sim: sim.clone(),
             catalogue,
             times,
             disk: disk.clone(),
+            network: network.clone(),
+            pulled_with: RefCell::default(),
             images: RefCell::default(),
             tickets: Cell::default(),
             turn: Notify::new(),
@@ -160,7 +178,7 @@ impl ImageStore {
     }
 
     /// Waits for its turn and pulls.
-    async fn pull_in_turn(&self, reference: &ImageRef) -> Result<(Rc<Image>, Duration), String> {
+    async fn pull_in_turn(&self, reference: &ImageRef, credentials: &[Credential]) -> Pulled {
         let (mine, serving) = self.tickets.get();
         self.tickets.set((mine + 1, serving));
         let turn = Turn(self);
@@ -172,9 +190,13 @@ impl ImageStore {
             changed.await;
         }
         let started = self.sim.now();
-        let found = self.catalogue.resolve(reference);
+        let (found, used) = match self.network.is_outside_reachable() {
+            true => self.ask(reference, credentials),
+            false => (Err(self.catalogue.cut_off(reference).0.to_string()), None),
+        };
         let (time, total_bytes) = match &found {
             Ok(image) => (self.times.of(image), image.size),
+            Err(_) if !self.network.is_outside_reachable() => (self.catalogue.cut_off(reference).1, 0),
             Err(_) => (self.times.fixed.unwrap_or(self.times.latency), 0),
         };
         let pull = Pull { image: reference.to_string(), started, ends: started + time, total_bytes };
@@ -182,9 +204,38 @@ impl ImageStore {
         self.sim.sleep(time).await;
         self.current.take();
         drop(turn);
-        let image = found.map_err(|error| error.to_string())?;
+        let image = found?;
         self.store(reference, image.clone());
+        let mut pulled_with = self.pulled_with.borrow_mut();
+        match used {
+            None => {
+                pulled_with.remove(&reference.to_string());
+            }
+            Some(used) => pulled_with.entry(reference.to_string()).or_default().push(used.clone()),
+        }
         Ok((image, time))
+    }
+
+    /// Asks the registry with one after another; says which were good.
+    fn ask<'a>(
+        &self,
+        reference: &ImageRef,
+        credentials: &'a [Credential],
+    ) -> (Result<Rc<Image>, String>, Option<&'a Credential>) {
+        let mut errors: Vec<String> = Vec::new();
+        for credential in credentials {
+            match self.catalogue.pull(reference, Some(&credential.login)) {
+                Ok(image) => return (Ok(image), Some(credential)),
+                Err(error) if !errors.contains(&error.to_string()) => errors.push(error.to_string()),
+                Err(_) => {}
+            }
+        }
+        let error = match errors.as_slice() {
+            [] => return (self.catalogue.pull(reference, None).map_err(|error| error.to_string()), None),
+            [only] => only.clone(),
+            several => format!("[{}]", several.join(", ")),
+        };
+        (Err(error), None)
     }
 }
 
@@ -193,21 +244,27 @@ impl ImageService for ImageStore {
         Ok(self.images.borrow().get(&image.to_string()).cloned())
     }
 
-    fn pull<'a>(&'a self, image: &'a ImageRef) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>> {
-        Box::pin(self.pull_in_turn(image))
+    fn pull<'a>(&'a self, image: &'a ImageRef, credentials: &'a [Credential]) -> LocalBoxFuture<'a, Pulled> {
+        Box::pin(self.pull_in_turn(image, credentials))
+    }
+
+    fn is_accessible(&self, image: &ImageRef, credentials: &[Credential]) -> bool {
+        let pulled_with = self.pulled_with.borrow();
+        let Some(known) = pulled_with.get(&image.to_string()) else { return true };
+        known.iter().any(|one| credentials.iter().any(|own| own.is_as_good_as(one)))
     }
 }
 
-/// `EnsureImageExists` for a container of the pod `uid`; `event` records (type, reason, message).
+/// `EnsureImageExists` for the pod `uid`; `event` records (type, reason, message).
 pub async fn ensure(
     service: &dyn ImageService,
     sim: &Sim,
     backoff: &RefCell<PullBackoff>,
     uid: &str,
-    container: &Container,
+    wanted: &Wanted<'_>,
     event: &dyn Fn(EventType, &str, String),
 ) -> Result<Rc<Image>, Refusal> {
-    let asked = container.image.as_deref().unwrap_or_default();
+    let asked = wanted.image;
     let refuse = |said: &str, reason: &str, message: String| {
         event(EventType::Warning, said, message.clone());
         Err((reason.to_string(), message))
@@ -220,7 +277,9 @@ pub async fn ensure(
             return refuse("InspectFailed", "InvalidImageName", message);
         }
     };
-    let policy = container.image_pull_policy.as_deref().unwrap_or_else(|| default_policy(&reference));
+    let policy = wanted.policy.unwrap_or_else(|| default_policy(&reference));
+    let credentials: Vec<Credential> =
+        wanted.credentials.iter().filter(|credential| credential.covers(&reference)).cloned().collect();
     let never = || {
         let message = format!("Container image \"{asked}\" is not present with pull policy of Never");
         refuse("ErrImageNeverPull", "ErrImageNeverPull", message)
@@ -230,7 +289,7 @@ pub async fn ensure(
             Err(error) => {
                 return refuse("InspectFailed", "ImageInspectError", format!("Failed to inspect image \"\": {error}"));
             }
-            Ok(Some(image)) if service.is_accessible(&reference) => {
+            Ok(Some(image)) if service.is_accessible(&reference, &credentials) => {
                 let text = "already present on machine and can be accessed by the pod";
                 event(EventType::Normal, "Pulled", format!("Container image \"{asked}\" {text}"));
                 return Ok(image);
@@ -252,7 +311,7 @@ pub async fn ensure(
     }
     event(EventType::Normal, "Pulling", format!("Pulling image \"{asked}\""));
     let asked_at = sim.now();
-    match service.pull(&reference).await {
+    match service.pull(&reference, &credentials).await {
         Ok((image, took)) => {
             let round = |d: Duration| go_duration(Duration::from_millis(d.as_millis() as u64));
             let (took, whole) = (round(took), round(sim.now().since(asked_at)));

@@ -15,6 +15,7 @@ pub mod actions;
 mod admission;
 pub mod backoff;
 mod cgroups;
+pub mod credentials;
 pub mod env;
 mod eviction;
 mod exec;
@@ -238,7 +239,7 @@ impl Kubelet {
                 Cgroups::new(&machine)
             },
             pressure: Pressure::default(),
-            images: ImageStore::new(sim, catalogue, config.pull_times, machine.disk()),
+            images: ImageStore::new(sim, catalogue, config.pull_times, machine.disk(), machine.network()),
             ipam: Ipam::new(&config.pod_cidr),
             recorder: Recorder::new(sim, client.clone(), "kubelet", &config.name),
             rng: RefCell::new(rng),

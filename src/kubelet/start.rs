@@ -13,7 +13,7 @@ use super::{
     env::{Env, expand_all},
     hooks,
     hosts::{host_network_hosts_file, hostname_and_domain, hosts_file, kernel_hostname, node_hosts_file, resolv_conf},
-    images::ensure,
+    images::{self, Wanted, ensure},
     kill,
     runtime::{Container, ContainerOptions, Sandbox, SandboxOptions, user},
     status::{RecordState, Runtime},
@@ -214,8 +214,10 @@ impl Worker {
     ) -> Result<(), Failed> {
         let warn = |reason: &str, text: String| kubelet.event(pod, Some(path), EventType::Warning, reason, text);
         let record = |kind, reason: &str, text: String| kubelet.event(pod, Some(path), kind, reason, text);
-        let image = ensure(&kubelet.images, &kubelet.sim, &kubelet.pull_backoff, self.uid(), container, &record).await;
-        let image = image.map_err(|(reason, message)| {
+        self.image_volume_fault(container, warn)?;
+        let policy = container.image_pull_policy.as_deref();
+        let image = container.image.as_deref().unwrap_or_default();
+        let image = self.ensure_image(kubelet, image, policy, &record).await.map_err(|(reason, message)| {
             warn("Failed", format!("Error: {reason}"));
             Failed { reason, message }
         })?;
@@ -246,6 +248,43 @@ impl Worker {
             return Err(Failed::new("PostStartHookError", message));
         }
         Ok(())
+    }
+
+    /// Has an image for this pod on the node, pulled if need be.
+    async fn ensure_image(
+        &self,
+        kubelet: &Inner,
+        image: &str,
+        policy: Option<&str>,
+        record: &dyn Fn(EventType, &str, String),
+    ) -> Result<Rc<Image>, images::Refusal> {
+        let credentials = self.credentials.borrow().clone();
+        let wanted = Wanted { image, policy, credentials: &credentials };
+        ensure(&kubelet.images, &kubelet.sim, &kubelet.pull_backoff, self.uid(), &wanted, record).await
+    }
+
+    /// Has the images on the node that the pod mounts, or remembers why not (`getImageVolumes`).
+    pub(super) async fn ensure_image_volumes(&self, kubelet: &Inner, pod: &Pod) {
+        let volumes = pod.spec.as_ref().and_then(|spec| spec.volumes.as_deref()).unwrap_or_default();
+        let record = |kind, reason: &str, text: String| kubelet.event(pod, None, kind, reason, text);
+        for volume in volumes {
+            let Some(source) = &volume.image else { continue };
+            let reference = source.reference.as_deref().unwrap_or_default();
+            let found = self.ensure_image(kubelet, reference, source.pull_policy.as_deref(), &record).await;
+            self.volumes.set_image(&volume.name, found);
+        }
+    }
+
+    /// Why a container can't have the images that it mounts.
+    fn image_volume_fault(&self, container: &ContainerSpec, warn: impl Fn(&str, String)) -> Result<(), Failed> {
+        let mut first = None;
+        for mount in container.volume_mounts.iter().flatten() {
+            if let Some((reason, message)) = self.volumes.image_fault(&mount.name) {
+                warn("Failed", format!("Error: {reason}"));
+                first.get_or_insert(Failed { reason, message });
+            }
+        }
+        first.map_or(Ok(()), Err)
     }
 
     /// Remembers a new instance, and of the older ones of its name only the last.
@@ -282,6 +321,9 @@ impl Worker {
         let user = self.user(pod, container, &image)?;
         let mut mounts = Vec::new();
         for mount in container.volume_mounts.iter().flatten() {
+            if let Some(fault) = self.volumes.image_subpath_fault(mount, &environment, &sandbox.id) {
+                return Err(Failed::new("CreateContainerError", fault));
+            }
             mounts.push(self.volumes.mount(mount, &environment).map_err(config_error)?);
         }
         let mut env: Env = image.config.env.iter().cloned().collect();

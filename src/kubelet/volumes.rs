@@ -18,11 +18,13 @@ mod persistent;
 
 use super::{
     env::{Context, Env, expand, field_value, resource_value},
+    images::Refusal,
     quantity,
 };
 use crate::{
     api::{Resource, Volume, client},
     os::{Errno, Filesystem, fs::FileType, fs::Mount},
+    registry::Image,
 };
 
 /// Files by relative path: data, mode.
@@ -38,6 +40,8 @@ pub struct Ready {
     version: Cell<u32>,
     /// Containers may not write to it, whatever their mount says.
     read_only: bool,
+    /// Of an image volume: the image, once it is there, or why it isn't.
+    image: RefCell<Option<Result<Rc<Image>, Refusal>>>,
 }
 
 /// What the kubelet last wrote into a volume.
@@ -121,17 +125,59 @@ impl Volumes {
         Ok(())
     }
 
+    /// Puts an image into its volume, or says why there is none.
+    pub fn set_image(&self, volume: &str, found: Result<Rc<Image>, Refusal>) {
+        let Some(ready) = self.get(volume) else { return };
+        let same = matches!((&*ready.image.borrow(), &found), (Some(Ok(old)), Ok(new)) if Rc::ptr_eq(old, new));
+        if same {
+            return;
+        }
+        let fs = match &found {
+            Ok(image) => Filesystem::new("overlay", image.fs()),
+            Err(_) => ready.fs.clone(),
+        };
+        let new = Ready {
+            fs,
+            base: ready.base.clone(),
+            written: RefCell::default(),
+            version: Cell::new(0),
+            read_only: true,
+            image: RefCell::new(Some(found)),
+        };
+        self.0.borrow_mut().insert(volume.to_string(), Rc::new(new));
+    }
+
+    /// Why an image volume has no image.
+    pub fn image_fault(&self, volume: &str) -> Option<Refusal> {
+        match &*self.get(volume)?.image.borrow() {
+            Some(Err(refusal)) => Some(refusal.clone()),
+            _ => None,
+        }
+    }
+
+    /// What containerd says of a mount of a part that the image hasn't.
+    pub fn image_subpath_fault(&self, mount: &VolumeMount, env: &Env, sandbox: &str) -> Option<String> {
+        let ready = self.get(&mount.name)?;
+        let found = ready.image.borrow();
+        let image = found.as_ref()?.as_ref().ok()?;
+        let sub = sub_path(mount, env);
+        if sub.is_empty() || ready.fs.exists(&format!("/{sub}")) {
+            return None;
+        }
+        let digest = image.digest.trim_start_matches("sha256:");
+        let place = format!("/run/containerd/io.containerd.grpc.v1.cri/image-volumes/{sandbox}/{digest}");
+        Some(format!(
+            "failed to mount image volume: failed to ensure image subpath \"{sub}\" in \"{place}\": stat {place}/{sub}: no \
+             such file or directory"
+        ))
+    }
+
     /// The mount of a container. The error is the message of CreateContainerConfigError.
     pub fn mount(&self, mount: &VolumeMount, env: &Env) -> Result<Mount, String> {
         let Some(ready) = self.get(&mount.name) else {
             return Err(format!("cannot find volume \"{}\" to mount into container", mount.name));
         };
-        let sub = match (&mount.sub_path, &mount.sub_path_expr) {
-            (Some(path), _) if !path.is_empty() => path.clone(),
-            (_, Some(expr)) if !expr.is_empty() => expand(expr, &[env]),
-            _ => String::new(),
-        };
-        let sub = sub.trim_matches('/');
+        let sub = sub_path(mount, env);
         let mut source = ready.base.clone();
         if !sub.is_empty() {
             let join = |dir: &str| format!("{}/{sub}", dir.trim_end_matches('/'));
@@ -151,6 +197,16 @@ impl Volumes {
             read_only: ready.read_only || mount.read_only == Some(true),
         })
     }
+}
+
+/// The part of a volume that a container mounts; empty for all of it.
+fn sub_path(mount: &VolumeMount, env: &Env) -> String {
+    let sub = match (&mount.sub_path, &mount.sub_path_expr) {
+        (Some(path), _) if !path.is_empty() => path.clone(),
+        (_, Some(expr)) if !expr.is_empty() => expand(expr, &[env]),
+        _ => String::new(),
+    };
+    sub.trim_matches('/').to_string()
 }
 
 impl Ready {
@@ -205,7 +261,12 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         written: RefCell::default(),
         version: Cell::new(0),
         read_only,
+        image: RefCell::default(),
     };
+    if volume.image.is_some() {
+        // The image comes when a container is to start.
+        return Ok(ready(Filesystem::empty("overlay", None), "/", true));
+    }
     if written {
         return Ok(ready(Filesystem::empty("tmpfs", None), "/", false));
     }

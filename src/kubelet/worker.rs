@@ -15,6 +15,7 @@ use super::{
     actions::{self, Actions},
     admission,
     backoff::Backoff,
+    credentials::Credential,
     eviction::{self, Eviction},
     probes::Probes,
     relist::Seen,
@@ -73,6 +74,8 @@ pub(crate) struct Worker {
     pub(super) volumes: Volumes,
     /// When the volumes' contents were last brought up to date.
     pub(super) refreshed: Cell<SimTime>,
+    /// What the pod's imagePullSecrets are worth.
+    pub(super) credentials: RefCell<Rc<[Credential]>>,
     /// hosts, hostname, resolv.conf, termination logs.
     pub(super) files: RefCell<Option<Filesystem>>,
     pub(super) shm: RefCell<Option<Filesystem>>,
@@ -127,6 +130,7 @@ impl Worker {
             cgroup: RefCell::default(),
             volumes: Volumes::default(),
             refreshed: Cell::default(),
+            credentials: RefCell::new(Rc::from([])),
             files: RefCell::default(),
             shm: RefCell::default(),
             reasons: RefCell::default(),
@@ -469,6 +473,11 @@ impl Worker {
         }
         self.probes.start(self, kubelet, &pod);
 
+        let spec = pod.spec.as_deref();
+        if spec.is_some_and(|spec| spec.image_pull_secrets.is_some()) {
+            let found = Box::pin(super::credentials::of_pod(kubelet, &pod)).await;
+            *self.credentials.borrow_mut() = found.into();
+        }
         let mut actions = actions::compute(&pod, &runtime, &self.probes);
         self.restart_resized(&pod, &runtime, &mut actions);
         match self.perform(kubelet, &pod, &runtime, actions, restarts_all).await {
@@ -526,6 +535,11 @@ impl Worker {
             Box::pin(self.write(kubelet, status, true)).await;
         }
 
+        let starts_any =
+            [&actions.start_ephemeral, &actions.start_init, &actions.start].iter().any(|list| !list.is_empty());
+        if starts_any && spec.volumes.iter().flatten().any(|volume| volume.image.is_some()) {
+            Box::pin(self.ensure_image_volumes(kubelet, pod)).await;
+        }
         let mut failure: Option<Option<Duration>> = None;
         let mut note = |result: Result<(), Option<Duration>>| {
             if let Err(wait) = result {

@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use crate::{
     os::{
-        Errno, File, Filesystem, FsImage, Machine, Namespaces, NetNs, Network, ProgramTable, SpawnOptions, UdpSocket, UtsNs,
+        Errno, File, Filesystem, FsImage, Machine, Namespaces, NetNs, Network, ProgramTable, SpawnOptions, UdpSocket,
+        UtsNs,
     },
     programs::{
         Programs,
@@ -170,11 +171,16 @@ impl Internet {
     }
 
     fn answer(&self, question: &Message) -> Message {
-        let mut pointers = self.names.iter().filter(|(_, all)| all.iter().any(|ip| dns::reverse((*ip).into()) == question.name));
+        let mut pointers =
+            self.names.iter().filter(|(_, all)| all.iter().any(|ip| dns::reverse((*ip).into()) == question.name));
         if let Some((name, _)) = pointers.next() {
             let mut reply = answer(question, Some((&[], TTL)));
             let data = Data::Ptr(name.clone());
-            reply.answers.extend((question.kind == Kind::Ptr).then(|| Record { name: question.name.clone(), ttl: TTL, data }));
+            reply.answers.extend((question.kind == Kind::Ptr).then(|| Record {
+                name: question.name.clone(),
+                ttl: TTL,
+                data,
+            }));
             return reply;
         }
         answer(question, self.names.get(&question.name).map(|found| (found.as_slice(), TTL)))

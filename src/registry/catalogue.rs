@@ -5,13 +5,14 @@ use std::{
     collections::BTreeMap,
     fmt,
     rc::Rc,
+    time::Duration,
 };
 
 use super::{
-    Image, ImageConfig, ImageRef, PullError,
+    Image, ImageConfig, ImageRef, Login, PullError,
     format::{ImageFile, Layer, TagEntry},
     image::Files,
-    pull,
+    pull::{self, Registry},
 };
 
 // `IMAGES` and `BASES`: (file name, text) of every file under images/ and base/; see build.rs.
@@ -26,6 +27,7 @@ pub struct Catalogue {
     repositories: RefCell<BTreeMap<String, Rc<ImageFile>>>,
     resolved: RefCell<BTreeMap<String, Rc<Image>>>,
     resolver: String,
+    registries: Vec<Registry>,
 }
 
 /// A catalogue file that can't be used: which one, and why.
@@ -97,6 +99,7 @@ impl Catalogue {
             resolved: RefCell::default(),
             // kind's nodes ask Docker's gateway.
             resolver: "172.18.0.1:53".into(),
+            registries: pull::registries(),
         }
     }
 
@@ -139,16 +142,31 @@ impl Catalogue {
         }
         let repository = reference.repository();
         let file = self.repositories.borrow().get(&repository).cloned();
-        let Some(file) = file else { return Err(pull::failure(reference, false, &self.resolver)) };
+        let missing =
+            |known| pull::failure(reference, known, Registry::of(&self.registries, reference), &self.resolver);
+        let Some(file) = file else { return Err(missing(false)) };
         let found = file.tags.iter().position(|entry| match (&reference.digest, &reference.tag) {
             (Some(digest), _) => digest_of(&repository, entry) == *digest,
             (None, Some(tag)) => entry.tag.contains(tag),
             (None, None) => false,
         });
-        let Some(index) = found else { return Err(pull::failure(reference, true, &self.resolver)) };
+        let Some(index) = found else { return Err(missing(true)) };
         let image = Rc::new(self.image(name.clone(), repository, file, index));
         self.resolved.borrow_mut().insert(name, image.clone());
         Ok(image)
+    }
+
+    /// What a registry answers to somebody who wants to pull: the image, or why not.
+    pub fn pull(&self, reference: &ImageRef, login: Option<&Login>) -> Result<Rc<Image>, PullError> {
+        if let Some(registry) = Registry::of(&self.registries, reference) {
+            registry.admit(reference, login)?;
+        }
+        self.resolve(reference)
+    }
+
+    /// What a pull fails with when no registry can be reached, and when.
+    pub fn cut_off(&self, reference: &ImageRef) -> (PullError, Duration) {
+        pull::cut_off(reference, Registry::of(&self.registries, reference), &self.resolver)
     }
 
     fn image(&self, reference: String, repository: String, file: Rc<ImageFile>, index: usize) -> Image {

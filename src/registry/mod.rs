@@ -18,5 +18,5 @@ mod tests;
 
 pub use catalogue::{Catalogue, CatalogueError};
 pub use image::{Image, ImageConfig, PortProtocol};
-pub use pull::{PullError, PullTimes};
+pub use pull::{Login, PullError, PullTimes};
 pub use reference::{ImageRef, ReferenceError, apply_default_tag};

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, net::IpAddr, rc::Rc, time::Duration};
 
-use super::{Catalogue, ImageRef, PullTimes, apply_default_tag};
+use super::{Catalogue, ImageRef, Login, PullTimes, apply_default_tag};
 use crate::{
     os::{
         ExitStatus, File, Filesystem, FsImage, IpcNs, Machine, MountNs, Namespaces, NetNs, Network, PidNs, Proc,
@@ -260,6 +260,43 @@ fn pulls_that_fail() {
         );
         assert_eq!(error, expected);
     }
+}
+
+#[test]
+fn private_images() {
+    let catalogue = Catalogue::load();
+    let login = |username: &str, password: &str| Login { username: username.into(), password: password.into() };
+    let (alice, jane, nobody) = (login("alice", "wonderland"), login("janedoe", "xxxxxxxxxxx"), login("x", "y"));
+    let denied = "pull access denied, repository does not exist or may require authorization: ";
+    let rows = [
+        ("registry.example.com/shop/web:1.0", None, format!("{denied}authorization failed: no basic auth credentials")),
+        (
+            "registry.example.com/shop/web:1.0",
+            Some(&nobody),
+            "unexpected status from HEAD request to https://registry.example.com/v2/shop/web/manifests/1.0: 401 \
+             Unauthorized"
+                .into(),
+        ),
+        ("registry.example.com/shop/web:1.0", Some(&alice), String::new()),
+        ("janedoe/jdoe-private:v1", None, format!("{denied}server message: insufficient_scope: authorization failed")),
+        (
+            "janedoe/jdoe-private:v1",
+            Some(&nobody),
+            "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
+             https://auth.docker.io/token?scope=repository%3Ajanedoe%2Fjdoe-private%3Apull&service=registry.docker.io: \
+             401 Unauthorized"
+                .into(),
+        ),
+        ("janedoe/jdoe-private:v1", Some(&jane), String::new()),
+        ("nginx", Some(&jane), String::new()),
+        ("registry.k8s.io/pause:3.8", Some(&nobody), String::new()),
+    ];
+    for (name, login, cause) in rows {
+        let name = ImageRef::parse(name).expect("a name");
+        let said = catalogue.pull(&name, login).err().map(|error| error.message).unwrap_or_default();
+        assert_eq!(said.split_once(&format!("reference \"{name}\": ")).map_or("", |(_, cause)| cause), cause, "{name}");
+    }
+    assert!(!super::pull::registries().is_empty());
 }
 
 #[test]

@@ -24,9 +24,10 @@ use podarium::{
     kubelet::{
         actions::KillReason,
         backoff::Backoff,
+        credentials::Credential,
         env,
         hosts::{host_network_hosts_file, hostname_and_domain, hosts_file},
-        images::{ImageService, PullBackoff, ensure},
+        images::{ImageService, PullBackoff, Wanted, ensure},
         kill,
         status::{
             Record, RecordState, Runtime, SandboxRecord,
@@ -364,7 +365,11 @@ impl ImageService for Puller<'_> {
         }
     }
 
-    fn pull<'a>(&'a self, _: &'a ImageRef) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>> {
+    fn pull<'a>(
+        &'a self,
+        _: &'a ImageRef,
+        _: &'a [Credential],
+    ) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>> {
         self.calls.borrow_mut().push("PullImage");
         Box::pin(async move {
             match self.error("pullerErr") {
@@ -377,7 +382,7 @@ impl ImageService for Puller<'_> {
         })
     }
 
-    fn is_accessible(&self, _: &ImageRef) -> bool {
+    fn is_accessible(&self, _: &ImageRef, _: &[Credential]) -> bool {
         // Records of pulls with credentials, by image; without any, everybody may.
         let known = &self.case.input["allowedCredentials"];
         if known.is_null() || known["allowAll"] == true {
@@ -408,6 +413,11 @@ fn pulls(case: Case) -> Outcome {
     let container: Container = read(&json!({
         "name": "container_name", "image": input["containerImage"], "imagePullPolicy": input["policy"],
     }))?;
+    let wanted = Wanted {
+        image: container.image.as_deref().unwrap_or_default(),
+        policy: container.image_pull_policy.as_deref(),
+        credentials: &[],
+    };
     let sim = Sim::new(1, Timestamp::UNIX_EPOCH);
     let busybox = ImageRef::parse("busybox").map_err(|error| Failure::not_run(error.to_string()))?;
     let image = Catalogue::load().resolve(&busybox).map_err(|error| Failure::not_run(error.to_string()))?;
@@ -420,7 +430,7 @@ fn pulls(case: Case) -> Outcome {
         let events = RefCell::new(Vec::new());
         let event = |_, reason: &str, _| events.borrow_mut().push(reason.to_string());
         sim.run_until(SimTime::from_secs_f64(i as f64), u64::MAX);
-        let outcome = now_or_never(ensure(&puller, &sim, &backoff, "pod_uid", &container, &event))?;
+        let outcome = now_or_never(ensure(&puller, &sim, &backoff, "pod_uid", &wanted, &event))?;
         let (error, message) = outcome.err().unwrap_or_default();
         // An empty message stands for any.
         let message = if step["msg"] == "" { String::new() } else { message };

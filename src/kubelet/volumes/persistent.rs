@@ -64,5 +64,6 @@ pub(super) async fn set_up(
         written: RefCell::default(),
         version: Cell::new(0),
         read_only: wanted.read_only == Some(true),
+        image: RefCell::default(),
     })
 }

@@ -209,9 +209,7 @@ impl Wget {
             let Ok(certificate) = stream.client_hello(&url.host).await else { return Err(Failure::Handshake) };
             if self.busybox {
                 self.say("wget: note: TLS certificate validation not implemented\n").await;
-            } else if !self.options.insecure
-                && certificate.check(&url.host, self.proc.sim().wall(), None).is_err()
-            {
+            } else if !self.options.insecure && certificate.check(&url.host, self.proc.sim().wall(), None).is_err() {
                 // The server may have gone.
                 let _ = stream.refuse_certificate().await;
                 return Err(Failure::Untrusted);

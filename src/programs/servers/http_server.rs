@@ -235,7 +235,8 @@ pub async fn serve(proc: &Proc, address: SocketAddr, config: Config) -> i32 {
     if let Some(second) = listeners.next() {
         let server = server.clone();
         proc.thread(async move {
-            http::accept_loop(&server.proc, &second, |stream| server.clone().connection(Stream::plain(stream), true)).await;
+            http::accept_loop(&server.proc, &second, |stream| server.clone().connection(Stream::plain(stream), true))
+                .await;
         });
     }
     let accept = async {
