@@ -279,6 +279,7 @@ fn input_to_json(input: &Input) -> Vec<Value> {
         Input::Apply { path } => json!(["apply", path]),
         Input::StopNode(name) => json!(["stop", name]),
         Input::StartNode(name) => json!(["start", name]),
+        Input::Internet(on) => json!(["internet", on]),
     }) else {
         return Vec::new();
     };
@@ -304,6 +305,7 @@ fn input_from_json(value: &[Value]) -> Option<Input> {
         "apply" => Input::Apply { path: text(1)? },
         "stop" => Input::StopNode(text(1)?),
         "start" => Input::StartNode(text(1)?),
+        "internet" => Input::Internet(value.get(1)?.as_bool()?),
         _ => return None,
     })
 }
@@ -315,6 +317,7 @@ impl Input {
             Input::Apply { path } => format!("kubectl apply -f {path}"),
             Input::StopNode(name) => format!("Stop {name}"),
             Input::StartNode(name) => format!("Start {name}"),
+            Input::Internet(on) => format!("Internet {}", if *on { "on" } else { "off" }),
             Input::WriteFile { path, .. } | Input::EditFile { path, .. } => format!("Edit {path}"),
             Input::RemoveFile { path } => format!("Delete {path}"),
             Input::RenameFile { from, to } => format!("Rename {from} to {to}"),
