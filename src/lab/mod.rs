@@ -142,14 +142,15 @@ pub struct Mark {
     sessions: u64,
     changes: u64,
     files: u64,
-    machines: Vec<bool>,
+    /// On or off: the nodes, and the internet.
+    switches: Vec<bool>,
 }
 
 impl Mark {
     /// Whether only files of the workspace differ.
     pub fn same_cluster(&self, other: &Mark) -> bool {
         let cluster = |m: &Mark| (m.version, m.sessions, m.changes);
-        cluster(self) == cluster(other) && self.machines == other.machines
+        cluster(self) == cluster(other) && self.switches == other.switches
     }
 }
 
@@ -245,12 +246,13 @@ impl Lab {
 
     /// To tell whether something was changed.
     pub fn mark(&self) -> Mark {
+        let machines = self.cluster.machines();
         Mark {
             version: self.cluster.server().resource_version(),
             sessions: self.cluster.server().sessions(),
             changes: self.view().changes(),
             files: self.files_revision(),
-            machines: self.cluster.machines().into_values().collect(),
+            switches: machines.into_values().chain([self.cluster.network().is_outside_reachable()]).collect(),
         }
     }
 

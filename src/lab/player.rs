@@ -77,6 +77,7 @@ pub struct Player {
     seek: Option<Seek>,
     /// What was asked for on the way: where to look, and whether to step then.
     later: (Option<SimTime>, bool),
+    waiting: Vec<Input>,
     parked: Vec<Replica>,
     scout: Option<Scout>,
     size: Option<(u16, u16)>,
@@ -111,11 +112,12 @@ impl Player {
             before: None,
             seek: None,
             later: (None, false),
+            waiting: Vec::new(),
             parked: Vec::new(),
             scout: None,
             size: None,
             ids: 1,
-            taken: (1, 0),
+            taken: (0, 0),
             revision: 0,
             said: None,
         }
@@ -146,6 +148,16 @@ impl Player {
     /// An earlier instant than the end is shown.
     pub fn is_past(&self) -> bool {
         self.end.is_some()
+    }
+
+    /// Something was typed into the past that is shown.
+    pub fn has_strayed(&self) -> bool {
+        self.end.is_some() && self.shown.has_strayed()
+    }
+
+    /// Another number for each laboratory that was shown.
+    pub fn identity(&self) -> u64 {
+        self.shown.id
     }
 
     /// Where it is going, and how much of the way is done.
@@ -181,12 +193,15 @@ impl Player {
         if self.end.is_some() && !self.shown.has_strayed() { Vec::new() } else { notices }
     }
 
-    /// Takes what a person does. On the way to another instant there is nothing that it could be done to.
+    /// Takes what a person does. On the way to another instant it waits, but for edits, which were made to other files.
     pub fn input(&mut self, input: Input) {
         if let Input::Resize { columns, rows } = input {
             self.size = Some((columns, rows));
         }
         if self.seek.is_some() {
+            if !matches!(input, Input::WriteFile { .. } | Input::EditFile { .. } | Input::Resize { .. }) {
+                self.waiting.push(input);
+            }
             return;
         }
         let now = self.now();
@@ -289,7 +304,10 @@ impl Player {
     }
 
     /// Time goes on although something was typed into the past: reading is dropped, anything else is a branch.
-    fn go_on(&mut self) {
+    pub fn go_on(&mut self) {
+        if self.end.is_none() || !self.shown.has_strayed() || self.seek.is_some() {
+            return;
+        }
         if self.shown.lab.is_at_prompt() {
             self.said = Some("What was only read here is dropped.".into());
             let now = self.now();
@@ -312,9 +330,7 @@ impl Player {
     /// On to the next instant at which something can be seen. False if there is none within `budget` or an hour.
     pub fn step(&mut self, budget: u64) -> bool {
         if self.seek.is_some() || self.end.is_some() && self.shown.has_strayed() {
-            if self.seek.is_none() {
-                self.go_on();
-            }
+            self.go_on();
             if self.seek.is_some() {
                 self.later.1 = true;
                 return true;
@@ -418,6 +434,9 @@ impl Player {
             }
         }
         self.fit();
+        for input in std::mem::take(&mut self.waiting) {
+            self.input(input);
+        }
         match std::mem::take(&mut self.later) {
             (Some(to), _) => self.seek(to),
             (None, true) => {

@@ -222,6 +222,7 @@ fn words_keep_apart_on_the_timeline() {
             let scene = timeline::build(
                 &TimelineFacts {
                     now,
+                    head: now,
                     phases: spans(2),
                     lanes: (1..9)
                         .map(|n| Lane { name: format!("container-with-a-long-name-{n}"), spans: spans(n) })

@@ -220,6 +220,19 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// Seconds as a clock shows them, with so many decimals: `00:41.3`, `1:02:03`.
+pub fn clock(seconds: f64, decimals: u32) -> String {
+    let unit = 10u64.pow(decimals.min(3));
+    let parts = (seconds.max(0.0) * unit as f64 + 1e-6).floor() as u64;
+    let whole = parts / unit;
+    let hours = if whole >= 3600 { format!("{}:", whole / 3600) } else { String::new() };
+    let rest = match decimals.min(3) {
+        0 => String::new(),
+        n => format!(".{:0width$}", parts % unit, width = n as usize),
+    };
+    format!("{hours}{:02}:{:02}{rest}", whole / 60 % 60, whole % 60)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -228,6 +241,13 @@ mod tests {
     fn durations_read_as_people_say_them() {
         let said: Vec<String> = [0.0, 0.31, 9.9, 12.0, 60.0, 200.0, 7500.0, 7200.0].map(duration).into();
         assert_eq!(said, ["0 s", "0.3 s", "9.9 s", "12 s", "1 min", "3 min 20 s", "2 h 5 min", "2 h"]);
+    }
+
+    #[test]
+    fn clocks_show_hours_when_there_are_any() {
+        let shown = [(0.0, 1), (41.39, 1), (41.39, 0), (3723.4, 1), (59.9999999, 1), (1.0625, 3), (-1.0, 0)];
+        let shown = shown.map(|(s, d)| clock(s, d));
+        assert_eq!(shown, ["00:00.0", "00:41.3", "00:41", "1:02:03.4", "01:00.0", "00:01.062", "00:00"]);
     }
 
     #[test]

@@ -10,8 +10,14 @@ use crate::lab::view::{ContainerState, PodHistory, PodRecord, View};
 use crate::os::net::{NetEvent, NetEventKind};
 use crate::sim::SimTime;
 
-/// What is known of a pod's life until `now`; `pod` as it is now, if it is still there.
-pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: SimTime) -> TimelineFacts {
+/// What is known of a pod's life until `now`, `head` being what is shown; `pod` as it is now, if it is still there.
+pub fn timeline(
+    history: &PodHistory,
+    view: &View,
+    pod: Option<&PodFacts>,
+    now: SimTime,
+    head: SimTime,
+) -> TimelineFacts {
     let until = history.removed.map(SimTime::as_secs_f64);
     let mut phases = Track::default();
     let mut ready = Track::default();
@@ -64,6 +70,7 @@ pub fn timeline(history: &PodHistory, view: &View, pod: Option<&PodFacts>, now: 
     let ip = address(pod);
     TimelineFacts {
         now: now.as_secs_f64(),
+        head: head.as_secs_f64(),
         from: history.created.as_secs_f64(),
         until,
         phases,

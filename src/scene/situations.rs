@@ -251,6 +251,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
     let scene = timeline::build(
         &TimelineFacts {
             now: 30.0,
+            head: 30.0,
             from: 10.0,
             until: None,
             phases: vec![span(10.0, Some(14.0), Mark::Pending, "Pending"), span(14.0, None, Mark::Running, "Running")],

@@ -7,7 +7,10 @@ use super::{Group, Mark, fit, fit_name, sans};
 /// A pod's past in seconds since the laboratory began.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimelineFacts {
+    /// As far as anything is known.
     pub now: f64,
+    /// What is shown, now or earlier.
+    pub head: f64,
     /// When the pod was created.
     pub from: f64,
     /// When it was gone.
@@ -57,7 +60,19 @@ pub struct TimelineScene {
 }
 
 const LANE: f64 = 25.0;
-const TOP: f64 = 30.0;
+/// Free at the right edge.
+const RIGHT: f64 = 12.0;
+/// Height of the axis, above the lanes.
+pub const TOP: f64 = 30.0;
+
+impl TimelineScene {
+    /// The time at a place.
+    pub fn place(&self) -> impl Fn(f64) -> f64 + 'static {
+        let (left, from) = (self.axis_left, self.from);
+        let scale = (self.until - from) / (self.width - left - RIGHT).max(1.0);
+        move |x| (from + (x - left) * scale).max(0.0)
+    }
+}
 
 pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
     let width = width.clamp(280.0, 4000.0);
@@ -67,7 +82,7 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
     // The axis grows by steps, so that it does not creep at every frame.
     let length = nice((end - from).max(8.0) * 1.18);
     let until = from + length;
-    let scale = (width - axis_left - 12.0) / length;
+    let scale = (width - axis_left - RIGHT) / length;
     let x = |t: f64| axis_left + (t.clamp(from, until) - from) * scale;
     let mut groups = Vec::new();
     let lanes = 4 + facts.lanes.len();
@@ -82,7 +97,7 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
         let words = super::duration(t);
         let room = sans(&words, 11.0) / 2.0 + 8.0;
         // The playhead's cap stands in the same row.
-        if at < width - 30.0 && (at.max(axis_left + 8.0) - x(end)).abs() > room {
+        if at < width - 30.0 && (at.max(axis_left + 8.0) - x(facts.head.min(end))).abs() > room {
             axis.text("faint small middle", at.max(axis_left + 8.0), 14.0, words);
         }
         t += step;
@@ -174,7 +189,7 @@ pub fn build(facts: &TimelineFacts, width: f64) -> TimelineScene {
         groups.push(g);
     }
 
-    let now = x(end);
+    let now = x(facts.head.min(end));
     let mut head = Group::new("now", "playhead", "now");
     head.rect("later", now, TOP - 10.0, width - now, height - TOP + 10.0, 0.0);
     head.path("playhead-line", format!("M{now:.1} {}V{height}", TOP - 14.0));

@@ -14,8 +14,8 @@ use super::bindings::{Editor, TerminalPane};
 use super::notes::{Note, Notes};
 use super::session::{Session, Shape};
 use super::storage::{self, Settings};
-use super::{edit, nodes, stage, time};
-use crate::scene::facts::PodFacts;
+use super::{clock, edit, nodes, stage, timeline};
+use crate::scene::{self, facts::PodFacts};
 
 /// Virtual seconds in a real one; the last is as fast as the machine can, within reason.
 pub const SPEEDS: [(f64, &str); 5] = [(1.0, "1×"), (2.0, "2×"), (10.0, "10×"), (60.0, "60×"), (36_000.0, "max")];
@@ -23,6 +23,10 @@ pub const SPEEDS: [(f64, &str); 5] = [(1.0, "1×"), (2.0, "2×"), (10.0, "10×")
 const WORK: f64 = 9.0;
 /// Polls between two looks at the clock.
 const SLICE: u64 = 400;
+/// Real milliseconds of a frame's work on the way to another time, where nothing else is to be done.
+const SEEK: f64 = 34.0;
+/// Real milliseconds in which a page that is opened again may come back to where it was before anything is drawn.
+const BACK: f64 = 300.0;
 /// Terminal bytes that may wait to be shown before the laboratory waits for the terminal.
 const BEHIND: u32 = 256 * 1024;
 /// Real milliseconds between two drawings while only the clock moves.
@@ -47,6 +51,7 @@ pub enum Msg {
     Play,
     Step,
     Speed(usize),
+    Clock(clock::Do),
     Reset,
     Begin,
     Reshape(Shape),
@@ -94,6 +99,7 @@ pub struct App {
     pub time_host: NodeRef,
     pub rename_input: NodeRef,
     pub shape_details: NodeRef,
+    pub clock: clock::State,
     editor: Option<Editor>,
     terminal: Option<TerminalPane>,
     callbacks: Vec<JsValue>,
@@ -120,7 +126,12 @@ impl Component for App {
 
     fn create(_: &Context<Self>) -> App {
         let settings = storage::settings();
-        let session = Session::new(storage::files(), settings.shape);
+        let mut session = Session::new(storage::files(), settings.shape, storage::session());
+        let began = now();
+        // A short past is there at once.
+        while session.seeking().is_some() && now() - began < BACK {
+            session.advance(0.0, SLICE);
+        }
         let files = session.files();
         let open =
             settings.open_file.clone().filter(|f| files.contains_key(f)).or_else(|| files.keys().next().cloned());
@@ -147,6 +158,7 @@ impl Component for App {
             time_host: NodeRef::default(),
             rename_input: NodeRef::default(),
             shape_details: NodeRef::default(),
+            clock: clock::State::default(),
             editor: None,
             terminal: None,
             callbacks: Vec::new(),
@@ -260,15 +272,13 @@ impl Component for App {
                 self.said = format!("{} {name}", if start { "Starting" } else { "Stopping" });
                 if start { self.session.start_node(&name) } else { self.session.stop_node(&name) }
             }
-            Msg::Play => {
-                self.playing = !self.playing;
-                self.said = if self.playing { "Playing" } else { "Paused" }.into();
-            }
+            Msg::Play => self.play_or_pause(),
             Msg::Step => {
                 self.playing = false;
                 self.session.step();
-                self.said = format!("At {}", time::clock(self.session.seconds()));
+                self.said = format!("At {}", scene::clock(self.session.seconds(), 1));
             }
+            Msg::Clock(what) => return self.clock_does(what),
             Msg::Speed(speed) => {
                 self.settings.speed = speed.min(SPEEDS.len() - 1);
                 self.keep_settings();
@@ -293,9 +303,7 @@ impl Component for App {
                 self.chosen = None;
                 self.notes = Notes::default();
                 self.files_revision = self.session.files_revision();
-                if let Some(terminal) = &self.terminal {
-                    terminal.reset();
-                }
+                self.clock.menu = None;
                 self.said = "A new laboratory".into();
             }
             Msg::Theme => {
@@ -339,10 +347,10 @@ impl Component for App {
         let link = ctx.link();
         let pod = self.chosen.as_deref().and_then(|uid| self.session.pod(uid));
         let keys = link.batch_callback(|e: KeyboardEvent| {
-            (e.key() == "F6").then(|| {
-                e.prevent_default();
-                Msg::NextPane(e.shift_key())
-            })
+            let pane = (e.key() == "F6").then(|| Msg::NextPane(e.shift_key()));
+            let msg = pane.or_else(|| clock::key(&e))?;
+            e.prevent_default();
+            Some(msg)
         });
         html! {
             <div class={classes!("page", format!("shows-{}", self.shown))} ref={self.root.clone()} onkeydown={keys}>
@@ -365,6 +373,7 @@ impl Component for App {
                                 <dt>{ "Ctrl+F" }</dt><dd>{ "search in the editor" }</dd>
                                 <dt>{ "Tab" }</dt><dd>{ "complete in the terminal" }</dd>
                                 <dt>{ "Ctrl+C" }</dt><dd>{ "copy what is selected in the terminal, else interrupt" }</dd>
+                                { for clock::KEYS.iter().map(|(key, what)| html! { <><dt>{ *key }</dt><dd>{ *what }</dd></> }) }
                             </dl>
                         </div>
                     </details>
@@ -380,8 +389,8 @@ impl Component for App {
                     { stage::pod(self, link, pod.as_ref()) }
                 </main>
                 { self.bar(link, Bar::Time) }
-                { time::clock_pane(self, link) }
-                { time::timeline(self, pod.as_ref()) }
+                { clock::pane(self, link) }
+                { timeline::pane(self, link, pod.as_ref()) }
                 <nav class="phone-bar" aria-label="Panes">
                     { for [("edit", "Edit"), ("see", "See"), ("type", "Type"), ("time", "Time")].map(|(key, name)| html! {
                         <button type="button" aria-pressed={(self.shown == key).to_string()}
@@ -424,6 +433,7 @@ impl App {
         if let Ok(Some(dark)) = window().match_media(DARK) {
             self.system_theme = Some(EventListener::new(&dark, "change", move |_| link.send_message(Msg::Recolour)));
         }
+        self.start_clock(ctx.link());
         self.next_frame(ctx);
     }
 
@@ -436,20 +446,33 @@ impl App {
     fn frame(&mut self, at: f64, ctx: &Context<Self>) -> bool {
         let passed = (at - self.last_frame).clamp(0.0, 250.0) / 1000.0;
         self.last_frame = at;
-        let speed = if self.playing { SPEEDS[self.settings.speed.min(SPEEDS.len() - 1)].0 } else { 0.0 };
+        self.before_frame();
+        let speed = match (self.session.is_running(), self.playing) {
+            (true, _) => SPEEDS[SPEEDS.len() - 1].0,
+            (false, true) => SPEEDS[self.settings.speed.min(SPEEDS.len() - 1)].0,
+            (false, false) => 0.0,
+        };
         let until = self.session.target(passed * speed);
         let began = now();
+        let work = if self.session.seeking().is_some() { SEEK } else { WORK };
         let behind = |terminal: &Option<TerminalPane>| terminal.as_ref().is_some_and(|t| t.pending() > BEHIND);
         while !behind(&self.terminal) {
-            let reached = self.session.advance(until, SLICE);
-            let bytes = self.session.take_output();
-            if let Some(terminal) = self.terminal.as_ref().filter(|_| !bytes.is_empty()) {
+            let (reached, ended) = self.session.advance(until, SLICE);
+            let (anew, bytes) = self.session.take_output();
+            if let Some(terminal) = self.terminal.as_ref().filter(|_| anew || !bytes.is_empty()) {
+                if anew {
+                    terminal.reset();
+                }
                 terminal.write(&bytes);
             }
-            if reached || now() - began > WORK {
+            if let Some(said) = ended.filter(|said| !said.is_empty()) {
+                self.said = said;
+            }
+            if reached || now() - began > work {
                 break;
             }
         }
+        let told = self.after_frame(at, now);
         let notices = self.session.take_notices();
         let noticed = !notices.is_empty();
         for notice in notices {
@@ -464,7 +487,9 @@ impl App {
         if changed {
             self.choose();
         }
-        if measured || noticed || changed && at - self.last_draw > 30.0 || self.playing && at - self.last_draw > TICK {
+        let moving = self.playing || self.session.is_running() || self.session.seeking().is_some();
+        if measured || noticed || told || changed && at - self.last_draw > 30.0 || moving && at - self.last_draw > TICK
+        {
             self.drawn = revision;
             self.last_draw = at;
             return true;
@@ -501,7 +526,8 @@ impl App {
     }
 
     fn save(&mut self, at: f64) {
-        if self.unsaved && at - self.last_save > 400.0 {
+        // The files of the past are only looked at.
+        if self.unsaved && at - self.last_save > 400.0 && !self.session.is_past() {
             self.unsaved = false;
             self.last_save = at;
             self.refused = !storage::keep_files(&self.files);
@@ -526,7 +552,8 @@ impl App {
 
     /// Keeps a pod chosen while there are any, and tells a screen reader how it is.
     fn choose(&mut self) {
-        if self.chosen.as_deref().is_none_or(|uid| self.session.pod(uid).is_none()) {
+        // In the past it may not have been there yet.
+        if self.chosen.as_deref().is_none_or(|uid| self.session.pod(uid).is_none() && !self.session.is_known(uid)) {
             self.chosen = self.session.newest_pod().or(self.chosen.take());
         }
         let pod = self.chosen.as_deref().and_then(|uid| self.session.pod(uid));

@@ -5,6 +5,7 @@
 
 mod app;
 mod bindings;
+mod clock;
 mod draw;
 mod edit;
 mod nodes;
@@ -12,7 +13,7 @@ mod notes;
 mod session;
 mod stage;
 mod storage;
-mod time;
+mod timeline;
 
 use wasm_bindgen::prelude::*;
 

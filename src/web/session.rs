@@ -6,20 +6,22 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN},
+    lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
     scene::{
         cluster::ClusterFacts,
         facts::{Inside, PodFacts},
         observe, past,
         timeline::{Span, TimelineFacts},
     },
-    sim::{Reached, SimTime},
+    sim::SimTime,
 };
 
 /// Requests are drawn on their way for this long.
 const TRAVEL: Duration = Duration::from_millis(1200);
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
+/// How long something is waited for.
+const FAR: Duration = Duration::from_secs(7200);
 
 /// What a cluster is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,26 +73,78 @@ impl Shape {
     }
 }
 
+/// A run to a time, or until something happens.
+struct Run {
+    until: SimTime,
+    ask: Option<Box<dyn FnMut(&View) -> bool>>,
+    /// What there is to say when it ends by itself.
+    words: &'static str,
+}
+
+/// A branch, as the list of them shows it.
+pub struct BranchFacts {
+    pub name: String,
+    /// Seconds: where it left another, and as far as it went.
+    pub from: f64,
+    pub end: f64,
+    pub outcome: String,
+    pub current: bool,
+    pub index: usize,
+}
+
 pub struct Session {
     config: Config,
-    lab: Lab,
+    player: Player,
+    run: Option<Run>,
+    kept: (usize, usize, u64),
 }
 
 impl Session {
-    /// `files` as an earlier visit left them; the introduction's otherwise.
-    pub fn new(files: Option<BTreeMap<String, String>>, shape: Shape) -> Session {
+    /// What an earlier visit of this tab left, as [`Session::kept`] gave it; else `files` as any visit left them; else the
+    /// introduction's.
+    pub fn new(files: Option<BTreeMap<String, String>>, shape: Shape, kept: Option<String>) -> Session {
         let mut config = Config::introduction();
         shape.put_into(&mut config);
         if let Some(files) = files {
             config.files = bytes(files);
         }
-        let lab = Lab::new(&config);
-        Session { config, lab }
+        let kept = kept.as_deref().and_then(|text| {
+            let (at, record) = text.split_once('\n')?;
+            Some((at.parse().ok().map(SimTime::from_nanos), Record::from_json(record)?))
+        });
+        let player = match kept {
+            Some((at, record)) => {
+                config.seed = record.config().seed;
+                let mut player = Player::resume(record);
+                if let Some(at) = at {
+                    player.seek(at);
+                }
+                player
+            }
+            None => Player::new(config.clone()),
+        };
+        Session { config, player, run: None, kept: (0, 0, 0) }
+    }
+
+    fn lab(&self) -> &Lab {
+        self.player.lab()
+    }
+
+    /// What brings all of it back after a reload, if it changed; `late`: time alone counts, too.
+    pub fn kept(&mut self, late: bool) -> Option<String> {
+        let record = self.player.record();
+        let state = (record.inputs().len(), record.current(), record.branches().len() as u64);
+        if state == self.kept && !late || self.player.seeking().is_some() {
+            return None;
+        }
+        self.kept = state;
+        let at = if self.player.is_past() { self.player.now().as_nanos().to_string() } else { String::new() };
+        Some(format!("{at}\n{}", record.to_json()))
     }
 
     /// Text files of the workspace.
     pub fn files(&self) -> BTreeMap<String, String> {
-        let texts = self.lab.files().into_iter();
+        let texts = self.lab().files().into_iter();
         texts
             .filter(|(path, _)| !path.starts_with('.'))
             .filter_map(|(path, data)| Some((path, String::from_utf8(data).ok()?)))
@@ -98,49 +152,173 @@ impl Session {
     }
 
     pub fn files_revision(&self) -> u64 {
-        self.lab.files_revision()
+        // Two laboratories may count alike.
+        self.lab().files_revision().wrapping_add(self.player.identity() << 40)
     }
 
     pub fn write_file(&mut self, path: &str, text: String) {
-        self.lab.input(Input::WriteFile { path: path.into(), data: text.into_bytes() });
+        let Some(old) = self.lab().file(path).filter(|_| self.lab().is_settled()) else {
+            self.player.input(Input::WriteFile { path: path.into(), data: text.into_bytes() });
+            return;
+        };
+        let new = text.as_bytes();
+        if new == old {
+            return;
+        }
+        let same = |a: &mut dyn Iterator<Item = (&u8, &u8)>| a.take_while(|(a, b)| a == b).count();
+        let at = same(&mut old.iter().zip(new));
+        let rest = same(&mut old[at..].iter().rev().zip(new[at..].iter().rev()));
+        let (removed, data) = (old.len() - at - rest, new[at..new.len() - rest].to_vec());
+        self.player.input(Input::EditFile { path: path.into(), at, removed, data });
     }
 
     pub fn remove_file(&mut self, path: &str) {
-        self.lab.input(Input::RemoveFile { path: path.into() });
+        self.player.input(Input::RemoveFile { path: path.into() });
     }
 
     pub fn rename_file(&mut self, from: &str, to: &str) {
-        self.lab.input(Input::RenameFile { from: from.into(), to: to.into() });
+        self.player.input(Input::RenameFile { from: from.into(), to: to.into() });
     }
 
     pub fn type_text(&mut self, text: &str) {
-        self.lab.input(Input::Type(text.as_bytes().to_vec()));
+        self.player.input(Input::Type(text.as_bytes().to_vec()));
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.lab.input(Input::Resize { columns, rows });
+        self.player.input(Input::Resize { columns, rows });
     }
 
     pub fn apply(&mut self, path: &str) {
-        self.lab.input(Input::Apply { path: path.into() });
+        self.player.input(Input::Apply { path: path.into() });
     }
 
     pub fn stop_node(&mut self, name: &str) {
-        self.lab.input(Input::StopNode(name.into()));
+        self.player.input(Input::StopNode(name.into()));
     }
 
     pub fn start_node(&mut self, name: &str) {
-        self.lab.input(Input::StartNode(name.into()));
+        self.player.input(Input::StartNode(name.into()));
     }
 
     /// To the next instant at which something visible happens.
     pub fn step(&mut self) {
-        self.lab.step(STEP);
+        self.run = None;
+        self.player.step(STEP);
     }
 
     /// Virtual time.
     pub fn seconds(&self) -> f64 {
-        self.lab.now().since(ORIGIN).as_secs_f64()
+        seconds(self.player.now())
+    }
+
+    /// As far as this course of things went.
+    pub fn end(&self) -> f64 {
+        seconds(self.player.end())
+    }
+
+    pub fn is_past(&self) -> bool {
+        self.player.is_past()
+    }
+
+    /// Something was typed into the past.
+    pub fn has_strayed(&self) -> bool {
+        self.player.has_strayed()
+    }
+
+    /// Time is about to go on: what was only read in the past is dropped, anything else a branch.
+    pub fn go_on(&mut self) {
+        self.player.go_on();
+    }
+
+    /// Shows how it was then.
+    pub fn seek(&mut self, to: f64) {
+        self.run = None;
+        self.player.seek(sim_time(to));
+    }
+
+    /// Where it is going, and how much of the way is done.
+    pub fn seeking(&self) -> Option<(f64, f64)> {
+        self.player.seeking().map(|(to, part)| (seconds(to), part))
+    }
+
+    pub fn undoable(&self) -> Option<&str> {
+        self.player.undoable()
+    }
+
+    pub fn redoable(&self) -> Option<&str> {
+        self.player.redoable()
+    }
+
+    pub fn undo(&mut self) {
+        self.run = None;
+        self.player.undo();
+    }
+
+    pub fn redo(&mut self) {
+        self.run = None;
+        self.player.redo();
+    }
+
+    pub fn switch(&mut self, branch: usize) {
+        self.run = None;
+        self.player.switch(branch);
+    }
+
+    /// The newest first.
+    pub fn branches(&self) -> Vec<BranchFacts> {
+        let record = self.player.record();
+        let facts = |(index, b): (usize, &crate::lab::Branch)| BranchFacts {
+            name: b.name.clone(),
+            from: seconds(b.from),
+            end: seconds(b.end),
+            outcome: b.outcome.clone(),
+            current: index == record.current(),
+            index,
+        };
+        record.branches().iter().enumerate().filter(|(_, b)| !b.gone).map(facts).rev().collect()
+    }
+
+    /// What happens next if nobody interferes, if that is known: when and what, or nothing for long.
+    pub fn forecast(&self) -> Option<Option<(f64, &str)>> {
+        let forecast = self.player.forecast()?;
+        Some(forecast.next.as_ref().map(|(at, what)| (seconds(*at), what.as_str())))
+    }
+
+    /// Work for idle times; false if there is none.
+    pub fn think(&mut self, budget: u64, ahead: bool) -> bool {
+        self.player.think(budget, ahead)
+    }
+
+    /// What became of time and branches, once.
+    pub fn take_said(&mut self) -> Option<String> {
+        self.player.take_said()
+    }
+
+    /// Lets `length` seconds pass as fast as may be.
+    pub fn run_for(&mut self, length: f64) {
+        self.player.go_on();
+        let until = self.player.now() + Duration::try_from_secs_f64(length).unwrap_or_default();
+        self.run = Some(Run { until, ask: None, words: "" });
+    }
+
+    /// Lets time pass as fast as may be until something happens to the pod, or to any without one.
+    pub fn run_until(&mut self, stop: Stop, uid: Option<&str>) {
+        self.player.go_on();
+        let ask = stop.watch(&self.lab().view(), uid.filter(|uid| self.lab().view().history(uid).is_some()));
+        let words = match stop {
+            Stop::Ready => "Not Ready within two hours",
+            Stop::Restart => "No restart within two hours",
+            Stop::Phase => "The same phase for two hours",
+        };
+        self.run = Some(Run { until: self.player.now() + FAR, ask: Some(Box::new(ask)), words });
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.run.is_some()
+    }
+
+    pub fn stop_running(&mut self) {
+        self.run = None;
     }
 
     /// What the next laboratory's cluster is made of.
@@ -150,8 +328,9 @@ impl Session {
 
     /// A new laboratory with the files as they are now.
     pub fn reset(&mut self) {
-        self.config.files = self.lab.files();
-        self.lab = Lab::new(&self.config);
+        self.config.files = self.lab().files();
+        self.run = None;
+        self.player = Player::new(self.config.clone());
     }
 
     /// `dt` seconds from now.
@@ -159,61 +338,94 @@ impl Session {
         self.seconds() + dt
     }
 
-    /// Runs until `until` with at most `budget` polls; true if it got there.
-    pub fn advance(&mut self, until: f64, budget: u64) -> bool {
-        let until = ORIGIN + Duration::try_from_secs_f64(until).unwrap_or_default();
-        self.lab.advance(until, budget) == Reached::Time
+    /// Runs until `until` with at most `budget` polls: whether it got there, and what there is to say if a run ended.
+    pub fn advance(&mut self, until: f64, budget: u64) -> (bool, Option<String>) {
+        let until = sim_time(until);
+        let Some(run) = &mut self.run else { return (self.player.advance(until, budget, None) != Ran::Budget, None) };
+        let ask = run.ask.as_mut().map(|ask| &mut **ask as &mut dyn FnMut(&View) -> bool);
+        match self.player.advance(until.min(run.until), budget, ask) {
+            Ran::Budget => (false, None),
+            Ran::There if self.player.now() < run.until => (true, None),
+            Ran::There => {
+                let said = run.words.to_string();
+                self.run = None;
+                (true, Some(said))
+            }
+            Ran::Stopped => {
+                self.run = None;
+                let news = crate::lab::news::at(&self.lab().view(), self.player.now());
+                (true, Some(news.unwrap_or_default()))
+            }
+        }
     }
 
-    pub fn take_output(&mut self) -> Vec<u8> {
-        self.lab.take_output()
+    /// For the terminal: whether it begins anew, and what to write.
+    pub fn take_output(&mut self) -> (bool, Vec<u8>) {
+        match self.player.take_output() {
+            Output::Anew(bytes) => (true, bytes),
+            Output::More(bytes) => (false, bytes),
+        }
     }
 
     /// What commands that ran beside the terminal came to.
     pub fn take_notices(&mut self) -> Vec<Notice> {
-        self.lab.take_notices()
+        self.player.take_notices()
     }
 
     pub fn revision(&self) -> u64 {
-        self.lab.revision()
+        self.player.revision()
     }
 
     pub fn newest_pod(&self) -> Option<String> {
-        observe::newest_pod(&self.lab.view())
+        observe::newest_pod(&self.lab().view())
+    }
+
+    /// A pod that this course of things has or had.
+    pub fn is_known(&self, uid: &str) -> bool {
+        self.player.is_past() && self.player.latest().view().history(uid).is_some()
     }
 
     pub fn cluster(&self) -> ClusterFacts {
-        observe::cluster(&self.lab.view(), self.running())
-    }
-
-    /// Whether a node's machine is switched on.
-    fn running(&self) -> impl Fn(&str) -> bool {
-        let machines = self.lab.cluster().machines();
-        move |name| machines.get(name).copied().unwrap_or(false)
+        observe::cluster(&self.lab().view(), running(self.lab()))
     }
 
     pub fn pod(&self, uid: &str) -> Option<PodFacts> {
-        let view = self.lab.view();
-        let mut facts = observe::pod(&view, uid, self.inside(uid), self.running(), self.lab.wall())?;
-        let now = self.lab.now();
+        let view = self.lab().view();
+        let mut facts = observe::pod(&view, uid, inside(self.lab(), uid), running(self.lab()), self.lab().wall())?;
+        let now = self.lab().now();
         facts.requests = past::requests(&view, &facts, SimTime::ZERO + now.since(SimTime::ZERO + TRAVEL));
         Some(facts)
     }
 
     pub fn timeline(&self, uid: &str) -> Option<TimelineFacts> {
-        let view = self.lab.view();
-        let pod = observe::pod(&view, uid, self.inside(uid), self.running(), self.lab.wall());
-        let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), self.lab.now());
+        let lab = self.player.latest();
+        let view = lab.view();
+        let pod = observe::pod(&view, uid, inside(lab, uid), running(lab), lab.wall());
+        let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), lab.now(), self.player.now());
         Some(since_origin(facts))
     }
+}
 
-    /// What only the pod's node can tell.
-    fn inside(&self, uid: &str) -> Option<Inside> {
-        let view = self.lab.view();
-        let node = view.history(uid)?.node.clone()?;
-        let sandbox = self.lab.cluster().kubelet(&node)?.inspect(uid)?;
-        Some(observe::inside(&sandbox, |time| self.lab.wall_at(time)))
-    }
+/// Whether a node's machine is switched on.
+fn running(lab: &Lab) -> impl Fn(&str) -> bool {
+    let machines = lab.cluster().machines();
+    move |name| machines.get(name).copied().unwrap_or(false)
+}
+
+/// What only the pod's node can tell.
+fn inside(lab: &Lab, uid: &str) -> Option<Inside> {
+    let view = lab.view();
+    let node = view.history(uid)?.node.clone()?;
+    let sandbox = lab.cluster().kubelet(&node)?.inspect(uid)?;
+    Some(observe::inside(&sandbox, |time| lab.wall_at(time)))
+}
+
+fn seconds(at: SimTime) -> f64 {
+    at.since(ORIGIN).as_secs_f64()
+}
+
+fn sim_time(seconds: f64) -> SimTime {
+    ORIGIN + Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
 }
 
 fn bytes(files: BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
@@ -231,6 +443,7 @@ fn since_origin(mut facts: TimelineFacts) -> TimelineFacts {
         }
     };
     facts.now -= origin;
+    facts.head -= origin;
     facts.from -= origin;
     facts.until = facts.until.map(|t| t - origin);
     shift(&mut facts.phases);

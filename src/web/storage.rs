@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 const FILES: &str = "podarium.files";
 const SETTINGS: &str = "podarium.settings";
+/// What is kept of a tab alone, as long as it is open: what was done in it, for a reload.
+const SESSION: &str = "podarium.session";
 const VERSION: u32 = 1;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,4 +88,17 @@ pub fn files() -> Option<BTreeMap<String, String>> {
 
 pub fn keep_files(files: &BTreeMap<String, String>) -> bool {
     write(FILES, &Files { version: VERSION, files: files.clone() })
+}
+
+fn tab() -> Option<web_sys::Storage> {
+    web_sys::window()?.session_storage().ok().flatten()
+}
+
+pub fn session() -> Option<String> {
+    tab()?.get_item(SESSION).ok()?
+}
+
+/// Whether it was kept.
+pub fn keep_session(text: &str) -> bool {
+    tab().is_some_and(|s| s.set_item(SESSION, text).is_ok())
 }
