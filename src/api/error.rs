@@ -91,7 +91,13 @@ pub struct Error {
     pub name: String,
     pub causes: Vec<Cause>,
     pub retry_after: Option<u32>,
+    /// `Warning:` headers of the answer; boxed as there are hardly ever any.
+    pub warnings: Option<Box<Warned>>,
 }
+
+/// What a refused request was warned of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warned(pub Vec<String>);
 
 impl Error {
     pub fn new(reason: Reason, message: impl Into<String>) -> Error {
@@ -102,7 +108,15 @@ impl Error {
             name: String::new(),
             causes: Vec::new(),
             retry_after: None,
+            warnings: None,
         }
+    }
+
+    pub fn warned(mut self, warnings: Vec<String>) -> Error {
+        if !warnings.is_empty() {
+            self.warnings = Some(Box::new(Warned(warnings)));
+        }
+        self
     }
 
     fn about(mut self, kind: impl Into<String>, name: &str) -> Error {

@@ -200,6 +200,15 @@ impl LabelSelector {
         Ok(all)
     }
 
+    /// The labels that it asks for, if it asks for nothing else.
+    pub fn exact(&self) -> Option<Labels> {
+        let exact = |r: &Requirement| match (r.operator, r.values.as_slice()) {
+            (Operator::Equals | Operator::DoubleEquals, [value]) => Some((r.key.clone(), value.clone())),
+            _ => None,
+        };
+        self.requirements.iter().map(exact).collect()
+    }
+
     pub fn is_empty(&self) -> bool {
         !self.nothing && self.requirements.is_empty()
     }

@@ -107,3 +107,15 @@ fn nothing(form: &Form) -> Value {
         Form::List(_) | Form::Map(_) | Form::Base(Base::Time | Base::MicroTime | Base::Any) => Value::Null,
     }
 }
+
+/// Base 64 as tokens have it: safe in URLs, without padding.
+pub fn base64_url(bytes: &[u8], text: &mut Vec<u8>) {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let digit = |group: u32, i: usize| ALPHABET[(group >> (18 - 6 * i)) as usize & 63];
+    for chunk in bytes.chunks(3) {
+        let byte = |i: usize| chunk.get(i).map_or(0, |byte| u32::from(*byte));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digits = [0, 1, 2, 3].map(|i| digit(group, i));
+        text.extend_from_slice(&digits[..=chunk.len()]);
+    }
+}

@@ -1,23 +1,33 @@
 //! What a fresh cluster holds before anyone writes to it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use k8s_openapi::{
     api::{
+        coordination::v1::{Lease, LeaseSpec},
         core::v1::{ConfigMap, Namespace, NamespaceSpec, Service, ServiceAccount, ServicePort, ServiceSpec},
         scheduling::v1::PriorityClass,
     },
-    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
+    apimachinery::pkg::{
+        apis::meta::v1::{MicroTime, ObjectMeta},
+        util::intstr::IntOrString,
+    },
 };
+use sha2::{Digest, Sha256};
 
-use super::ApiServer;
+use super::{ApiServer, select::Selection};
 use crate::api::{
-    Object,
+    Kind, Object, Resource,
     client::{Body, WriteOptions},
 };
 
 /// Namespaces that always exist.
 pub const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
+
+/// The machine that the server runs on.
+const HOST: &str = "podarium-control-plane";
+/// Seconds between two renewals of the server's lease.
+const RENEWED_EVERY: i64 = 10;
 
 /// The certificate that pods find at `/var/run/secrets/kubernetes.io/serviceaccount/ca.crt`.
 /// A real self-signed one; nobody holds its key.
@@ -98,6 +108,51 @@ impl ApiServer {
             self.seed(root_ca(name));
         }
         self.seed(kubernetes_service());
+        self.identify();
+    }
+
+    /// The server's lease of its own name (`APIServerIdentity`). Written as it is: no chance of other objects hangs on it.
+    fn identify(&self) {
+        let digest = Sha256::digest(HOST);
+        let name = format!("apiserver-{}", base32(&digest[..16]));
+        let mut rng = self.sim.rng("apiserver identity");
+        let labels = [("apiserver.kubernetes.io/identity", "kube-apiserver"), ("kubernetes.io/hostname", HOST)];
+        let now = MicroTime(self.sim.wall());
+        self.put(Object::from(Lease {
+            metadata: ObjectMeta {
+                name: Some(name.clone()),
+                namespace: Some("kube-system".into()),
+                labels: Some(labels.map(|(key, value)| (key.to_string(), value.to_string())).into()),
+                uid: Some(rng.uuid()),
+                creation_timestamp: Some(self.now()),
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec {
+                holder_identity: Some(format!("{name}_{}", rng.uuid())),
+                lease_duration_seconds: Some(3600),
+                renew_time: Some(now),
+                ..LeaseSpec::default()
+            }),
+        }));
+    }
+
+    /// Brings the server's own lease up to date: it is renewed every ten seconds, but written when someone looks.
+    pub(super) fn renew_identity(&self, kind: Kind) {
+        if kind != Kind::Lease {
+            return;
+        }
+        let leases = self.store.borrow().list(kind, &Selection::of("kube-system"));
+        let own = leases.iter().filter_map(|object| object.as_::<Lease>());
+        let Some(lease) = own.into_iter().find(|lease| lease.name().starts_with("apiserver-")) else { return };
+        let renewed = lease.spec.as_ref().and_then(|spec| spec.renew_time.as_ref()).map(|time| time.0);
+        let Some(renewed) = renewed else { return };
+        let due = self.sim.wall().duration_since(renewed).as_secs() / RENEWED_EVERY;
+        if due > 0 {
+            let mut lease = Lease::clone(lease);
+            let now = renewed + Duration::from_secs(due.unsigned_abs() * RENEWED_EVERY.unsigned_abs());
+            lease.spec.get_or_insert_default().renew_time = Some(MicroTime(now));
+            self.put(lease.into());
+        }
     }
 
     fn seed(&self, object: impl Into<Object>) {
@@ -112,7 +167,19 @@ impl ApiServer {
     }
 }
 
-fn kubernetes_service() -> Service {
+/// Base 32 in small letters without padding.
+fn base32(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
+    let bits: Vec<bool> = bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect();
+    let letter = |bits: &[bool]| {
+        let value = (0..5).fold(0, |value, at| value * 2 + usize::from(bits.get(at).copied().unwrap_or(false)));
+        char::from(LETTERS[value])
+    };
+    bits.chunks(5).map(letter).collect()
+}
+
+/// The Service of the server itself, which it keeps in existence.
+pub fn kubernetes_service() -> Service {
     let labels = [("component", "apiserver"), ("provider", "kubernetes")];
     Service {
         metadata: ObjectMeta {

@@ -127,6 +127,9 @@ impl ApiServer {
 
     fn find(&self, kind: Kind, namespace: &str, name: &str) -> Result<Object> {
         self.expire_events(kind);
+        if namespace == "kube-system" {
+            self.renew_identity(kind);
+        }
         self.store.borrow().get(kind, namespace, name).ok_or_else(|| Error::not_found(kind, name))
     }
 
@@ -179,6 +182,9 @@ impl ApiClient for ApiServer {
     fn list<'a>(&'a self, kind: Kind, namespace: &'a str, options: ListOptions) -> Answer<'a, List> {
         Box::pin(async move {
             self.expire_events(kind);
+            if matches!(namespace, "" | "kube-system") {
+                self.renew_identity(kind);
+            }
             let selection = Selection::parse(kind, namespace, &options)?;
             let store = self.store.borrow();
             Ok(List { items: store.list(kind, &selection), resource_version: store.version() })

@@ -58,7 +58,20 @@ impl ApiServer {
         manage: impl FnOnce(&mut Object, &Time),
     ) -> Result<Written> {
         self.expire_events(kind);
-        let (mut object, mut warnings) = decode(kind, body, options.field_validation)?;
+        let (object, warnings) = decode(kind, body, options.field_validation)?;
+        let created = self.create_decoded(kind, namespace, object, warnings.clone(), options, manage);
+        created.map_err(|error| error.warned(warnings))
+    }
+
+    fn create_decoded(
+        &self,
+        kind: Kind,
+        namespace: &str,
+        mut object: Object,
+        mut warnings: Vec<String>,
+        options: &WriteOptions,
+        manage: impl FnOnce(&mut Object, &Time),
+    ) -> Result<Written> {
         let older = older_version(&object);
         place(kind, namespace, &mut object)?;
         let meta = object.meta();
@@ -166,7 +179,8 @@ impl ApiServer {
             _ => {}
         }
         let old = self.find(kind, namespace, name)?;
-        self.replace(old, object, subresource, managed, warnings, options)
+        let replaced = self.replace(old, object, subresource, managed, warnings.clone(), options);
+        replaced.map_err(|error| error.warned(warnings))
     }
 
     /// Replaces `old` by what `subresource` lets through of `object`.
@@ -268,7 +282,8 @@ impl ApiServer {
             let message = "the name of the object does not match the name on the URL";
             return Err(Error::bad_request(message));
         }
-        self.replace(old, object, subresource, managed, warnings, options)
+        let replaced = self.replace(old, object, subresource, managed, warnings.clone(), options);
+        replaced.map_err(|error| error.warned(warnings))
     }
 
     pub(super) fn bind_pod(&self, namespace: &str, name: &str, uid: &str, node: &str) -> Result<()> {

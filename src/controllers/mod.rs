@@ -9,6 +9,7 @@
 mod disruption;
 pub mod endpoints;
 pub mod garbage_collector;
+mod kubernetes_service;
 pub mod namespace;
 pub mod node_lifecycle;
 pub mod pod_gc;
@@ -34,6 +35,7 @@ use crate::{
 pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     namespace::start(sim, client.clone());
     service_account::start(sim, client.clone());
+    kubernetes_service::start(sim, client.clone());
     node_lifecycle::start(sim, client.clone());
     taint_eviction::start(sim, client.clone());
     endpoints::start(sim, client.clone());

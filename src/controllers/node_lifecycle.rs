@@ -60,6 +60,7 @@ const CONDITION_TAINTS: [(&str, &str, &str); 6] = [
     ("NetworkUnavailable", "True", "node.kubernetes.io/network-unavailable"),
     ("PIDPressure", "True", "node.kubernetes.io/pid-pressure"),
 ];
+const TTL: &str = "node.alpha.kubernetes.io/ttl";
 const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 pub fn start(sim: &Sim, client: Rc<dyn ApiClient>) {
@@ -132,7 +133,17 @@ impl Controller {
                 [Some(monitor_at), self.sync_at, self.taint_at].into_iter().flatten().min().unwrap_or(monitor_at);
             match race(poll_fn(|cx| watch.poll_recv(cx)), self.sim.sleep_until(next)).await {
                 Either::Left(Some(WatchEvent::Added(Object::Node(n)) | WatchEvent::Modified(Object::Node(n)))) => {
+                    let name = n.name().to_string();
+                    let is_new = !self.nodes.contains_key(&name);
                     self.node(n);
+                    if is_new {
+                        let ttl = ttl(self.nodes.len());
+                        self.change(&name, |node, _| {
+                            let annotations = node.metadata.annotations.get_or_insert_default();
+                            annotations.insert(TTL.into(), ttl.into());
+                        })
+                        .await;
+                    }
                 }
                 Either::Left(Some(WatchEvent::Deleted(object))) => self.removed(&object),
                 Either::Left(Some(WatchEvent::Error(error))) => return Err(error),
@@ -143,7 +154,7 @@ impl Controller {
                     if due(self.sync_at) {
                         self.sync_at = None;
                         for name in std::mem::take(&mut self.to_sync) {
-                            self.change_taints(&name, sync_no_schedule).await;
+                            self.change(&name, sync_no_schedule).await;
                         }
                     }
                     if due(self.taint_at) {
@@ -278,7 +289,7 @@ impl Controller {
             known.reported = false;
             known.to_taint = None;
             if has_no_execute(&known.node) {
-                self.change_taints(name, |node, _| remove_no_execute(node)).await;
+                self.change(name, |node, _| remove_no_execute(node)).await;
             }
             return;
         }
@@ -299,7 +310,7 @@ impl Controller {
             known.to_taint = None;
         } else if has_no_execute(&known.node) {
             // From not-ready to unreachable or back: at once.
-            self.change_taints(name, |node, now| swap_no_execute(node, key, now)).await;
+            self.change(name, |node, now| swap_no_execute(node, key, now)).await;
         } else {
             known.to_taint = Some(key);
             self.taint_at.get_or_insert(self.sim.now() + EVICTION_PERIOD / 3);
@@ -346,7 +357,7 @@ impl Controller {
             let tainted: Vec<String> =
                 self.nodes.iter().filter(|(_, k)| has_no_execute(&k.node)).map(|(name, _)| name.clone()).collect();
             for name in tainted {
-                self.change_taints(&name, |node, _| remove_no_execute(node)).await;
+                self.change(&name, |node, _| remove_no_execute(node)).await;
             }
         }
     }
@@ -366,12 +377,12 @@ impl Controller {
             }
             zone.next = now + every;
             known.to_taint = None;
-            self.change_taints(&name, |node, now| swap_no_execute(node, key, now)).await;
+            self.change(&name, |node, now| swap_no_execute(node, key, now)).await;
         }
     }
 
-    /// Changes a node's taints on its newest version.
-    async fn change_taints(&mut self, name: &str, change: impl Fn(&mut Node, &Time)) {
+    /// Changes a node's taints or metadata on its newest version.
+    async fn change(&mut self, name: &str, change: impl Fn(&mut Node, &Time)) {
         loop {
             let Ok(current) = client::get::<Node>(&*self.client, "", name).await else { return };
             let mut node = Node::clone(&current);
@@ -381,7 +392,7 @@ impl Controller {
             {
                 spec.taints = None;
             }
-            if node.spec == current.spec {
+            if node.spec == current.spec && node.metadata == current.metadata {
                 return;
             }
             let body = Body::Object(node.into());
@@ -398,6 +409,18 @@ impl Controller {
                 Err(_) => return,
             }
         }
+    }
+}
+
+/// How long kubelets may keep what they read, in a cluster of so many nodes (`pkg/controller/ttl`).
+fn ttl(nodes: usize) -> &'static str {
+    match nodes {
+        0..=100 => "0",
+        101..=500 => "15",
+        501..=1000 => "30",
+        1001..=2000 => "60",
+        2001..=10_000 => "300",
+        _ => "600",
     }
 }
 

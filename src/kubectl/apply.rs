@@ -7,6 +7,7 @@ use super::{
     files::{self, Loaded},
     last_applied,
     printers::compact,
+    prune,
     write::{self, DryRun},
 };
 use crate::api::{
@@ -14,6 +15,7 @@ use crate::api::{
     client::{Patch, Subresource, WriteOptions},
     error::Reason,
     patch,
+    selector::LabelSelector,
 };
 
 /// What may be done about a conflict.
@@ -41,20 +43,51 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         None => files::required(args)?,
     }
     let dry_run = DryRun::of(args)?;
+    let selector = args.get("selector").unwrap_or_default();
+    if args.on("all") && !selector.is_empty() {
+        return Err(Failure::Message("cannot set --all and --selector at the same time".into()));
+    }
+    let pruned = prune::kinds(args)?;
+    let selector = LabelSelector::parse(selector).map_err(Failure::Message)?;
+    let chosen = |loaded: &Loaded| {
+        let labels = loaded.value["metadata"]["labels"].as_object();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        let labels = labels.map(|labels| labels.iter().map(|(key, value)| (key.clone(), text(value))).collect());
+        selector.matches(labels.as_ref())
+    };
     if args.on("server-side") {
         if dry_run == DryRun::Client {
             let message = "--dry-run=client doesn't work with --server-side (did you mean --dry-run=server instead?)";
             return Err(Failure::Message(message.into()));
         }
-        return files::for_each(cx, args, "apply", async |loaded| server_side(cx, args, loaded, dry_run).await).await;
+        let each = async |loaded| server_side(cx, args, loaded, dry_run).await;
+        return files::for_each_of(cx, args, "apply", chosen, each).await;
     }
     if args.on("force-conflicts") {
         return Err(Failure::Message("--force-conflicts only works with --server-side".into()));
     }
-    files::for_each(cx, args, "apply", async |loaded| client_side(cx, args, loaded, dry_run).await).await
+    let mut visited = prune::Visited::default();
+    if cx.namespace_given {
+        visited.namespaces.insert(cx.namespace.clone());
+    }
+    let each = async |loaded: Loaded| client_side(cx, args, loaded, dry_run, &mut visited).await;
+    let code = files::for_each_of(cx, args, "apply", chosen, each).await?;
+    match pruned {
+        Some(kinds) if code == 0 => prune::main(cx, args, &kinds, &visited, dry_run).await,
+        _ => Ok(code),
+    }
 }
 
-async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> Result<(), Failure> {
+async fn client_side(
+    cx: &Ctx,
+    args: &Args,
+    loaded: Loaded,
+    dry_run: DryRun,
+    visited: &mut prune::Visited,
+) -> Result<(), Failure> {
+    if !loaded.namespace.is_empty() {
+        visited.namespaces.insert(loaded.namespace.clone());
+    }
     let Some(live) = live(cx, &loaded).await? else {
         let Loaded { source, kind, namespace, mut value, .. } = loaded;
         last_applied::annotate(&mut value);
@@ -62,11 +95,13 @@ async fn client_side(cx: &Ctx, args: &Args, loaded: Loaded, dry_run: DryRun) -> 
             let options = write::options(args, dry_run, "kubectl-client-side-apply");
             let created = write::create(cx, kind, &namespace, value, options).await;
             let created = created.map_err(|error| write::refused("creating", &source, error))?;
+            visited.uids.insert(created.uid().into());
             return write::report_object(cx, args, &created, "created", dry_run).await;
         }
         return write::report(cx, args, kind, &value, "created", dry_run).await;
     };
     let kind = loaded.kind;
+    visited.uids.insert(live.uid().into());
     if last_applied::of(&live).is_none() {
         cx.err(format!(
             "Warning: resource {}/{} is missing the {} annotation which is required by kubectl apply. kubectl apply \

@@ -4,7 +4,7 @@ use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail, files, generate, last_applied,
+    Args, Ctx, Failure, Outcome, fail, files, generate, last_applied, token,
     write::{self, DryRun},
 };
 use crate::{
@@ -26,6 +26,9 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         })
         .await;
     };
+    if *what == "token" {
+        return token::main(cx, args, rest).await;
+    }
     if let Some((made, _)) = generate::make(cx, args, &words).await? {
         return send_made(cx, args, made, dry_run).await;
     }

@@ -29,10 +29,22 @@ pub async fn for_each(
     cx: &Ctx,
     args: &Args,
     verb: &str,
+    each: impl AsyncFnMut(Loaded) -> Result<(), Failure>,
+) -> Outcome {
+    for_each_of(cx, args, verb, |_| true, each).await
+}
+
+/// [`for_each`] of those objects that are chosen.
+pub async fn for_each_of(
+    cx: &Ctx,
+    args: &Args,
+    verb: &str,
+    chosen: impl Fn(&Loaded) -> bool,
     mut each: impl AsyncFnMut(Loaded) -> Result<(), Failure>,
 ) -> Outcome {
     let mut failures = Vec::new();
-    let all = load_each(cx, args).await?;
+    let mut all = load_each(cx, args).await?;
+    all.retain(|item| item.as_ref().map_or(true, &chosen));
     if all.is_empty() {
         return Err(Failure::Message(format!("no objects passed to {verb}")));
     }

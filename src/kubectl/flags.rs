@@ -19,25 +19,32 @@ pub struct Flag {
     pub long: &'static str,
     pub short: Option<char>,
     pub takes: Takes,
+    /// Its value when it isn't given, as help shows it.
+    pub default: &'static str,
     /// One line of help.
     pub about: &'static str,
 }
 
 pub const fn switch(long: &'static str, about: &'static str) -> Flag {
-    Flag { long, short: None, takes: Takes::Switch, about }
+    Flag { long, short: None, takes: Takes::Switch, default: "false", about }
 }
 
 pub const fn value(long: &'static str, about: &'static str) -> Flag {
-    Flag { long, short: None, takes: Takes::Value, about }
+    Flag { long, short: None, takes: Takes::Value, default: "''", about }
 }
 
 pub const fn optional(long: &'static str, default: &'static str, about: &'static str) -> Flag {
-    Flag { long, short: None, takes: Takes::Optional(default), about }
+    Flag { long, short: None, takes: Takes::Optional(default), default: "''", about }
 }
 
 impl Flag {
     pub const fn short(mut self, short: char) -> Flag {
         self.short = Some(short);
+        self
+    }
+
+    pub const fn default(mut self, default: &'static str) -> Flag {
+        self.default = default;
         self
     }
 }

@@ -8,6 +8,7 @@ use super::{
     Args, Ctx, Failure, Outcome, fail, jsonpath,
     printers::{self, Format, Layout, TableOptions},
     program::finish,
+    raw,
     resource::{self, Found},
     wait::duration,
 };
@@ -17,6 +18,12 @@ use crate::api::{
 };
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
+    if let Some(path) = args.get("raw").filter(|path| !path.is_empty()) {
+        if !args.args.is_empty() {
+            return fail("arguments may not be passed when --raw is specified");
+        }
+        return raw::main(cx, path).await;
+    }
     let format = match (args.get("output"), args.get("template")) {
         (None | Some("go-template" | "template"), Some(template)) => {
             Format::read(cx, Some(&format!("go-template={template}"))).await?

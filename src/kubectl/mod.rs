@@ -2,6 +2,7 @@
 //! [`ApiClient`] alone. One command table makes parsing, help and completion.
 
 pub mod apply;
+mod autoscale;
 mod commands;
 mod completer;
 mod config;
@@ -33,6 +34,8 @@ mod pods_of;
 mod port_forward;
 pub mod printers;
 mod program;
+mod prune;
+mod raw;
 mod replace;
 mod resource;
 mod rollout;
@@ -40,6 +43,7 @@ pub mod run;
 mod set;
 pub mod tabwriter;
 pub mod taint;
+mod token;
 mod top;
 mod wait;
 pub mod write;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    Args, Ctx, Failure, Outcome, commands, fail,
+    Args, Ctx, Failure, Outcome, fail, help,
     printers::Layout,
     program::finish,
     resource,
@@ -64,12 +64,7 @@ pub async fn auth(cx: &Ctx, args: &Args) -> Outcome {
 
 /// `kubectl options`
 pub async fn options(cx: &Ctx, _: &Args) -> Outcome {
-    let mut text = String::from("The following options can be passed to any command:\n\n");
-    for flag in commands::GLOBAL.iter().filter(|flag| flag.long != "help") {
-        let short = flag.short.map(|short| format!("-{short}, ")).unwrap_or_default();
-        text.push_str(&format!("    {short}--{}:\n\t{}\n\n", flag.long, flag.about));
-    }
-    cx.out(text).await;
+    cx.out(help::options()).await;
     Ok(0)
 }
 
@@ -85,17 +80,6 @@ pub async fn completion(cx: &Ctx, args: &Args) -> Outcome {
         [shell] => Err(usage(&format!("Unsupported shell type \"{shell}\"."))),
         _ => Err(usage("Too many arguments. Expected only the shell type.")),
     }
-}
-
-/// `kubectl debug`: containers can't be added to a running pod here.
-pub async fn debug(cx: &Ctx, args: &Args) -> Outcome {
-    let Some(word) = args.args.first() else { return fail("NAME or TYPE/NAME is required for debug") };
-    let (kind, name) = match word.split_once('/') {
-        None => (Kind::Pod, word.as_str()),
-        Some((typed, name)) => (resource::kind(typed)?, name),
-    };
-    cx.client.get(kind, resource::scope(cx, kind), name).await?;
-    fail("ephemeral containers are not simulated: use 'kubectl exec', or run a pod of its own with 'kubectl run'")
 }
 
 pub async fn scale(cx: &Ctx, args: &Args) -> Outcome {

@@ -49,7 +49,12 @@ async fn run(proc: Proc, client: Rc<dyn ApiClient>) -> i32 {
                 .await;
             return 0;
         }
-        cx.err(unknown_command(name)).await;
+        let text = if help::is_missing(name) {
+            format!("error: kubectl {name} is not simulated here\n")
+        } else {
+            unknown_command(name)
+        };
+        cx.err(text).await;
         return 1;
     };
     let words: Vec<String> = before.iter().chain(after).cloned().collect();
@@ -133,8 +138,8 @@ pub async fn finish(cx: &Ctx, mut failures: Vec<Failure>) -> Outcome {
     for failure in &failures {
         cx.err(match failure {
             Failure::Message(message) | Failure::Usage { message, .. } => format!("{message}\n"),
-            Failure::Server(error) => server_line(error, ""),
-            Failure::ServerWhen { doing, error } => server_line(error, doing),
+            Failure::Server(error) => warnings(error) + &server_line(error, ""),
+            Failure::ServerWhen { doing, error } => warnings(error) + &server_line(error, doing),
             other => text(other),
         })
         .await;
@@ -150,10 +155,16 @@ pub fn text(failure: &Failure) -> String {
         Failure::Usage { command, message } => {
             format!("error: {message}\nSee 'kubectl {command} -h' for help and examples\n")
         }
-        Failure::Server(error) => server(error, ""),
-        Failure::ServerWhen { doing, error } => server(error, doing),
+        Failure::Server(error) => warnings(error) + &server(error, ""),
+        Failure::ServerWhen { doing, error } => warnings(error) + &server(error, doing),
         Failure::Exit(_) => String::new(),
     }
+}
+
+/// What the server warned of while it refused.
+fn warnings(error: &Error) -> String {
+    let all = error.warnings.iter().flat_map(|warned| &warned.0);
+    all.map(|warning| format!("Warning: {warning}\n")).collect()
 }
 
 fn server(error: &Error, doing: &str) -> String {

@@ -1,6 +1,6 @@
 //! What a command is about: names of resources, `TYPE NAME…`, `TYPE/NAME`, `a,b`, files and selectors.
 
-use super::{Args, Ctx, Failure, files};
+use super::{Args, Ctx, Failure, files, info};
 use crate::api::{Error, Kind, Object, client::ListOptions, error::Reason, warnings};
 
 /// Neither arguments nor files say what a command is about.
@@ -34,7 +34,26 @@ pub fn kind(word: &str) -> Result<Kind, Failure> {
         };
         named && group.is_none_or(qualified)
     });
-    found.ok_or_else(|| Failure::Message(format!("the server doesn't have a resource type \"{word}\"")))
+    found.ok_or_else(|| {
+        let listed = info::listed(false).into_iter().find(|listed| {
+            let names =
+                [listed.name, &listed.kind.to_ascii_lowercase()].contains(&name) || listed.short.contains(&name);
+            names && group.is_none_or(|group| listed.group == group)
+        });
+        match listed {
+            // Listed, but none of its objects are kept.
+            Some(listed) => Failure::Server(Error::new(
+                Reason::NotFound,
+                format!(
+                    "Unable to list \"{}, Resource={}\": the server could not find the requested resource (get {})",
+                    if listed.group.is_empty() { format!("/{}", listed.version) } else { listed.version.clone() },
+                    listed.name,
+                    listed.qualified()
+                ),
+            )),
+            None => Failure::Message(format!("the server doesn't have a resource type \"{word}\"")),
+        }
+    })
 }
 
 /// `pod/web`, `priorityclass.scheduling.k8s.io/high`: the object in messages and `-o name`.

@@ -1,4 +1,4 @@
-//! `kubectl rollout` and `autoscale` (`kubectl/pkg/cmd/rollout`, `kubectl/pkg/polymorphichelpers`).
+//! `kubectl rollout` (`kubectl/pkg/cmd/rollout`, `kubectl/pkg/polymorphichelpers`).
 
 use serde_json::{Map, Value, json};
 
@@ -34,7 +34,7 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         if let Some(command) = super::commands::find("rollout") {
             cx.out(super::help::command(command)).await;
         }
-        return Ok(0);
+        return Ok(1);
     };
     if !["history", "pause", "restart", "resume", "status", "undo"].contains(&command.as_str()) {
         let message = format!("unknown command {:?}", args.args.join(" "));
@@ -412,22 +412,4 @@ async fn undo(cx: &Ctx, args: &Args, object: &Object) -> Result<(), Failure> {
         patch.push(json!({"op": op, "path": "/metadata/annotations", "value": annotations}));
     }
     change(cx, args, object, Patch::Json(patch.into()), "rolled back").await
-}
-
-pub async fn autoscale(cx: &Ctx, args: &Args) -> Outcome {
-    if args.get("max").is_none() {
-        return Err(Failure::Message("required flag(s) \"max\" not set".into()));
-    }
-    let found = resource::fetch_chosen(cx, args, &args.args).await?;
-    let mut failures = found.failures;
-    failures.extend(found.objects.iter().map(|object| {
-        let kind = object.kind();
-        Failure::Message(format!(
-            "cannot autoscale a {kind}: could not find scale subresource for {}/{}, Resource={} in discovery information",
-            kind.group(),
-            kind.version(),
-            kind.plural()
-        ))
-    }));
-    finish(cx, failures).await
 }

@@ -1,4 +1,6 @@
-//! `kubectl set`: image, env, resources, serviceaccount.
+//! `kubectl set`: image, env, resources, selector, serviceaccount.
+
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use super::{
 use crate::api::{
     Object,
     client::{Patch, Subresource},
+    selector::LabelSelector,
 };
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
@@ -21,10 +24,11 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         Some((what, rest)) if ["serviceaccount", "sa"].contains(&what.as_str()) => {
             service_account(cx, args, rest).await
         }
+        Some((what, rest)) if what == "selector" => selector(cx, args, rest).await,
         Some(_) => {
             Err(Failure::Usage { command: "set".into(), message: format!("unknown command {:?}", args.args.join(" ")) })
         }
-        None => fail("You must specify what to set: env, image, resources or serviceaccount"),
+        None => fail("You must specify what to set: env, image, resources, selector or serviceaccount"),
     }
 }
 
@@ -256,4 +260,50 @@ async fn service_account(cx: &Ctx, args: &Args, rest: &[String]) -> Outcome {
         failures.extend(change(cx, args, &object, patch, "serviceaccount updated").await.err());
     }
     finish(cx, failures).await
+}
+
+/// A Service's selector becomes what the last word says.
+async fn selector(cx: &Ctx, args: &Args, rest: &[String]) -> Outcome {
+    let dry_run = DryRun::of(args)?;
+    let Some((expression, words)) = rest.split_last() else { return fail("one selector is required") };
+    let wanted = LabelSelector::parse(expression)
+        .map_err(|why| Failure::Message(format!("couldn't parse the selector string \"{expression}\": {why}")))?;
+    let labels = wanted
+        .exact()
+        .ok_or_else(|| Failure::Message(format!("match expression {expression} not supported on this object")))?;
+    let found = resource::fetch_chosen(cx, args, words).await?;
+    let mut failures = found.failures;
+    for object in &found.objects {
+        failures.extend(select(cx, args, object, &labels, dry_run).await.err());
+    }
+    finish(cx, failures).await
+}
+
+async fn select(
+    cx: &Ctx,
+    args: &Args,
+    object: &Object,
+    labels: &BTreeMap<String, String>,
+    dry_run: DryRun,
+) -> Result<(), Failure> {
+    let Object::Service(service) = object else { return fail("setting a selector is only supported for Services") };
+    let old = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
+    let gone = old.into_iter().flatten().filter(|(key, _)| !labels.contains_key(*key));
+    let mut changes: serde_json::Map<String, Value> = gone.map(|(key, _)| (key.clone(), Value::Null)).collect();
+    changes.extend(labels.iter().map(|(key, value)| (key.clone(), value.as_str().into())));
+    let mut patch = json!({"spec": {"selector": changes}});
+    if let Some(version) = args.get("resource-version").filter(|version| !version.is_empty()) {
+        patch["metadata"] = json!({"resourceVersion": version});
+    }
+    let mut value = object.to_value();
+    if dry_run == DryRun::Client {
+        value["spec"]["selector"] = json!(labels);
+    } else {
+        let options = write::options(args, dry_run, "kubectl-set");
+        let (kind, namespace, name) = (object.kind(), object.namespace(), object.name());
+        let patch = Patch::Strategic(patch);
+        let patched = cx.client.patch(kind, namespace, name, Subresource::None, patch, options).await?;
+        value = write::warned(cx, patched).await.to_value();
+    }
+    write::report(cx, args, object.kind(), &value, "selector updated", dry_run).await
 }

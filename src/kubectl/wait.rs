@@ -145,12 +145,15 @@ impl Goal {
 }
 
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
-    let Some(goal) = args.get("for") else { return fail("unrecognized condition: []") };
-    let goal = Goal::parse(goal)?;
+    let goals = args.each("for").iter().map(|text| Goal::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    if goals.is_empty() {
+        return fail("unrecognized condition: []");
+    }
+    let deleted = goals.iter().any(|goal| matches!(goal, Goal::Delete));
     let timeout = args.get("timeout").map(duration).transpose()?.unwrap_or(Duration::from_secs(30));
     let deadline = cx.proc.sim().now() + timeout;
     let mut found = resource::fetch(cx, args, &args.args).await?;
-    if let Goal::Create = goal {
+    if goals.iter().any(|goal| matches!(goal, Goal::Create)) {
         while !found.failures.is_empty() || found.objects.is_empty() {
             if cx.proc.sim().now() >= deadline {
                 return fail("timed out waiting for the condition");
@@ -162,27 +165,33 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let mut missing = Vec::new();
     for failure in found.failures {
         match failure {
-            Failure::Server(error) if error.is_not_found() && matches!(goal, Goal::Delete) => missing.push(error),
+            Failure::Server(error) if error.is_not_found() && deleted => missing.push(error),
             other => return Err(other),
         }
     }
     if found.objects.is_empty() {
-        if matches!(goal, Goal::Delete) && (!missing.is_empty() || !args.each("filename").is_empty()) {
+        if deleted && (!missing.is_empty() || !args.each("filename").is_empty()) {
             return Ok(0);
         }
         return fail("no matching resources found");
     }
     let mut late = Vec::new();
     for object in &found.objects {
-        if wait_for(cx, &goal, object, deadline).await? {
-            if !matches!(args.get("output"), Some("name")) {
-                let how = if matches!(goal, Goal::Delete) { "deleted" } else { "condition met" };
-                cx.out(format!("{} {how}\n", resource::reference(object.kind(), object.name()))).await;
-            } else {
-                cx.out(resource::reference(object.kind(), object.name()) + "\n").await;
+        for goal in &goals {
+            // All objects share the deadline: once it has passed, even what is true already comes too late.
+            let in_time = timeout.is_zero() || cx.proc.sim().now() < deadline;
+            if !in_time || !wait_for(cx, goal, object, deadline).await? {
+                let name = object.name();
+                late.push(format!("timed out waiting for the condition on {}/{name}", object.kind().plural()));
+                break;
             }
-        } else {
-            late.push(format!("timed out waiting for the condition on {}/{}", object.kind().plural(), object.name()));
+            let reference = resource::reference(object.kind(), object.name());
+            if matches!(args.get("output"), Some("name")) {
+                cx.out(reference + "\n").await;
+            } else {
+                let how = if deleted { "deleted" } else { "condition met" };
+                cx.out(format!("{reference} {how}\n")).await;
+            }
         }
     }
     match late.as_slice() {

@@ -36,6 +36,7 @@ pub struct ImageStore {
     /// Pulls take turns: the next number to give out, and the one whose turn it is.
     tickets: Cell<(u64, u64)>,
     turn: Notify,
+    limit: PullLimit,
     current: RefCell<Option<Pull>>,
 }
 
@@ -70,6 +71,32 @@ pub struct Wanted<'a> {
     pub policy: Option<&'a str>,
     /// All that the pod has.
     pub credentials: &'a [Credential],
+}
+
+/// How often pulls may begin (`registryPullQPS`, `registryBurst`): a bucket that fills steadily and starts full.
+pub struct PullLimit {
+    per_second: f64,
+    burst: f64,
+    /// What is in the bucket, and since when.
+    filled: Cell<(f64, SimTime)>,
+}
+
+impl PullLimit {
+    pub fn new(per_second: u32, burst: u32, now: SimTime) -> PullLimit {
+        let burst = f64::from(burst);
+        PullLimit { per_second: f64::from(per_second), burst, filled: Cell::new((burst, now)) }
+    }
+
+    /// Whether one more may begin now. 0 a second is no limit.
+    pub fn accept(&self, now: SimTime) -> Result<(), String> {
+        if self.per_second == 0.0 {
+            return Ok(());
+        }
+        let (filled, since) = self.filled.get();
+        let filled = (filled + now.since(since).as_secs_f64() * self.per_second).min(self.burst);
+        self.filled.set((if filled < 1.0 { filled } else { filled - 1.0 }, now));
+        if filled < 1.0 { Err("pull QPS exceeded".into()) } else { Ok(()) }
+    }
 }
 
 /// Failures to pull, by pod and image.
@@ -119,6 +146,7 @@ impl ImageStore {
             images: RefCell::default(),
             tickets: Cell::default(),
             turn: Notify::new(),
+            limit: PullLimit::new(5, 10, sim.now()),
             current: RefCell::default(),
         }
     }
@@ -189,6 +217,7 @@ impl ImageStore {
             }
             changed.await;
         }
+        self.limit.accept(self.sim.now())?;
         let started = self.sim.now();
         let (found, used) = match self.network.is_outside_reachable() {
             true => self.ask(reference, credentials),

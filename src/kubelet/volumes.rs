@@ -22,7 +22,7 @@ use super::{
     quantity,
 };
 use crate::{
-    api::{Resource, Volume, client},
+    api::{Resource, Volume, client, wire::base64_url},
     os::{Errno, Filesystem, fs::FileType, fs::Mount},
     registry::Image,
 };
@@ -482,17 +482,6 @@ fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProject
     text.push(b'.');
     base64_url(pod.uid().as_bytes(), &mut text);
     text
-}
-
-fn base64_url(bytes: &[u8], text: &mut Vec<u8>) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let digit = |group: u32, i: usize| ALPHABET[(group >> (18 - 6 * i)) as usize & 63];
-    for chunk in bytes.chunks(3) {
-        let byte = |i: usize| chunk.get(i).map_or(0, |byte| u32::from(*byte));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        let digits = [0, 1, 2, 3].map(|i| digit(group, i));
-        text.extend_from_slice(&digits[..=chunk.len()]);
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use podarium::{
         credentials::Credential,
         env,
         hosts::{host_network_hosts_file, hostname_and_domain, hosts_file},
-        images::{ImageService, PullBackoff, Wanted, ensure},
+        images::{ImageService, PullBackoff, PullLimit, Wanted, ensure},
         kill,
         status::{
             Record, RecordState, Runtime, SandboxRecord,
@@ -348,6 +348,8 @@ struct Puller<'a> {
     case: Case<'a>,
     image: Rc<Image>,
     calls: RefCell<Vec<&'static str>>,
+    sim: Sim,
+    limit: PullLimit,
 }
 
 impl Puller<'_> {
@@ -370,8 +372,9 @@ impl ImageService for Puller<'_> {
         _: &'a ImageRef,
         _: &'a [Credential],
     ) -> LocalBoxFuture<'a, Result<(Rc<Image>, Duration), String>> {
-        self.calls.borrow_mut().push("PullImage");
         Box::pin(async move {
+            self.limit.accept(self.sim.now())?;
+            self.calls.borrow_mut().push("PullImage");
             match self.error("pullerErr") {
                 Some(error) => Err(error),
                 None => {
@@ -421,7 +424,9 @@ fn pulls(case: Case) -> Outcome {
     let sim = Sim::new(1, Timestamp::UNIX_EPOCH);
     let busybox = ImageRef::parse("busybox").map_err(|error| Failure::not_run(error.to_string()))?;
     let image = Catalogue::load().resolve(&busybox).map_err(|error| Failure::not_run(error.to_string()))?;
-    let puller = Puller { case, image, calls: RefCell::default() };
+    let number = |key: &str| input[key].as_u64().and_then(|number| u32::try_from(number).ok()).unwrap_or_default();
+    let limit = PullLimit::new(number("qps"), number("burst"), sim.now());
+    let puller = Puller { case, image, calls: RefCell::default(), sim: sim.clone(), limit };
     let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
     let backoff = RefCell::new(PullBackoff::new(backoff));
     let mut got = Vec::new();

@@ -3,7 +3,7 @@
 //! Every table (`*.json`) of the directory `PODARIUM_CASES`, or of this one, is run, case by case. `PODARIUM_CASES_ONLY`
 //! names the tables to run, with commas between them; `TABLE:ID` runs the cases whose ids begin so and tells the whole
 //! texts. What the product can't do stands in `known-gaps.txt`: the run fails when another case fails, and when one of those
-//! passes. A panic is a failure of its case.
+//! passes. A panic is a failure of its case. With `PODARIUM_CASES_TELL` recorded commands without an expectation are told.
 
 mod gaps;
 mod kubectl;

@@ -1,6 +1,6 @@
 //! Commands about running pods, nodes, the cluster and kubectl itself.
 
-use super::{ALL_NAMESPACES, CLUSTER, CONTAINER, Command, DEBUG, FILES, NODES, OTHER, OUTPUT, SELECTORS, STDIN, main};
+use super::{ALL_NAMESPACES, CONTAINER, Command, FILES, NODES, OUTPUT, SELECTORS, STDIN, main};
 use crate::kubectl::{
     config, cp, debug, describe, events, exec,
     flags::{optional, switch, value},
@@ -11,8 +11,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "logs",
         aliases: &["log"],
-        group: DEBUG,
-        about: "Print the logs of a container in a pod",
+        about: "Print the logs for a container in a pod",
         usage: "[-f] [-p] (POD | TYPE/NAME) [-c CONTAINER]",
         examples: &["kubectl logs web", "kubectl logs -f web -c app", "kubectl logs web --previous"],
         flags: &[
@@ -39,7 +38,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "exec",
         aliases: &[],
-        group: DEBUG,
         about: "Execute a command in a container",
         usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags] -- COMMAND [args...]",
         examples: &["kubectl exec web -- date", "kubectl exec -it web -- sh"],
@@ -50,7 +48,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "attach",
         aliases: &[],
-        group: DEBUG,
         about: "Attach to a running container",
         usage: "(POD | TYPE/NAME) [-c CONTAINER] [flags]",
         examples: &["kubectl attach -it web"],
@@ -61,7 +58,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "debug",
         aliases: &[],
-        group: DEBUG,
         about: "Create debugging sessions for troubleshooting workloads and nodes",
         usage: "(POD | TYPE/NAME) [ -- COMMAND [args...] ]",
         examples: &[
@@ -101,7 +97,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "cordon",
         aliases: &[],
-        group: CLUSTER,
         about: "Mark node as unschedulable",
         usage: "NODE",
         examples: &["kubectl cordon node1"],
@@ -112,7 +107,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "uncordon",
         aliases: &[],
-        group: CLUSTER,
         about: "Mark node as schedulable",
         usage: "NODE",
         examples: &["kubectl uncordon node1"],
@@ -123,7 +117,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "drain",
         aliases: &[],
-        group: CLUSTER,
         about: "Drain node in preparation for maintenance",
         usage: "NODE",
         examples: &["kubectl drain node1 --ignore-daemonsets", "kubectl drain node1 --force --grace-period=900"],
@@ -147,7 +140,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "taint",
         aliases: &[],
-        group: CLUSTER,
         about: "Update the taints on one or more nodes",
         usage: "NODE NAME KEY_1=VAL_1:TAINT_EFFECT_1 ... KEY_N=VAL_N:TAINT_EFFECT_N",
         examples: &[
@@ -165,7 +157,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "describe",
         aliases: &[],
-        group: DEBUG,
         about: "Show details of a specific resource or group of resources",
         usage: "(-f FILENAME | TYPE [NAME_PREFIX | -l label] | TYPE/NAME)",
         examples: &[
@@ -183,32 +174,8 @@ pub static COMMANDS: &[Command] = &[
         main: main!(describe::main),
     },
     Command {
-        name: "debug",
-        aliases: &[],
-        group: DEBUG,
-        about: "Look into a pod with a container of one's own",
-        usage: "(POD | TYPE/NAME) --image=IMAGE [-- COMMAND]",
-        examples: &[],
-        flags: &[
-            CONTAINER,
-            STDIN,
-            &[
-                value("image", "The container's image"),
-                value("target", "The container whose processes are seen"),
-                value("copy-to", "Make a copy of the pod by this name"),
-                value("profile", "What the container may do"),
-                value("env", "NAME=VALUE in the container's environment"),
-                switch("share-processes", "Share processes in the copy"),
-                switch("attach", "Attach to the container"),
-            ],
-        ],
-        stop_after: 0,
-        main: main!(other::debug),
-    },
-    Command {
         name: "top",
         aliases: &[],
-        group: CLUSTER,
         about: "Display resource (CPU/memory) usage",
         usage: "(node | pod) [NAME | -l label]",
         examples: &["kubectl top pods", "kubectl top pod web --containers", "kubectl top nodes --sort-by=cpu"],
@@ -230,7 +197,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "cp",
         aliases: &[],
-        group: DEBUG,
         about: "Copy files and directories to and from containers",
         usage: "<file-spec-src> <file-spec-dest>",
         examples: &["kubectl cp web:/etc/hosts hosts", "kubectl cp page.html web:/usr/share/nginx/html/index.html"],
@@ -244,7 +210,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "port-forward",
         aliases: &[],
-        group: DEBUG,
         about: "Forward one or more local ports to a pod",
         usage: "TYPE/NAME [options] [LOCAL_PORT:]REMOTE_PORT [...[LOCAL_PORT_N:]REMOTE_PORT_N]",
         examples: &["kubectl port-forward pod/mypod 8888:5000", "kubectl port-forward service/myservice 8443:https"],
@@ -258,7 +223,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "auth",
         aliases: &[],
-        group: DEBUG,
         about: "Inspect authorization",
         usage: "(can-i VERB [TYPE | TYPE/NAME] | whoami)",
         examples: &["kubectl auth can-i create pods"],
@@ -278,7 +242,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "options",
         aliases: &[],
-        group: OTHER,
         about: "Print the list of flags inherited by all commands",
         usage: "",
         examples: &[],
@@ -289,8 +252,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "events",
         aliases: &[],
-        group: DEBUG,
-        about: "List events, oldest first",
+        about: "List events",
         usage: "[flags]",
         examples: &["kubectl events --for pod/web", "kubectl events --types=Warning"],
         flags: &[
@@ -308,8 +270,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "wait",
         aliases: &[],
-        group: OTHER,
-        about: "Wait for a condition on one or many resources",
+        about: "Wait for a specific condition on one or many resources",
         usage: "([-f FILENAME] | TYPE/NAME | TYPE [(-l label | --all)]) --for=create|delete|condition=NAME[=VALUE]|jsonpath=EXPR[=VALUE]",
         examples: &["kubectl wait --for=condition=Ready pod/web", "kubectl wait --for=delete pod/web --timeout=60s"],
         flags: &[
@@ -329,8 +290,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "cluster-info",
         aliases: &[],
-        group: CLUSTER,
-        about: "Display where the cluster can be reached",
+        about: "Display cluster information",
         usage: "[flags]",
         examples: &["kubectl cluster-info"],
         flags: &[],
@@ -340,8 +300,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "api-resources",
         aliases: &[],
-        group: OTHER,
-        about: "Print the kinds of objects that the server knows",
+        about: "Print the supported API resources on the server",
         usage: "[flags]",
         examples: &["kubectl api-resources --namespaced=false"],
         flags: &[
@@ -350,6 +309,7 @@ pub static COMMANDS: &[Command] = &[
                 switch("namespaced", "Only kinds that live in a namespace, or don't"),
                 switch("no-headers", "Without the header line"),
                 value("api-group", "Only kinds of this API group"),
+                value("sort-by", "name or kind"),
             ],
         ],
         stop_after: 0,
@@ -358,8 +318,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "api-versions",
         aliases: &[],
-        group: OTHER,
-        about: "Print the API versions of the server, as group/version",
+        about: "Print the supported API versions on the server, in the form of \"group/version\"",
         usage: "",
         examples: &["kubectl api-versions"],
         flags: &[],
@@ -369,8 +328,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "config",
         aliases: &[],
-        group: OTHER,
-        about: "Show and change the kubeconfig file",
+        about: "Modify kubeconfig files",
         usage: "(view | get-contexts | current-context | use-context NAME | set-context (NAME | --current) [--namespace=NAMESPACE] | get-clusters | get-users)",
         examples: &["kubectl config get-contexts", "kubectl config set-context --current --namespace=lab"],
         flags: &[
@@ -391,8 +349,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "version",
         aliases: &[],
-        group: OTHER,
-        about: "Print the versions of client and server",
+        about: "Print the client and server version information",
         usage: "[flags]",
         examples: &["kubectl version"],
         flags: &[&[switch("client", "Only the client's version")]],

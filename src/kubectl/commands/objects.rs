@@ -1,40 +1,155 @@
 //! Commands that make, change and show objects.
 
-use super::{
-    ALL_NAMESPACES, BASIC, Command, FILES, IGNORE, META, OTHER, OUTPUT, SELECTORS, SETTINGS, STDIN, WRITE, main,
-};
+use super::{ALL_NAMESPACES, Command, FILES, IGNORE, META, OUTPUT, SELECTORS, STDIN, WRITE, main};
 use crate::kubectl::{
-    apply, create, delete, diff, explain, expose,
+    apply, autoscale, create, delete, diff, explain, expose,
     flags::{optional, switch, value},
     generate, get, other, patch_label, replace, rollout, run, set,
 };
+
+const GET_EXAMPLES: &[&str] = &[
+    "# List all pods in ps output format",
+    "kubectl get pods",
+    "",
+    "# List all pods in ps output format with more information (such as node name)",
+    "kubectl get pods -o wide",
+    "",
+    "# List a single replication controller with specified NAME in ps output format",
+    "kubectl get replicationcontroller web",
+    "",
+    "# List deployments in JSON output format, in the \"v1\" version of the \"apps\" API group",
+    "kubectl get deployments.v1.apps -o json",
+    "",
+    "# List a single pod in JSON output format",
+    "kubectl get -o json pod web-pod-13je7",
+    "",
+    "# List a pod identified by type and name specified in \"pod.yaml\" in JSON output format",
+    "kubectl get -f pod.yaml -o json",
+    "",
+    "# List resources from a directory with kustomization.yaml - e.g. dir/kustomization.yaml",
+    "kubectl get -k dir/",
+    "",
+    "# Return only the phase value of the specified pod",
+    "kubectl get -o template pod/web-pod-13je7 --template={{.status.phase}}",
+    "",
+    "# List resource information in custom columns",
+    "kubectl get pod test-pod -o custom-columns=CONTAINER:.spec.containers[0].name,IMAGE:.spec.containers[0].image",
+    "",
+    "# List all replication controllers and services together in ps output format",
+    "kubectl get rc,services",
+    "",
+    "# List one or more resources by their type and names",
+    "kubectl get rc/web service/frontend pods/web-pod-13je7",
+    "",
+    "# List the 'status' subresource for a single pod",
+    "kubectl get pod web-pod-13je7 --subresource status",
+    "",
+    "# List all deployments in namespace 'backend'",
+    "kubectl get deployments.apps --namespace backend",
+    "",
+    "# List all pods existing in all namespaces",
+    "kubectl get pods --all-namespaces",
+];
+
+const ROLLOUT_EXAMPLES: &[&str] = &[
+    "# Rollback to the previous deployment",
+    "kubectl rollout undo deployment/abc",
+    "",
+    "# Check the rollout status of a daemonset",
+    "kubectl rollout status daemonset/foo",
+    "",
+    "# Restart a deployment",
+    "kubectl rollout restart deployment/abc",
+    "",
+    "# Restart deployments with the 'app=nginx' label",
+    "kubectl rollout restart deployment --selector=app=nginx",
+];
 
 pub static COMMANDS: &[Command] = &[
     Command {
         name: "get",
         aliases: &[],
-        group: BASIC,
         about: "Display one or many resources",
-        usage: "TYPE[,TYPE] [NAME...]|TYPE/NAME... [flags]",
-        examples: &["kubectl get pods -o wide", "kubectl get pod web -o yaml", "kubectl get pods -w"],
+        usage: "[(-o|--output=)json|yaml|kyaml|name|go-template|go-template-file|template|templatefile|jsonpath|\
+                jsonpath-as-json|jsonpath-file|custom-columns|custom-columns-file|wide] (TYPE[.VERSION][.GROUP] [NAME | \
+                -l label] | TYPE[.VERSION][.GROUP]/NAME ...) [flags]",
+        examples: GET_EXAMPLES,
         flags: &[
-            ALL_NAMESPACES,
-            SELECTORS,
-            FILES,
-            OUTPUT,
-            IGNORE,
             &[
-                switch("watch", "After listing, watch for changes").short('w'),
-                switch("watch-only", "Watch for changes without listing first"),
-                switch("output-watch-events", "Show of what sort each change is"),
-                value("subresource", "status, resize or scale"),
-                switch("show-labels", "The labels as the last column"),
-                value("label-columns", "Labels to show as columns").short('L'),
-                switch("no-headers", "Without the header line"),
-                value("sort-by", "Sort by this JSONPath"),
-                switch("show-managed-fields", "Keep metadata.managedFields in YAML and JSON"),
-                switch("show-kind", "Show names with their kind"),
-                value("chunk-size", "How many objects to ask for at once"),
+                switch(
+                    "all-namespaces",
+                    "If present, list the requested object(s) across all namespaces. Namespace in current context is \
+                     ignored even if specified with --namespace.",
+                )
+                .short('A'),
+                value(
+                    "filename",
+                    "Filename, directory, or URL to files identifying the resource to get from a server.",
+                )
+                .short('f')
+                .default("[]"),
+                value(
+                    "kustomize",
+                    "Process the kustomization directory. This flag can't be used together with -f or -R.",
+                )
+                .short('k'),
+                switch(
+                    "recursive",
+                    "Process the directory used in -f, --filename recursively. Useful when you want to manage related \
+                     manifests organized within the same directory.",
+                )
+                .short('R'),
+            ],
+            SELECTORS,
+            OUTPUT,
+            &[
+                switch(
+                    "ignore-not-found",
+                    "If set to true, suppresses NotFound error for specific objects that do not exist. Using this flag \
+                     with commands that query for collections of resources has no effect when no resources are found.",
+                ),
+                switch("watch", "After listing/getting the requested object, watch for changes.").short('w'),
+                switch("watch-only", "Watch for changes to the requested object(s), without listing/getting first."),
+                switch(
+                    "output-watch-events",
+                    "Output watch event objects when --watch or --watch-only is used. Existing objects are output as \
+                     initial ADDED events.",
+                ),
+                value("subresource", "If specified, gets the subresource of the requested object."),
+                switch(
+                    "server-print",
+                    "If true, have the server return the appropriate table output. Supports extension APIs and CRDs.",
+                )
+                .default("true"),
+                switch("show-labels", "When printing, show all labels as the last column (default hide labels column)"),
+                value(
+                    "label-columns",
+                    "Accepts a comma separated list of labels that are going to be presented as columns. Names are \
+                     case-sensitive. You can also use multiple flag options like -L label1 -L label2...",
+                )
+                .short('L')
+                .default("[]"),
+                switch(
+                    "no-headers",
+                    "When using the default or custom-column output format, don't print headers (default print headers).",
+                ),
+                value(
+                    "sort-by",
+                    "If non-empty, sort list types using this field specification.  The field specification is expressed \
+                     as a JSONPath expression (e.g. '{.metadata.name}'). The field in the API resource specified by this \
+                     JSONPath expression must be an integer or a string.",
+                ),
+                switch(
+                    "show-managed-fields",
+                    "If true, keep the managedFields when printing objects in JSON or YAML format.",
+                ),
+                switch("show-kind", "If present, list the resource type for the requested object(s)."),
+                value("chunk-size", "Return large lists in chunks rather than all at once. Pass 0 to disable.")
+                    .default("500"),
+                value(
+                    "raw",
+                    "Raw URI to request from the server.  Uses the transport specified by the kubeconfig file.",
+                ),
             ],
         ],
         stop_after: 0,
@@ -43,8 +158,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "delete",
         aliases: &[],
-        group: BASIC,
-        about: "Delete resources by file names, resources and names, or by label selector",
+        about: "Delete resources by file names, stdin, resources and names, or by resources and label selector",
         usage: "([-f FILENAME] | TYPE [(NAME | -l label | --all)]) [flags]",
         examples: &["kubectl delete pod web", "kubectl delete -f pod.yaml", "kubectl delete pods --all --now"],
         flags: &[
@@ -70,7 +184,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "create",
         aliases: &[],
-        group: BASIC,
         about: "Create a resource from a file or from stdin",
         usage: "(-f FILENAME | namespace NAME | serviceaccount NAME | configmap NAME | secret generic NAME | priorityclass NAME)",
         examples: &[
@@ -93,6 +206,8 @@ pub static COMMANDS: &[Command] = &[
                 value("preemption-policy", "Never or PreemptLowerPriority"),
                 switch("global-default", "The priority class of pods that name none"),
                 switch("save-config", "Keep the configuration for a later apply"),
+                value("duration", "Requested lifetime of a token"),
+                value("audience", "Audience of a token"),
             ],
             generate::FLAGS,
         ],
@@ -102,7 +217,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "apply",
         aliases: &[],
-        group: BASIC,
         about: "Apply a configuration to a resource by file name or stdin",
         usage: "(-f FILENAME | view-last-applied TYPE NAME | set-last-applied -f FILENAME)",
         examples: &["kubectl apply -f pod.yaml", "kubectl apply view-last-applied pod web"],
@@ -116,6 +230,8 @@ pub static COMMANDS: &[Command] = &[
                 switch("all", "All objects of the type in the namespace"),
                 switch("server-side", "Let the server merge"),
                 switch("force-conflicts", "Take fields of other managers"),
+                switch("prune", "Delete what was applied before and is no longer named"),
+                value("prune-allowlist", "Only kinds like this: core/v1/ConfigMap"),
             ],
         ],
         stop_after: 0,
@@ -124,8 +240,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "run",
         aliases: &[],
-        group: BASIC,
-        about: "Run an image in a pod",
+        about: "Run a particular image on the cluster",
         usage: "NAME --image=image [--env=\"key=value\"] [--port=port] [-- COMMAND] [args...]",
         examples: &["kubectl run web --image=nginx:1.27", "kubectl run -it --rm sh --image=busybox:1.36 -- sh"],
         flags: &[
@@ -157,8 +272,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "label",
         aliases: &[],
-        group: SETTINGS,
-        about: "Update the labels of a resource",
+        about: "Update the labels on a resource",
         usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N",
         examples: &["kubectl label pod web tier=front", "kubectl label pod web tier-"],
         flags: &[ALL_NAMESPACES, SELECTORS, FILES, OUTPUT, WRITE, META],
@@ -168,8 +282,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "annotate",
         aliases: &[],
-        group: SETTINGS,
-        about: "Update the annotations of a resource",
+        about: "Update the annotations on a resource",
         usage: "[--overwrite] (-f FILENAME | TYPE NAME) KEY_1=VAL_1 ... KEY_N=VAL_N",
         examples: &["kubectl annotate pod web note=hello"],
         flags: &[ALL_NAMESPACES, SELECTORS, FILES, OUTPUT, WRITE, META],
@@ -179,7 +292,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "patch",
         aliases: &[],
-        group: SETTINGS,
         about: "Update fields of a resource",
         usage: "(-f FILENAME | TYPE NAME) [-p PATCH|--patch-file FILE]",
         examples: &["kubectl patch pod web -p '{\"metadata\":{\"labels\":{\"a\":\"b\"}}}'"],
@@ -200,7 +312,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "explain",
         aliases: &[],
-        group: BASIC,
         about: "Get documentation for a resource",
         usage: "TYPE [--recursive=FALSE|TRUE] [--api-version=api-version-group]",
         examples: &["kubectl explain pods", "kubectl explain pods.spec.containers", "kubectl explain pods --recursive"],
@@ -217,8 +328,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "expose",
         aliases: &[],
-        group: BASIC,
-        about: "Take a pod or service and expose it as a new Kubernetes service",
+        about: "Take a replication controller, service, deployment or pod and expose it as a new Kubernetes service",
         usage: "(-f FILENAME | TYPE NAME) [--port=port] [--protocol=TCP|UDP|SCTP] [--target-port=number-or-name] [--name=name] [--type=type]",
         examples: &["kubectl expose pod web --port=80 --target-port=8080"],
         flags: &[
@@ -243,11 +353,33 @@ pub static COMMANDS: &[Command] = &[
         main: main!(expose::main),
     },
     Command {
+        name: "autoscale",
+        aliases: &[],
+        about: "Auto-scale a deployment, replica set, stateful set, or replication controller",
+        usage: "(-f FILENAME | TYPE NAME | TYPE/NAME) [--min=MINPODS] --max=MAXPODS [--cpu=CPU] [--memory=MEMORY]",
+        examples: &["kubectl autoscale deployment web --min=2 --max=10 --cpu=80%"],
+        flags: &[
+            FILES,
+            WRITE,
+            OUTPUT,
+            &[
+                value("min", "The least number of pods"),
+                value("max", "The greatest number of pods"),
+                value("cpu", "The target: 80% of the request, or 500m"),
+                value("memory", "The target: 80% of the request, or 200Mi"),
+                value("cpu-percent", "Deprecated: --cpu"),
+                value("name", "The name of the autoscaler"),
+                switch("save-config", "Keep the configuration for a later apply"),
+            ],
+        ],
+        stop_after: 0,
+        main: main!(autoscale::main),
+    },
+    Command {
         name: "set",
         aliases: &[],
-        group: BASIC,
         about: "Set specific features on objects",
-        usage: "(env | image | resources | serviceaccount) (-f FILENAME | TYPE NAME) CHANGE ...",
+        usage: "(env | image | resources | selector | serviceaccount) (-f FILENAME | TYPE NAME) CHANGE ...",
         examples: &["kubectl set image pod/web app=nginx:1.28", "kubectl set env deployment/web MODE=prod"],
         flags: &[
             FILES,
@@ -262,6 +394,7 @@ pub static COMMANDS: &[Command] = &[
                 value("prefix", "env: what their names begin with"),
                 value("limits", "resources: the limits"),
                 value("requests", "resources: the requests"),
+                value("resource-version", "selector: only if this is the object's version"),
             ],
         ],
         stop_after: 0,
@@ -270,7 +403,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "edit",
         aliases: &[],
-        group: BASIC,
         about: "Edit a resource on the server",
         usage: "(RESOURCE/NAME | -f FILENAME)",
         examples: &["kubectl edit pod/web"],
@@ -281,7 +413,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "scale",
         aliases: &[],
-        group: OTHER,
         about: "Set a new size for a deployment, replica set, or replication controller",
         usage: "--replicas=COUNT (-f FILENAME | TYPE NAME)",
         examples: &[],
@@ -303,10 +434,9 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "rollout",
         aliases: &[],
-        group: OTHER,
         about: "Manage the rollout of a resource",
-        usage: "(history | pause | restart | resume | status | undo) TYPE NAME",
-        examples: &[],
+        usage: "SUBCOMMAND",
+        examples: ROLLOUT_EXAMPLES,
         flags: &[
             FILES,
             SELECTORS,
@@ -323,32 +453,8 @@ pub static COMMANDS: &[Command] = &[
         main: main!(rollout::main),
     },
     Command {
-        name: "autoscale",
-        aliases: &[],
-        group: OTHER,
-        about: "Scale a resource by itself",
-        usage: "TYPE NAME [--min=MINPODS] --max=MAXPODS",
-        examples: &[],
-        flags: &[
-            FILES,
-            WRITE,
-            OUTPUT,
-            &[
-                value("min", "The fewest pods"),
-                value("max", "The most pods"),
-                value("cpu-percent", "The wanted load"),
-                value("cpu", "The wanted load"),
-                value("memory", "The wanted use of memory"),
-                value("name", "The name of the autoscaler"),
-            ],
-        ],
-        stop_after: 0,
-        main: main!(rollout::autoscale),
-    },
-    Command {
         name: "replace",
         aliases: &[],
-        group: OTHER,
         about: "Replace a resource by file name or stdin",
         usage: "-f FILENAME",
         examples: &["kubectl replace -f ./pod.yaml", "kubectl replace --force -f ./pod.yaml"],
@@ -371,8 +477,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "diff",
         aliases: &[],
-        group: OTHER,
-        about: "Show what applying would change; the exit code is 1 if anything",
+        about: "Diff the live version against a would-be applied version",
         usage: "-f FILENAME",
         examples: &["kubectl diff -f pod.yaml"],
         flags: &[FILES, WRITE, &[switch("show-secrets", "Don't mask the values of secrets")]],
@@ -382,7 +487,6 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "completion",
         aliases: &[],
-        group: SETTINGS,
         about: "Output shell completion code for the specified shell (bash, zsh, fish, or powershell)",
         usage: "SHELL",
         examples: &[],

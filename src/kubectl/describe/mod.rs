@@ -3,6 +3,7 @@
 mod endpoints;
 mod events;
 mod generic;
+mod hpa;
 mod ingress;
 mod node;
 mod pod;
@@ -35,7 +36,12 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         );
     }
     let mut found = resource::fetch(cx, args, &args.args).await?;
-    prefixed(cx, args, &mut found).await?;
+    // Of several objects, or where something is missing, events are told only if that is asked for.
+    let show_events = match args.get("show-events") {
+        None => found.objects.len() < 2 && found.failures.is_empty(),
+        Some(asked) => asked != "false",
+    };
+    let by_prefix = prefixed(cx, args, &mut found).await?;
     if found.objects.is_empty() && found.failures.is_empty() {
         let namespaced = resource::targets(&args.args)?.kinds.iter().all(|kind| kind.namespaced());
         cx.err(match namespaced && !cx.all_namespaces {
@@ -44,32 +50,38 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
         })
         .await;
     }
-    let show_events = args.get("show-events") != Some("false");
     for (i, object) in found.objects.iter().enumerate() {
-        if i > 0 {
-            cx.out("\n\n").await;
-        }
         let text = describe(cx, object, show_events).await?;
-        cx.out(text).await;
+        cx.out(if by_prefix {
+            text + "\n"
+        } else if i > 0 {
+            format!("\n\n{text}")
+        } else {
+            text
+        })
+        .await;
     }
     finish(cx, found.failures).await
 }
 
-/// `TYPE NAME`: a name that is none may be the beginning of some.
-async fn prefixed(cx: &Ctx, args: &Args, found: &mut Found) -> Result<(), Failure> {
-    let [_, prefix] = &args.args[..] else { return Ok(()) };
+/// `TYPE NAME`: a name that is none may be the beginning of some; whether it is.
+async fn prefixed(cx: &Ctx, args: &Args, found: &mut Found) -> Result<bool, Failure> {
+    let [_, prefix] = &args.args[..] else { return Ok(false) };
     let targets = resource::targets(&args.args)?;
-    let ([(kind, name)], [Failure::Server(error)]) = (&targets.named[..], &found.failures[..]) else { return Ok(()) };
+    let ([(kind, name)], [Failure::Server(error)]) = (&targets.named[..], &found.failures[..]) else {
+        return Ok(false);
+    };
     if !error.is_not_found() || name != prefix {
-        return Ok(());
+        return Ok(false);
     }
     let mut all = resource::list(cx, *kind, args).await?;
     all.retain(|object| object.name().starts_with(prefix.as_str()));
-    if !all.is_empty() {
+    let any = !all.is_empty();
+    if any {
         found.objects = all;
         found.failures.clear();
     }
-    Ok(())
+    Ok(any)
 }
 
 async fn describe(cx: &Ctx, object: &Object, show_events: bool) -> Result<String, Failure> {
@@ -124,6 +136,7 @@ async fn other(cx: &Ctx, out: &mut String, o: &Other, object: &Object) -> Result
         Kind::NetworkPolicy => policy::network_policy(out, o),
         Kind::Role | Kind::ClusterRole => policy::role(out, o),
         Kind::RoleBinding | Kind::ClusterRoleBinding => policy::binding(out, o),
+        Kind::HorizontalPodAutoscaler => hpa::describe(out, o),
         Kind::Ingress => ingress::describe(cx, out, o).await?,
         Kind::Deployment
         | Kind::ReplicaSet

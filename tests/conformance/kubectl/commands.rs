@@ -536,6 +536,17 @@ pub fn exec(case: Case) -> Outcome {
     }
 }
 
+/// The kinds whose pods' logs are asked for, as the cases are named.
+const WORKLOADS: [(&str, Kind); 7] = [
+    ("replication controller", Kind::ReplicationController),
+    ("replica set", Kind::ReplicaSet),
+    ("deployment", Kind::Deployment),
+    ("job", Kind::Job),
+    ("stateful set", Kind::StatefulSet),
+    ("daemon set", Kind::DaemonSet),
+    ("service", Kind::Service),
+];
+
 pub fn logs(case: Case) -> Outcome {
     let object = &case.input["obj"];
     let pod = |value: &Value| {
@@ -550,7 +561,17 @@ pub fn logs(case: Case) -> Outcome {
             let name = pod.name().to_string();
             (vec![pod], name)
         }
-        None => return Err(Failure::not_run("a kind that isn't kept")),
+        None => {
+            let kind = WORKLOADS.iter().find(|(name, _)| case.name.starts_with(name));
+            let Some((_, kind)) = kind else { return Err(Failure::not_run("a kind that isn't known")) };
+            let owner =
+                Object::from_value(*kind, object.clone()).map_err(|error| Failure::not_run(error.to_string()))?;
+            let target = format!("{}/{}", kind.qualified(), owner.name());
+            let listed = case.input["clientsetPods"].as_array().into_iter().flatten();
+            let mut objects = listed.map(pod).collect::<Result<Vec<_>, _>>()?;
+            objects.push(owner);
+            (objects, target)
+        }
     };
     let namespace = format!("--namespace={}", pods.first().map(Object::namespace).unwrap_or_default());
     let client = Still::new(pods);
