@@ -52,6 +52,7 @@ macro_rules! entry {
 pub mod coreutils;
 pub mod load;
 pub mod net;
+pub mod packages;
 pub mod procutils;
 pub mod servers;
 pub mod sh;
@@ -72,7 +73,8 @@ pub trait Completer {
     ) -> LocalBoxFuture<'static, Vec<String>>;
 }
 
-const TABLES: &[&[Entry]] = &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE];
+const TABLES: &[&[Entry]] =
+    &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE, packages::TABLE];
 
 /// Every program there is, with those that a machine adds on top. Cheap to clone.
 #[derive(Clone)]

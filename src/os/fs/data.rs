@@ -11,8 +11,18 @@ pub(super) const MAX_BYTES: u64 = 256 << 20;
 /// A file's greatest size, as ext4 has it.
 const MAX_SIZE: u64 = 16 << 40;
 
-/// What a file that is a program reads as.
-const PROGRAM: &[u8] = b"\x7fELF";
+/// What a file that is a program begins with; its name follows. So a copy of a program is that program, too.
+const PROGRAM: &[u8] = b"\x7fELF\0";
+
+/// The bytes that an executable file needs to be the program `name`.
+pub fn program(name: &str) -> Vec<u8> {
+    [PROGRAM, name.as_bytes()].concat()
+}
+
+/// The program that a file's first bytes name.
+pub(super) fn program_name(head: &[u8]) -> Option<&str> {
+    std::str::from_utf8(head.strip_prefix(PROGRAM)?.split(|byte| *byte == 0).next()?).ok()
+}
 
 pub(in crate::os) enum Data {
     /// Of an image.
@@ -47,7 +57,7 @@ impl Data {
         let mut data = match self {
             Data::Shared(data) => slice(data, offset, max),
             Data::Own { bytes, .. } => slice(bytes, offset, max),
-            Data::Program { .. } => return slice(PROGRAM, offset, max),
+            Data::Program { name, .. } => return read_program(name, offset, max),
         };
         let rest = self.len().saturating_sub(offset + data.len() as u64);
         let zeros = usize::try_from(rest).unwrap_or(usize::MAX).min(max - data.len());
@@ -103,7 +113,7 @@ impl Data {
         let bytes = match self {
             Data::Own { .. } => Vec::new(),
             Data::Shared(data) => data.to_vec(),
-            Data::Program { .. } => PROGRAM.to_vec(),
+            Data::Program { name, .. } => program(name),
         };
         if !matches!(self, Data::Own { .. }) {
             *self = Data::Own { bytes, zeros: 0 };
@@ -121,6 +131,6 @@ pub(super) fn slice(data: &[u8], offset: u64, max: usize) -> Vec<u8> {
 }
 
 /// What an image's program reads as.
-pub(super) fn read_program(offset: u64, max: usize) -> Vec<u8> {
-    slice(PROGRAM, offset, max)
+pub(super) fn read_program(name: &str, offset: u64, max: usize) -> Vec<u8> {
+    slice(&program(name), offset, max)
 }

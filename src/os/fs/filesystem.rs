@@ -561,7 +561,12 @@ impl Filesystem {
         {
             return match &*data.borrow() {
                 Data::Program { name, .. } => Executable::Program(name.clone()),
-                data => Executable::Bytes(data.read(0, 256)),
+                data => {
+                    let head = data.read(0, 256);
+                    data::program_name(&head)
+                        .map(|name| Executable::Program(name.into()))
+                        .unwrap_or(Executable::Bytes(head))
+                }
             };
         }
         match self.lower(ino).map(|n| &n.body) {
@@ -738,7 +743,7 @@ impl OpenNode {
             },
             None => match self.fs.lower(self.ino).map(|n| &n.body) {
                 Some(ImageBody::Data(data)) => data::slice(data, offset, max),
-                Some(ImageBody::Program { .. }) => data::read_program(offset, max),
+                Some(ImageBody::Program { name, .. }) => data::read_program(name, offset, max),
                 _ => Vec::new(),
             },
         }

@@ -17,6 +17,7 @@ use std::rc::Rc;
 
 use crate::sim::SimTime;
 
+pub use data::program;
 pub use disk::Disk;
 pub use filesystem::Filesystem;
 pub(super) use filesystem::{Body, Executable, OpenNode};

@@ -120,7 +120,11 @@ pub async fn main(proc: Proc) -> i32 {
     }
     let title = argv.join(" ");
     if nginx.config.daemon {
-        proc.fork(Vec::new(), Group::New, move |proc| async move { master(proc, nginx, title).await });
+        proc.fork(Vec::new(), Group::New, move |proc| async move {
+            // As daemon(3) does: whoever reads what it wrote so far isn't kept waiting.
+            (0..=2).for_each(|fd| proc.set_fd(fd, Some(File::null())));
+            master(proc, nginx, title).await
+        });
         return 0;
     }
     master(proc, nginx, title).await
