@@ -51,6 +51,7 @@ pub fn spawn(
     match machine.spawn(options) {
         Ok(proc) => {
             proc.set_groups(&container.user.groups);
+            proc.set_privileges(container.privileges);
             Ok(proc)
         }
         Err(errno) => Err(format!(

@@ -186,7 +186,13 @@ impl Inner {
             }
         };
         let feeder = match (tty, feed) {
-            (Some(tty), _) => Some(self.sim.spawn(feed_tty(tty, typed, resized, options.stdin))),
+            (Some(tty), _) => {
+                let fed = feed_tty(tty.clone(), typed, resized, options.stdin);
+                Some(self.sim.spawn(async move {
+                    fed.await;
+                    tty.hang_up();
+                }))
+            }
             (None, Some(writer)) => Some(self.sim.spawn(feed_pipe(writer, typed))),
             (None, None) => None,
         };
@@ -214,6 +220,7 @@ impl Inner {
             if let Some((columns, rows)) = options.size {
                 tty.set_size(columns, rows);
             }
+            // Who leaves a container's terminal leaves it open.
             self.sim.spawn(feed_tty(tty, typed, resized, options.stdin));
         } else if options.stdin
             && let Some(writer) = container.stdin()
@@ -326,7 +333,7 @@ async fn feed_pipe(writer: File, mut typed: Receiver<Vec<u8>>) {
     }
 }
 
-/// Passes on what is typed and the terminal's size; hangs up when both have ended.
+/// Passes on what is typed and the terminal's size until both have ended.
 async fn feed_tty(tty: Tty, typed: Receiver<Vec<u8>>, resized: Receiver<(u16, u16)>, interactive: bool) {
     let (typed, resized) = (RefCell::new(typed), RefCell::new(resized));
     let (mut typing, mut sizing) = (interactive, true);
@@ -349,7 +356,6 @@ async fn feed_tty(tty: Tty, typed: Receiver<Vec<u8>>, resized: Receiver<(u16, u1
             },
         }
     }
-    tty.hang_up();
 }
 
 async fn receive<T>(from: &RefCell<Receiver<T>>) -> Option<T> {

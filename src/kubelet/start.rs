@@ -1,9 +1,13 @@
 //! Starting a sandbox and a container.
 //! Source: kubernetes `pkg/kubelet/kuberuntime/kuberuntime_container.go`, `startContainer`.
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, EphemeralContainer};
+use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerPort, EphemeralContainer};
 
 use super::{
     Inner,
@@ -22,7 +26,7 @@ use super::{
 use crate::{
     api::{Pod, PodSpec, Resource},
     apiserver::events::EventType,
-    os::{Cgroup, Filesystem, PidNs, fs::Mount},
+    os::{Capabilities, Capability, Cgroup, Filesystem, PidNs, Privileges, fs::Mount},
     registry::Image,
     sim::SimTime,
 };
@@ -121,6 +125,7 @@ impl Worker {
             host_pid: spec.host_pid == Some(true),
             host_ipc: spec.host_ipc == Some(true),
             share_pids: spec.share_process_namespace == Some(true),
+            host_ports: host_ports(kubelet, spec),
             cgroup: self.cgroup(kubelet, pod),
             oom_score_adj: cgroups::PAUSE_ADJ,
         };
@@ -352,6 +357,7 @@ impl Worker {
             env,
             cwd: cwd.unwrap_or_else(|| image.config.working_dir.clone()),
             user,
+            privileges: privileges(pod, container),
             image,
             read_only_root: container
                 .security_context
@@ -468,6 +474,53 @@ impl Worker {
         add("/etc/resolv.conf", files, "/resolv.conf");
         add("/dev/shm", shm(), "/");
     }
+}
+
+/// What the security context lets the container's processes do, as containerd sets it: all are added or dropped first.
+fn privileges(pod: &Pod, container: &ContainerSpec) -> Privileges {
+    let of_pod = pod.spec.as_ref().and_then(|spec| spec.security_context.as_ref());
+    let own = container.security_context.as_ref();
+    let privileged = own.and_then(|s| s.privileged) == Some(true);
+    let wanted = own.and_then(|s| s.capabilities.as_ref());
+    let add = || wanted.iter().flat_map(|c| c.add.iter().flatten());
+    let drop = || wanted.iter().flat_map(|c| c.drop.iter().flatten());
+    let all = |name: &String| name.eq_ignore_ascii_case("ALL");
+    let mut bounding = if privileged || add().any(all) { Capabilities::ALL } else { Capabilities::DEFAULT };
+    if !privileged {
+        if drop().any(all) {
+            bounding = Capabilities::NONE;
+        }
+        bounding = add().filter_map(|name| Capability::parse(name)).fold(bounding, Capabilities::with);
+        bounding = drop().filter_map(|name| Capability::parse(name)).fold(bounding, Capabilities::without);
+    }
+    let profile = own.and_then(|s| s.seccomp_profile.as_ref()).or(of_pod.and_then(|s| s.seccomp_profile.as_ref()));
+    Privileges {
+        bounding,
+        no_new: own.and_then(|s| s.allow_privilege_escalation) == Some(false),
+        filtered: !privileged && profile.is_some_and(|profile| profile.type_ != "Unconfined"),
+    }
+}
+
+/// The ports of the node that a pod with a network of its own takes.
+fn host_ports(kubelet: &Inner, spec: &PodSpec) -> Vec<(SocketAddr, bool, u16)> {
+    if spec.host_network == Some(true) {
+        return Vec::new();
+    }
+    let sidecars =
+        super::status::init_containers(spec).iter().filter(|c| c.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.containers.iter().chain(sidecars).flat_map(|c| c.ports.iter().flatten());
+    let of = |port: &ContainerPort| -> Option<Vec<(SocketAddr, bool, u16)>> {
+        let host = u16::try_from(port.host_port?).ok().filter(|port| *port > 0)?;
+        let to = u16::try_from(port.container_port).ok()?;
+        let wanted: Option<IpAddr> = port.host_ip.as_deref().and_then(|ip| ip.parse().ok());
+        let addresses = match wanted.filter(|ip| !ip.is_unspecified()) {
+            Some(ip) => vec![ip],
+            None => kubelet.host_ips().iter().filter_map(|ip| ip.parse().ok()).collect(),
+        };
+        let udp = port.protocol.as_deref() == Some("UDP");
+        Some(addresses.into_iter().map(|ip| (SocketAddr::new(ip, host), udp, to)).collect())
+    };
+    ports.filter_map(of).flatten().collect()
 }
 
 /// The files that the kubelet and the runtime keep for a pod.

@@ -210,6 +210,14 @@ fn sub_path(mount: &VolumeMount, env: &Env) -> String {
 }
 
 impl Ready {
+    /// A number for the next directory that looks drawn, as MkdirTemp's: FNV-1a of whose it is and which.
+    fn number(&self, source: &Source<'_>) -> u32 {
+        let version = self.version.replace(self.version.get().wrapping_add(1));
+        let tops = self.written.borrow().iter().map(|written| written.tops.len() as u32).sum::<u32>();
+        let parts = source.context.pod.uid().bytes().chain(version.to_le_bytes()).chain(tops.to_le_bytes());
+        parts.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    }
+
     /// As AtomicWriter: the files in a directory of their own, `..data` moved to it, and a link for
     /// each at the top.
     fn write(&self, source: &Source<'_>, payload: Payload) -> Result<(), Errno> {
@@ -222,19 +230,16 @@ impl Ready {
             None => (None, BTreeSet::new()),
         };
         let fs = &self.fs;
-        let version = self.version.get();
-        self.version.set(version + 1);
-        let dir = format!("..{}.{version:09}", source.now.strftime("%Y_%m_%d_%H_%M_%S"));
+        let dir = format!("..{}.{}", source.now.strftime("%Y_%m_%d_%H_%M_%S"), self.number(source));
+        // Below a set-group-id directory all get its group and that bit.
         fs.mkdir_all(&format!("/{dir}"), 0o755)?;
         for (path, (data, mode)) in &payload {
             let full = format!("/{dir}/{path}");
             if let Some((parent, _)) = full.rsplit_once('/') {
                 fs.mkdir_all(parent, 0o755)?;
             }
-            fs.write(&full, data, *mode)?;
-            if let Some(group) = source.group {
-                fs.chown(&full, None, Some(group))?;
-            }
+            // The group may read what it has, as far as volumes that the kubelet writes go.
+            fs.write(&full, data, mode | if source.group.is_some() { 0o440 } else { 0 })?;
         }
         fs.symlink(&dir, "/..data_tmp")?;
         fs.rename("/..data_tmp", "/..data")?;
@@ -267,8 +272,27 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         // The image comes when a container is to start.
         return Ok(ready(Filesystem::empty("overlay", None), "/", true));
     }
+    let sticky = |memory: bool| if memory { 0o1777 } else { 0o777 };
+    let owned = |fs: Filesystem, mode: u32| {
+        let owned = match source.group {
+            None => fs.chmod("/", mode),
+            Some(group) => fs.chown("/", None, Some(group)).and_then(|()| fs.chmod("/", mode | 0o2000)),
+        };
+        owned.map_err(|errno| errno.text().to_lowercase())?;
+        Ok(ready(fs, "/", false))
+    };
     if written {
-        return Ok(ready(Filesystem::empty("tmpfs", None), "/", false));
+        // A ConfigMap's files lie on the disk, all others in memory.
+        let memory = volume.config_map.is_none();
+        return owned(Filesystem::empty(if memory { "tmpfs" } else { "ext4" }, None), sticky(memory));
+    }
+    if let Some(path) = &volume.host_path
+        && let Some(device) = path.path.strip_prefix("/dev").filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
+        let dev = Filesystem::dev();
+        host_path(&dev, if device.is_empty() { "/" } else { device }, path.type_.as_deref().unwrap_or_default())
+            .map_err(|text| text.replace(device, &path.path))?;
+        return Ok(ready(dev, device, false));
     }
     if let Some(path) = &volume.host_path {
         host_path(source.host, &path.path, path.type_.as_deref().unwrap_or_default())?;
@@ -281,12 +305,7 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         if let Some(disk) = source.host.disk().filter(|_| !memory) {
             fs.lie_on(disk);
         }
-        let mode = fs.chmod("/", 0o777);
-        let group = source.group.map_or(Ok(()), |group| fs.chown("/", None, Some(group)));
-        return match mode.and(group) {
-            Ok(()) => Ok(ready(fs, "/", false)),
-            Err(errno) => Err(errno.text().to_lowercase()),
-        };
+        return owned(fs, sticky(memory));
     }
     Err(format!("no volume plugin matched name: {}", volume.name))
 }
@@ -357,6 +376,8 @@ async fn add_projection(
         add_downward(source, api.items.as_deref().unwrap_or_default(), mode, files)?;
     }
     if let Some(token) = &part.service_account_token {
+        // With a group for the files, only that may read the token.
+        let mode = if source.group.is_some() { 0o600 } else { mode };
         files.insert(token.path.clone(), (service_account_token(source, token), mode));
     }
     Ok(())

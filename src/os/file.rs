@@ -4,14 +4,16 @@
 use std::{
     cell::{Cell, RefCell},
     future::poll_fn,
-    rc::Rc,
+    rc::{Rc, Weak},
     task::{Context, Poll},
+    time::Duration,
 };
 
 use super::{
-    Errno, Tty,
+    Errno, Proc, Tty,
     fs::{FileType, OpenNode, Stat},
     pipe::Pipe,
+    process::ProcInner,
 };
 use crate::sim::{Rng, SimTime};
 
@@ -75,9 +77,18 @@ pub enum Stream {
     Stderr,
 }
 
-/// An open file description.
+/// An open file description, as a process holds it.
 #[derive(Clone)]
-pub struct File(Rc<Description>);
+pub struct File {
+    description: Rc<Description>,
+    /// Who pays for what is read through it.
+    user: Weak<ProcInner>,
+}
+
+/// Processor time of a read or write of so many bytes.
+pub(super) fn call_cost(bytes: usize) -> Duration {
+    Duration::from_nanos(500 + bytes as u64)
+}
 
 struct Description {
     kind: Kind,
@@ -127,29 +138,57 @@ impl File {
             }
             _ => {}
         }
-        File(Rc::new(Description { kind, flags, offset: Cell::new(0), path: path.into() }))
+        let description = Rc::new(Description { kind, flags, offset: Cell::new(0), path: path.into() });
+        File { description, user: Weak::new() }
     }
 
     /// Up to `max` bytes; empty at the end of the file. Waits for pipes and terminals.
     pub async fn read(&self, max: usize) -> Result<Vec<u8>, Errno> {
-        poll_fn(|cx| self.poll_read(cx, max)).await
+        // Paid for before the next one: a read that is given up midway must not lose what it has read.
+        if let Some(user) = self.user.upgrade() {
+            Proc(user).pay().await;
+        }
+        let data = poll_fn(|cx| self.poll_read(cx, max)).await?;
+        if let Some(user) = self.user.upgrade() {
+            Proc(user).owe(call_cost(data.len()));
+        }
+        Ok(data)
+    }
+
+    /// Its user will pay for looking through so many bytes.
+    pub fn cost(&self, bytes: usize) {
+        if let Some(user) = self.user.upgrade() {
+            Proc(user).owe(Duration::from_nanos(50 + 6 * bytes as u64));
+        }
+    }
+
+    /// As `proc` holds it.
+    pub(super) fn held_by(mut self, proc: &Rc<ProcInner>) -> File {
+        self.user = Rc::downgrade(proc);
+        self
+    }
+
+    /// As nobody in particular holds it.
+    pub(super) fn let_go(mut self) -> File {
+        self.user = Weak::new();
+        self
     }
 
     pub fn poll_read(&self, cx: &mut Context<'_>, max: usize) -> Poll<Result<Vec<u8>, Errno>> {
-        if !self.0.flags.read {
+        if !self.description.flags.read {
             return Poll::Ready(Err(Errno::EBADF));
         }
-        let offset = self.0.offset.get();
-        Poll::Ready(match &self.0.kind {
+        let offset = self.description.offset.get();
+        Poll::Ready(match &self.description.kind {
             Kind::Node(node) => {
                 let data = node.read(offset, max.min(FILE_CHUNK));
-                self.0.offset.set(offset + data.len() as u64);
+                self.description.offset.set(offset + data.len() as u64);
                 Ok(data)
             }
             Kind::Text(text) => {
                 let start = text.len().min(usize::try_from(offset).unwrap_or(usize::MAX));
                 let data = text[start..].iter().copied().take(max).collect::<Vec<_>>();
-                self.0.offset.set(offset + data.len() as u64);
+                self.description.offset.set(offset + data.len() as u64);
                 Ok(data)
             }
             Kind::Directory => Err(Errno::EISDIR),
@@ -188,14 +227,14 @@ impl File {
     }
 
     fn poll_write(&self, cx: &mut Context<'_>, data: &mut &[u8]) -> Poll<Result<(), Errno>> {
-        if !self.0.flags.write {
+        if !self.description.flags.write {
             return Poll::Ready(Err(Errno::EBADF));
         }
-        Poll::Ready(match &self.0.kind {
+        Poll::Ready(match &self.description.kind {
             Kind::Node(node) => {
-                let offset = if self.0.flags.append { node.size() } else { self.0.offset.get() };
+                let offset = if self.description.flags.append { node.size() } else { self.description.offset.get() };
                 let (wrote, result) = node.write(offset, data);
-                self.0.offset.set(offset + wrote as u64);
+                self.description.offset.set(offset + wrote as u64);
                 result
             }
             Kind::PipeWriter(pipe) | Kind::PipeBoth(pipe) => return pipe.poll_write(cx, data),
@@ -212,30 +251,30 @@ impl File {
     }
 
     pub fn is_tty(&self) -> bool {
-        matches!(self.0.kind, Kind::Tty(_))
+        matches!(self.description.kind, Kind::Tty(_))
     }
 
     pub fn tty(&self) -> Option<Tty> {
-        match &self.0.kind {
+        match &self.description.kind {
             Kind::Tty(tty) => Some(tty.clone()),
             _ => None,
         }
     }
 
     pub fn is_open(&self) -> bool {
-        !matches!(self.0.kind, Kind::Closed)
+        !matches!(self.description.kind, Kind::Closed)
     }
 
     /// Whether both are the same open file description.
     pub fn same(&self, other: &File) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.description, &other.description)
     }
 
     /// Moves the offset of a regular file.
     pub fn seek(&self, offset: u64) -> Result<u64, Errno> {
-        match self.0.kind {
+        match self.description.kind {
             Kind::Node(_) | Kind::Text(_) | Kind::Directory => {
-                self.0.offset.set(offset);
+                self.description.offset.set(offset);
                 Ok(offset)
             }
             Kind::Null | Kind::Zero | Kind::Full | Kind::Random(_) => Ok(0),
@@ -246,20 +285,20 @@ impl File {
 
     /// The offset of a regular file.
     pub fn offset(&self) -> u64 {
-        self.0.offset.get()
+        self.description.offset.get()
     }
 
     /// ftruncate(2).
     pub fn truncate(&self, size: u64) -> Result<(), Errno> {
-        match &self.0.kind {
-            Kind::Node(node) if self.0.flags.write => node.truncate(size),
+        match &self.description.kind {
+            Kind::Node(node) if self.description.flags.write => node.truncate(size),
             _ => Err(Errno::EINVAL),
         }
     }
 
     /// fstat(2).
     pub fn stat(&self) -> Result<Stat, Errno> {
-        let file_type = match &self.0.kind {
+        let file_type = match &self.description.kind {
             Kind::Node(node) => return Ok(node.stat()),
             Kind::Closed => return Err(Errno::EBADF),
             Kind::Text(_) => FileType::Regular,
@@ -272,12 +311,14 @@ impl File {
 
     /// What readlink of /proc/self/fd/N shows: a path, `pipe:[12]`, `/dev/pts/0`.
     pub fn describe(&self) -> String {
-        match &self.0.kind {
-            Kind::PipeReader(pipe) | Kind::PipeWriter(pipe) if self.0.path.is_empty() => format!("pipe:[{}]", pipe.id),
+        match &self.description.kind {
+            Kind::PipeReader(pipe) | Kind::PipeWriter(pipe) if self.description.path.is_empty() => {
+                format!("pipe:[{}]", pipe.id)
+            }
             Kind::Tty(tty) => format!("/dev/{}", tty.name()),
             Kind::Null => "/dev/null".to_owned(),
             Kind::Sink(_) => "pipe:[0]".to_owned(),
-            _ => self.0.path.to_string(),
+            _ => self.description.path.to_string(),
         }
     }
 

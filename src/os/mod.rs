@@ -11,6 +11,7 @@
 //!   [`Proc::charge`], which makes it pay simulated CPU time.
 //! - Process ids, ports and inode numbers are given out in order, so runs repeat.
 
+pub mod capability;
 pub mod cgroup;
 pub mod errno;
 pub mod file;
@@ -26,6 +27,7 @@ mod sysfs;
 mod testing;
 pub mod tty;
 
+pub use capability::{Capabilities, Capability, Privileges};
 pub use cgroup::Cgroup;
 pub use errno::Errno;
 pub use file::{File, OpenFlags, Stream};

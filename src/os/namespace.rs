@@ -34,37 +34,55 @@ impl UtsNs {
     }
 }
 
-/// System V and POSIX shared memory seen by every process of the namespace.
+/// System V objects seen by every process of the namespace.
 #[derive(Clone, Default)]
-pub struct IpcNs(Rc<RefCell<Vec<SharedSegment>>>);
+pub struct IpcNs(Rc<RefCell<Vec<IpcObject>>>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SharedSegment {
-    pub key: u32,
-    pub id: u32,
-    pub owner: String,
-    pub bytes: u64,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpcKind {
+    Queue,
+    Memory,
+    Semaphores,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpcObject {
+    pub kind: IpcKind,
+    pub key: u32,
+    /// Unique among its kind.
+    pub id: u32,
+    pub uid: u32,
+    pub mode: u32,
+    /// Bytes of shared memory, semaphores of an array.
+    pub size: u64,
+}
+
+/// As many as Linux allows of a kind that it allows fewest of.
+const MAX_OBJECTS: usize = 4096;
+
 impl IpcNs {
-    pub fn segments(&self) -> Vec<SharedSegment> {
+    /// In the order they were made.
+    pub fn objects(&self) -> Vec<IpcObject> {
         self.0.borrow().clone()
     }
 
-    /// Makes a segment (`ipcmk -M`); returns its id.
-    pub fn add_segment(&self, key: u32, owner: &str, bytes: u64) -> u32 {
-        let mut segments = self.0.borrow_mut();
-        let id = segments.last().map_or(0, |s| s.id + 1);
-        segments.push(SharedSegment { key, id, owner: owner.to_owned(), bytes });
-        id
+    /// Makes one; its id, or `None` if there are too many.
+    pub fn add(&self, kind: IpcKind, key: u32, uid: u32, mode: u32, size: u64) -> Option<u32> {
+        let mut objects = self.0.borrow_mut();
+        if objects.len() >= MAX_OBJECTS {
+            return None;
+        }
+        let id = objects.iter().filter(|object| object.kind == kind).map(|object| object.id + 1).max().unwrap_or(0);
+        objects.push(IpcObject { kind, key, id, uid, mode, size });
+        Some(id)
     }
 
-    /// Removes a segment (`ipcrm -m`); false if there is none.
-    pub fn remove_segment(&self, id: u32) -> bool {
-        let mut segments = self.0.borrow_mut();
-        let before = segments.len();
-        segments.retain(|s| s.id != id);
-        segments.len() != before
+    /// False if there is none.
+    pub fn remove(&self, kind: IpcKind, id: u32) -> bool {
+        let mut objects = self.0.borrow_mut();
+        let before = objects.len();
+        objects.retain(|object| object.kind != kind || object.id != id);
+        objects.len() != before
     }
 
     pub fn same(&self, other: &IpcNs) -> bool {

@@ -13,7 +13,7 @@ use super::{
 
 /// The files of /proc itself and of each process.
 const TOP: [&str; 7] = ["cpuinfo", "loadavg", "meminfo", "mounts", "stat", "uptime", "version"];
-const PROCESS: [(&str, FileType); 14] = [
+const PROCESS: [(&str, FileType); 15] = [
     ("cgroup", FileType::Regular),
     ("cmdline", FileType::Regular),
     ("comm", FileType::Regular),
@@ -23,6 +23,7 @@ const PROCESS: [(&str, FileType); 14] = [
     ("fd", FileType::Directory),
     ("mounts", FileType::Regular),
     ("net", FileType::Directory),
+    ("ns", FileType::Directory),
     ("oom_score", FileType::Regular),
     ("oom_score_adj", FileType::Regular),
     ("root", FileType::Symlink),
@@ -43,7 +44,18 @@ enum Entry<'a> {
     Of(Proc, &'a str),
     Descriptor(File),
     NetTable(Proc, bool),
+    Namespace(Proc, &'a str),
 }
+
+/// The kinds of namespaces, with the number of the host's.
+const NAMESPACES: [(&str, u32); 6] = [
+    ("cgroup", 4_026_531_835),
+    ("ipc", 4_026_531_839),
+    ("mnt", 4_026_531_841),
+    ("net", 4_026_531_840),
+    ("pid", 4_026_531_836),
+    ("uts", 4_026_531_838),
+];
 
 fn parse<'a>(asker: &Proc, at: &'a str) -> Result<Entry<'a>, Errno> {
     let mut parts = at.split('/').filter(|p| !p.is_empty());
@@ -68,6 +80,7 @@ fn parse<'a>(asker: &Proc, at: &'a str) -> Result<Entry<'a>, Errno> {
             let n = n.parse().map_err(|_| Errno::ENOENT)?;
             proc.fd(n).map(Entry::Descriptor).ok_or(Errno::ENOENT)
         }
+        ["ns", name] if NAMESPACES.iter().any(|(n, _)| n == name) => Ok(Entry::Namespace(proc, name)),
         ["net", "tcp"] => Ok(Entry::NetTable(proc, false)),
         ["net", "tcp6"] => Ok(Entry::NetTable(proc, true)),
         _ => Err(Errno::ENOENT),
@@ -80,7 +93,9 @@ pub(super) fn file_type(asker: &Proc, at: &str) -> Result<FileType, Errno> {
     }
     Ok(match parse(asker, at)? {
         Entry::Top | Entry::Sys(_) | Entry::Process => FileType::Directory,
-        Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Descriptor(_) => FileType::Symlink,
+        Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Descriptor(_) | Entry::Namespace(..) => {
+            FileType::Symlink
+        }
         Entry::File(_) | Entry::Hostname | Entry::NetTable(..) => FileType::Regular,
         Entry::Of(_, name) => {
             PROCESS.iter().find(|(n, _)| *n == name).map_or(FileType::Regular, |(_, file_type)| *file_type)
@@ -123,6 +138,7 @@ pub(super) fn read_dir(asker: &Proc, at: &str) -> Result<Vec<DirEntry>, Errno> {
         Entry::Sys(_) => vec![entry("hostname", FileType::Regular)],
         Entry::Process => PROCESS.iter().map(|(name, kind)| entry(name, *kind)).collect(),
         Entry::Of(proc, "fd") => proc.fds().iter().map(|(n, _)| entry(&n.to_string(), FileType::Symlink)).collect(),
+        Entry::Of(_, "ns") => NAMESPACES.iter().map(|(name, _)| entry(name, FileType::Symlink)).collect(),
         Entry::Of(_, "net") => vec![entry("tcp", FileType::Regular), entry("tcp6", FileType::Regular)],
         _ => return Err(Errno::ENOTDIR),
     };
@@ -143,6 +159,7 @@ pub(super) fn link(asker: &Proc, at: &str) -> Result<Option<String>, Errno> {
         Entry::Of(proc, "exe") => Some(proc.exe().to_string()),
         Entry::Of(_, "root") => Some("/".to_owned()),
         Entry::Descriptor(file) => Some(file.describe()),
+        Entry::Namespace(proc, name) => Some(format!("{name}:[{}]", namespace_number(&proc, name))),
         _ => None,
     })
 }
@@ -170,7 +187,7 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
     let text = match parse(asker, at)? {
         Entry::Descriptor(file) => return Ok(file),
         Entry::Top | Entry::Sys(_) | Entry::Process if flags.write => return Err(Errno::EISDIR),
-        Entry::Top | Entry::Sys(_) | Entry::Process | Entry::Of(_, "fd" | "net") => {
+        Entry::Top | Entry::Sys(_) | Entry::Process | Entry::Of(_, "fd" | "net" | "ns") => {
             return Ok(File::from_kind(Kind::Directory, flags, &format!("/proc/{at}")));
         }
         _ if flags.write => return Err(Errno::EACCES),
@@ -178,9 +195,33 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
         Entry::Hostname => format!("{}\n", asker.hostname()),
         Entry::Of(proc, name) => process_file(asker, &proc, name)?,
         Entry::NetTable(proc, v6) => proc.net().proc_table(v6),
-        Entry::SelfLink | Entry::MountsLink | Entry::NetLink => return Err(Errno::ELOOP),
+        Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Namespace(..) => return Err(Errno::ELOOP),
     };
     Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, &format!("/proc/{at}")))
+}
+
+/// A namespace's number: the host's have Linux' own, the others are numbered by the first process that
+/// is in them.
+fn namespace_number(proc: &Proc, name: &str) -> u32 {
+    let own = proc.namespaces();
+    let same = |other: &Proc| {
+        let (other, cgroup) = (other.namespaces(), other.cgroup());
+        match name {
+            "ipc" => own.ipc.same(&other.ipc),
+            "mnt" => own.mnt.same(&other.mnt),
+            "net" => own.net.same(&other.net),
+            "pid" => own.pid.same(&other.pid),
+            "uts" => own.uts.same(&other.uts),
+            _ => proc.cgroup().namespace_root().same(cgroup.namespace_root()),
+        }
+    };
+    let kind = NAMESPACES.iter().position(|(own, _)| *own == name).unwrap_or_default();
+    let machine = proc.machine();
+    let first = machine.processes().into_iter().find(|p| machine.process(p.host_pid).is_some_and(|p| same(&p)));
+    match first.map_or(0, |first| first.host_pid) {
+        0 | 1 => NAMESPACES[kind].1,
+        pid => 4_026_532_000 + pid * 8 + kind as u32,
+    }
 }
 
 fn top_file(asker: &Proc, name: &str) -> String {
@@ -303,6 +344,7 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
     let (uid, gid) = (info.uid, proc.gid());
     let groups: String = proc.groups().iter().map(|g| format!("{g} ")).collect();
     let (ignored, caught) = proc.signal_masks();
+    let (privileges, own) = (proc.privileges(), proc.capabilities());
     let line = |name: &str, bytes: u64| format!("{name}:\t{:>8} kB\n", bytes >> 10);
     let memory = match info.state {
         'Z' => String::new(),
@@ -318,11 +360,19 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
     format!(
         "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n\
          Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n{memory}\
-         Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n",
+         Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n\
+         CapInh:\t{:016x}\nCapPrm:\t{own}\nCapEff:\t{own}\nCapBnd:\t{}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\n\
+         Seccomp:\t{}\nSeccomp_filters:\t{}\n",
         info.comm,
         proc.umask(),
         info.pid,
         info.pid,
         info.ppid,
+        0,
+        privileges.bounding,
+        0,
+        u8::from(privileges.no_new),
+        if privileges.filtered { 2 } else { 0 },
+        u8::from(privileges.filtered),
     )
 }

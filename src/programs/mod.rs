@@ -58,6 +58,7 @@ pub mod servers;
 pub mod sh;
 #[cfg(test)]
 pub mod testing;
+pub mod unsimulated;
 pub mod util;
 
 /// Completes the arguments of one program in the interactive shell.
@@ -74,7 +75,7 @@ pub trait Completer {
 }
 
 const TABLES: &[&[Entry]] =
-    &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE, packages::TABLE];
+    &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE, packages::TABLE, unsimulated::TABLE];
 
 /// Every program there is, with those that a machine adds on top. Cheap to clone.
 #[derive(Clone)]
@@ -137,7 +138,7 @@ impl Programs {
             .0
             .entries
             .values()
-            .filter(|entry| !entry.name.starts_with("busybox-"))
+            .filter(|entry| !entry.name.starts_with("busybox-") && entry.name != "not-simulated")
             .map(|entry| (entry.name.to_string(), entry.about.to_string()))
             .collect();
         list.extend(self.0.extra.iter().map(|(name, (_, about))| (name.clone(), about.clone())));
@@ -213,6 +214,9 @@ async fn busybox(proc: Proc, programs: Programs) -> i32 {
     let own = programs.entry(&format!("busybox-{called}"));
     match own.or_else(|| programs.entry(if called == "sh" { "ash" } else { called })) {
         Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }).await,
+        None if unsimulated::APPLETS.contains(&called) => {
+            util::fail(&proc, 1, &format!("{called}: this program is not simulated")).await
+        }
         None => util::fail(&proc, 127, &format!("{called}: applet not found")).await,
     }
 }

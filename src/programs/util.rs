@@ -93,13 +93,15 @@ impl Lines {
         Lines { file, buffer: Vec::new(), start: 0, ended: false }
     }
 
-    /// The next line with its newline (the last one may lack it); `None` at the end.
+    /// The next line with its newline (the last one may lack it); `None` at the end. Costs what looking through it
+    /// does.
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let mut searched = self.start;
         loop {
             if let Some(at) = self.buffer[searched..].iter().position(|b| *b == b'\n') {
                 let line = self.buffer[self.start..=searched + at].to_vec();
                 self.start = searched + at + 1;
+                self.file.cost(line.len());
                 return Ok(Some(line));
             }
             if self.ended || self.buffer.len() - self.start >= Lines::LONGEST {
@@ -115,6 +117,11 @@ impl Lines {
             self.ended = more.is_empty();
             self.buffer.extend_from_slice(&more);
         }
+    }
+
+    /// More work on so many bytes of it, for who holds the file.
+    pub fn cost(&self, bytes: usize) {
+        self.file.cost(bytes);
     }
 
     /// The next line as text without its newline.

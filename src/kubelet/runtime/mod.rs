@@ -12,7 +12,7 @@ pub mod user;
 use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
     time::Duration,
 };
@@ -24,8 +24,8 @@ use super::{
 };
 use crate::{
     os::{
-        Cgroup, Errno, ExitStatus, File, Filesystem, IpcNs, Machine, MountNs, Namespaces, NetNs, PidNs, Proc, Signal,
-        SpawnOptions, Stream, Tty, UtsNs, fs::Mount,
+        Cgroup, Errno, ExitStatus, File, Filesystem, IpcNs, Machine, MountNs, Namespaces, NetNs, PidNs, Privileges,
+        Proc, Signal, SpawnOptions, Stream, Tty, UtsNs, fs::Mount,
     },
     programs::servers::pause,
     registry::Image,
@@ -52,6 +52,8 @@ pub struct SandboxOptions {
     pub host_pid: bool,
     pub host_ipc: bool,
     pub share_pids: bool,
+    /// Ports of the host that lead to the pod's: address and port, whether UDP, the pod's port.
+    pub host_ports: Vec<(SocketAddr, bool, u16)>,
     /// The pod's.
     pub cgroup: Cgroup,
     pub oom_score_adj: i32,
@@ -68,6 +70,7 @@ pub struct Sandbox {
     pub shared_pids: Option<PidNs>,
     host_pid: bool,
     pub address: Option<Ipv4Addr>,
+    host_ports: Vec<(SocketAddr, bool, u16)>,
     pub up: Cell<bool>,
     /// The pod's, and below it that of the pause process.
     pub pod_cgroup: Cgroup,
@@ -108,8 +111,14 @@ impl Sandbox {
             shared_pids: options.share_pids.then(|| pid.clone()),
             host_pid: options.host_pid,
             address: address.map(|(ip, ..)| ip),
+            host_ports: options.host_ports,
             up: Cell::new(true),
         });
+        if let Some(own) = sandbox.address {
+            for (port, udp, to) in &sandbox.host_ports {
+                machine.network().forward(*port, *udp, Some(SocketAddr::new(own.into(), *to)));
+            }
+        }
         let spawn = SpawnOptions {
             argv: vec!["/pause".into()],
             env: BTreeMap::from([("PATH".to_string(), PATH.to_string())]),
@@ -144,6 +153,9 @@ impl Sandbox {
     pub fn stop(&self, machine: &Machine) {
         self.up.set(false);
         machine.kill_cgroup(&self.cgroup);
+        for (port, udp, _) in &self.host_ports {
+            machine.network().forward(*port, *udp, None);
+        }
         if self.address.is_some() {
             self.net.remove_interface("eth0");
         }
@@ -194,6 +206,7 @@ pub struct ContainerOptions {
     pub env: BTreeMap<String, String>,
     pub cwd: String,
     pub user: user::User,
+    pub privileges: Privileges,
     pub read_only_root: bool,
     pub mounts: Vec<Mount>,
     pub stdin: bool,
@@ -218,6 +231,7 @@ pub struct Container {
     pub created_at: SimTime,
     pub log: Log,
     pub user: user::User,
+    pub privileges: Privileges,
     pub cwd: String,
     pub cgroup: Cgroup,
     pub oom_score_adj: i32,
@@ -320,6 +334,7 @@ impl Container {
             created_at: sim.now(),
             log,
             user: options.user,
+            privileges: options.privileges,
             cwd,
             cgroup,
             oom_score_adj: options.oom_score_adj,
@@ -348,6 +363,7 @@ impl Container {
         match machine.spawn(*spawn) {
             Ok(proc) => {
                 proc.set_groups(&self.user.groups);
+                proc.set_privileges(self.privileges);
                 *self.state.borrow_mut() = State::Running { proc: proc.clone(), started: sim.now() };
                 let (me, machine) = (self.clone(), machine.clone());
                 sim.spawn(async move {

@@ -73,6 +73,8 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
         }
     }
     wanted.groups.iter().copied().for_each(&mut add);
+    // As the kernel keeps them.
+    groups[1..].sort_unstable();
     let home = entry.map_or("/", |f| f[5]).to_string();
     Ok(User { uid, gid, groups, home })
 }

@@ -63,6 +63,11 @@ pub(in crate::os) enum Body {
     Fifo(Rc<Pipe>),
 }
 
+thread_local! {
+    /// /dev is the same everywhere and never changes: one table serves all.
+    static DEV: Rc<FsImage> = Rc::new(FsImage::dev());
+}
+
 /// What execve finds in a file.
 pub(in crate::os) enum Executable {
     Program(Rc<str>),
@@ -129,6 +134,11 @@ impl Filesystem {
         let fs = Filesystem::make(kind, None, ROOT, limit);
         fs.insert(Body::Directory(RefCell::default()), 0o755, 0, 0);
         fs
+    }
+
+    /// What the kernel shows under /dev, nothing changed.
+    pub fn dev() -> Filesystem {
+        Filesystem::new("tmpfs", DEV.with(Rc::clone))
     }
 
     fn make(kind: &str, lower: Option<Rc<FsImage>>, next: Ino, limit: Option<u64>) -> Filesystem {

@@ -10,8 +10,8 @@ use std::{
     rc::Rc,
 };
 
-use super::{Body, DirEntry, FileType, Filesystem, FsImage, Ino, ROOT, Stat};
-use crate::os::{Errno, Machine, Proc, Tty, procfs};
+use super::{Body, DirEntry, FileType, Filesystem, Ino, ROOT, Stat};
+use crate::os::{Capabilities, Capability, Errno, Machine, Privileges, Proc, Tty, procfs};
 
 /// A mount: a directory of `fs` (or a file, for subPath and /etc/hosts) seen at `target`.
 #[derive(Clone)]
@@ -53,11 +53,21 @@ pub(in crate::os) struct Cred {
     pub(in crate::os) uid: u32,
     pub(in crate::os) gid: u32,
     pub(in crate::os) groups: Rc<[u32]>,
+    pub(in crate::os) privileges: Privileges,
 }
 
 impl Cred {
     pub(in crate::os) fn root() -> Cred {
-        Cred { uid: 0, gid: 0, groups: Rc::default() }
+        Cred { uid: 0, gid: 0, groups: Rc::default(), privileges: Privileges::HOST }
+    }
+
+    /// Those at work: root's, as far as they are bounded.
+    pub(in crate::os) fn effective(&self) -> Capabilities {
+        if self.uid == 0 { self.privileges.bounding } else { Capabilities::NONE }
+    }
+
+    pub(in crate::os) fn can(&self, capability: Capability) -> bool {
+        self.effective().has(capability)
     }
 
     fn in_group(&self, gid: u32) -> bool {
@@ -66,7 +76,7 @@ impl Cred {
 
     /// `mask`: 4 read, 2 write, 1 execute.
     pub(in crate::os) fn may(&self, stat: &Stat, mask: u32) -> Result<(), Errno> {
-        if self.uid == 0 {
+        if self.can(Capability::DAC_OVERRIDE) {
             // Root may do all but execute what nobody may execute.
             let executable = stat.mode & 0o111 != 0 || stat.file_type == FileType::Directory;
             return if mask & 1 != 0 && !executable { Err(Errno::EACCES) } else { Ok(()) };
@@ -120,11 +130,6 @@ pub(in crate::os) fn clean_path(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-thread_local! {
-    /// /dev is the same everywhere and never changes: one table serves all.
-    static DEV: Rc<FsImage> = Rc::new(FsImage::dev());
-}
-
 const MAX_LINKS: u32 = 40;
 pub(super) const MAX_NAME: usize = 255;
 pub(super) const MAX_PATH: usize = 4096;
@@ -135,7 +140,7 @@ impl MountNs {
         {
             let mut mounts = ns.0.mounts.borrow_mut();
             mounts[0].read_only = root_read_only;
-            let dev = Filesystem::new("tmpfs", DEV.with(Rc::clone));
+            let dev = Filesystem::dev();
             for (fs, name, proc) in [(root.clone(), "proc", true), (root, "sys", true), (dev, "dev", false)] {
                 mounts.push(Mounted {
                     fs,
@@ -360,7 +365,7 @@ impl MountNs {
                 return Err(Errno::ENOTDIR);
             }
             if let Step::Fs { mount, ino } = here
-                && cred.uid != 0
+                && !cred.can(Capability::DAC_OVERRIDE)
             {
                 cred.may(&mounts[*mount].fs.inode(*ino), 1)?;
             }
@@ -515,7 +520,7 @@ impl MountNs {
         let Step::Fs { ino, .. } = *node else { return Err(Errno::EPERM) };
         let parent = fs.stat_ino(dir);
         let sticky = parent.mode & 0o1000 != 0;
-        if sticky && cred.uid != 0 && cred.uid != parent.uid && cred.uid != fs.stat_ino(ino).uid {
+        if sticky && !cred.can(Capability::FOWNER) && cred.uid != parent.uid && cred.uid != fs.stat_ino(ino).uid {
             return Err(Errno::EPERM);
         }
         Ok((fs, mount, dir, ino))

@@ -43,6 +43,8 @@ pub(super) struct Fabric {
     addresses: RefCell<BTreeMap<IpAddr, Weak<NsInner>>>,
     tap: RefCell<Option<Tap>>,
     nat: RefCell<Option<Translation>>,
+    /// Ports of hosts that lead to pods: host port to pod port.
+    forwards: RefCell<BTreeMap<(SocketAddr, bool), SocketAddr>>,
     connections: Cell<u64>,
     /// Whether the world outside can be reached.
     outside: Cell<bool>,
@@ -68,6 +70,7 @@ impl Network {
             addresses: RefCell::default(),
             tap: RefCell::default(),
             nat: RefCell::default(),
+            forwards: RefCell::default(),
             connections: Cell::new(0),
             outside: Cell::new(true),
             public: Cell::default(),
@@ -145,9 +148,19 @@ impl Network {
         owner.map(|owner| owner.name.clone())
     }
 
+    /// Leads a host's port to a pod's, as the portmap plugin does; `None`: no more.
+    pub fn forward(&self, port: SocketAddr, udp: bool, to: Option<SocketAddr>) {
+        let mut forwards = self.0.forwards.borrow_mut();
+        match to {
+            Some(to) => forwards.insert((port, udp), to),
+            None => forwards.remove(&(port, udp)),
+        };
+    }
+
     pub(super) fn translate(&self, flow: &Flow) -> Option<Nat> {
-        let nat = self.0.nat.borrow().clone()?;
-        nat(flow)
+        let nat = self.0.nat.borrow().clone();
+        let forward = || self.0.forwards.borrow().get(&(flow.to, flow.udp)).copied().map(Nat::To);
+        nat.and_then(|nat| nat(flow)).or_else(forward)
     }
 
     pub(super) fn next_connection(&self) -> u64 {

@@ -15,7 +15,7 @@ use super::{
     udp::UdpInner,
 };
 use crate::{
-    os::Errno,
+    os::{Capability, Errno},
     sim::{Notify, WaitQueue},
 };
 
@@ -220,7 +220,7 @@ impl NetNs {
 
     /// socket + bind + listen. `0.0.0.0` and `::` (dual-stack) take every address. Port 0 picks one.
     /// EADDRINUSE if taken, EADDRNOTAVAIL if the address isn't ours, EACCES for a port below
-    /// [`NetNs::unprivileged_port_start`] without root.
+    /// [`NetNs::unprivileged_port_start`] without CAP_NET_BIND_SERVICE.
     pub fn listen(&self, owner: &Proc, addr: SocketAddr) -> Result<TcpListener, Errno> {
         self.listen_with(owner, addr, ListenOptions::default())
     }
@@ -235,7 +235,9 @@ impl NetNs {
         let owner_info = Owner::of(Some(owner));
         if addr.port() == 0 {
             addr.set_port(self.free_port().ok_or(Errno::EADDRINUSE)?);
-        } else if addr.port() < self.unprivileged_port_start() && owner.uid() != 0 {
+        } else if addr.port() < self.unprivileged_port_start()
+            && !owner.capabilities().has(Capability::NET_BIND_SERVICE)
+        {
             return Err(Errno::EACCES);
         }
         let listener = ListenerInner::new(addr, options, owner_info.clone());
@@ -409,7 +411,20 @@ impl NetNs {
             _ => return None,
         };
         let listener = target.find_listener(to)?;
+        if listener.asleep.get() {
+            return None;
+        }
         listener.steady.get().cloned()
+    }
+
+    /// A process was stopped by a signal, or goes on: what it serves isn't steady meanwhile.
+    pub(in crate::os) fn process_sleeps(&self, host_pid: Pid, asleep: bool) {
+        for listener in self.0.listeners.borrow().values().flatten().filter(|l| l.owner.host_pid == host_pid) {
+            listener.asleep.set(asleep);
+            if let Some(steady) = listener.steady.get() {
+                steady.notify();
+            }
+        }
     }
 
     /// UDP sockets, by port.

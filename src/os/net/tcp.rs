@@ -32,6 +32,8 @@ pub(super) struct ListenerInner {
     arrived: WaitQueue,
     /// See [`TcpListener::set_steady`]; notified when it closes.
     pub(super) steady: OnceCell<Notify>,
+    /// Its process is stopped by a signal.
+    pub(super) asleep: Cell<bool>,
 }
 
 impl ListenerInner {
@@ -43,6 +45,7 @@ impl ListenerInner {
             queue: RefCell::default(),
             arrived: WaitQueue::default(),
             steady: OnceCell::new(),
+            asleep: Cell::new(false),
         })
     }
 

@@ -15,7 +15,7 @@ use super::{
     namespace::{LOCAL_LATENCY, REMOTE_LATENCY, canonical},
 };
 use crate::{
-    os::{Errno, Proc},
+    os::{Capability, Errno, Proc},
     sim::WaitQueue,
 };
 
@@ -75,7 +75,9 @@ impl UdpSocket {
         let mut sockets = ns.0.datagrams.borrow_mut();
         if addr.port() == 0 {
             addr.set_port(ns.next_free(|port| sockets.contains_key(&port)).ok_or(Errno::EADDRINUSE)?);
-        } else if addr.port() < ns.unprivileged_port_start() && owner.is_some_and(|owner| owner.uid() != 0) {
+        } else if addr.port() < ns.unprivileged_port_start()
+            && owner.is_some_and(|owner| !owner.capabilities().has(Capability::NET_BIND_SERVICE))
+        {
             return Err(Errno::EACCES);
         }
         let there = sockets.entry(addr.port()).or_default();

@@ -79,7 +79,9 @@ fn load(
         let fs = mnt.fs(mount);
         let stat = fs.stat_ino(ino);
         if stat.file_type != FileType::Regular {
-            return Err(Errno::EACCES);
+            // The runtime looks before it calls execve(2).
+            let is_dir = proc.is_none() && stat.file_type == FileType::Directory;
+            return Err(if is_dir { Errno::EISDIR } else { Errno::EACCES });
         }
         cred.may(&stat, 1)?;
         let head = match fs.executable(ino) {

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::Proc;
 use crate::os::{
-    Errno, File, OpenFlags,
+    Capability, Errno, File, OpenFlags,
     file::Kind,
     fs::{Body, Cred, Device, DirEntry, FileType, Resolved, Stat, Step},
     pipe::Pipe,
@@ -34,6 +34,10 @@ impl Proc {
     /// open(2). `mode` is for a file that is created, less the umask. Opening /dev/stdout or
     /// /proc/self/fd/N gives that descriptor itself.
     pub fn open(&self, path: &str, flags: OpenFlags, mode: u32) -> Result<File, Errno> {
+        Ok(self.open_file(path, flags, mode)?.held_by(&self.0))
+    }
+
+    fn open_file(&self, path: &str, flags: OpenFlags, mode: u32) -> Result<File, Errno> {
         let mnt = &self.namespaces().mnt;
         let cred = self.cred();
         let found = self.walk(path, !(flags.create && flags.exclusive))?;
@@ -192,8 +196,8 @@ impl Proc {
     pub fn chmod(&self, path: &str, mode: u32) -> Result<(), Errno> {
         let step = self.walk(path, true)?.node.ok_or(Errno::ENOENT)?;
         let (fs, ino) = self.namespaces().mnt.writable(&step)?;
-        let uid = self.uid();
-        if uid != 0 && uid != fs.stat_ino(ino).uid {
+        let cred = self.cred();
+        if !cred.can(Capability::FOWNER) && cred.uid != fs.stat_ino(ino).uid {
             return Err(Errno::EPERM);
         }
         fs.set_mode(ino, mode);
@@ -207,7 +211,7 @@ impl Proc {
         let cred = self.cred();
         let own_group = |gid: u32| gid == stat.gid || gid == cred.gid || cred.groups.contains(&gid);
         let allowed = uid.is_none_or(|u| u == stat.uid) && stat.uid == cred.uid && gid.is_none_or(own_group);
-        if cred.uid != 0 && !allowed {
+        if !cred.can(Capability::CHOWN) && !allowed {
             return Err(Errno::EPERM);
         }
         fs.set_owner(ino, uid, gid);

@@ -170,6 +170,7 @@ impl ProcInner {
         if signal == Signal::CONT && self.stopped.take().is_some() {
             self.stop_news.set(false);
             self.machine.share_processors();
+            self.namespaces.net.process_sleeps(self.host_pid(), false);
             self.continued.wake();
         }
         match self.disposition(signal) {
@@ -191,6 +192,7 @@ impl ProcInner {
                     if self.stopped.replace(Some(signal)).is_none() {
                         self.stop_news.set(true);
                         self.machine.share_processors();
+                        self.namespaces.net.process_sleeps(self.host_pid(), true);
                         if let Some(parent) = self.parent() {
                             parent.deliver(Signal::CHLD, Sender::Kernel);
                             parent.child_changed.wake();

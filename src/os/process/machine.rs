@@ -186,7 +186,7 @@ impl Machine {
         if !options.namespaces.pid.is_alive() {
             return Err(Errno::ENOMEM);
         }
-        let cred = Cred { uid: options.uid, gid: options.gid, groups: Rc::default() };
+        let cred = Cred { uid: options.uid, gid: options.gid, ..Cred::root() };
         let Executable { program, argv, comm, path, footprint } =
             exec::resolve(self, &options.namespaces.mnt, &cred, None, &options.cwd, &options.argv, &options.env)?;
         let mut options = options;
@@ -232,7 +232,7 @@ impl Machine {
             group: pids.clone(),
             session: pids.clone(),
             pids,
-            cred: Cred { uid: options.uid, gid: options.gid, groups: Rc::default() },
+            cred: Cred { uid: options.uid, gid: options.gid, ..Cred::root() },
             argv: options.argv.into(),
             comm,
             exe,

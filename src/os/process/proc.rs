@@ -19,7 +19,8 @@ use super::{
 };
 use crate::{
     os::{
-        Cgroup, Errno, File, Namespaces, NetNs, Signal, Tty,
+        Capabilities, Capability, Cgroup, Errno, File, Namespaces, NetNs, Privileges, Signal, Tty,
+        file::call_cost,
         fs::{Cred, FileType, clean_path},
     },
     sim::Sim,
@@ -189,10 +190,24 @@ impl Proc {
         self.0.cred.borrow_mut().groups = groups.into();
     }
 
-    /// setuid and setgid; EPERM unless root.
+    /// What bounds it and its children.
+    pub fn privileges(&self) -> Privileges {
+        self.0.cred.borrow().privileges
+    }
+
+    pub fn set_privileges(&self, privileges: Privileges) {
+        self.0.cred.borrow_mut().privileges = privileges;
+    }
+
+    /// Its capabilities that are at work.
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.cred.borrow().effective()
+    }
+
+    /// setuid and setgid; EPERM without the capability.
     pub fn set_ids(&self, uid: u32, gid: u32) -> Result<(), Errno> {
         let mut cred = self.0.cred.borrow_mut();
-        if cred.uid != 0 && (cred.uid, cred.gid) != (uid, gid) {
+        if !cred.can(Capability::SETUID) && (cred.uid, cred.gid) != (uid, gid) {
             return Err(Errno::EPERM);
         }
         cred.uid = uid;
@@ -247,7 +262,7 @@ impl Proc {
     // Descriptors
 
     pub fn fd(&self, n: i32) -> Option<File> {
-        self.0.fds.borrow().get(&n).cloned()
+        self.0.fds.borrow().get(&n).cloned().map(|file| file.held_by(&self.0))
     }
 
     /// dup2 / close.
@@ -257,7 +272,7 @@ impl Proc {
         }
         let mut fds = self.0.fds.borrow_mut();
         let before = match file.filter(File::is_open) {
-            Some(file) => fds.insert(n, file),
+            Some(file) => fds.insert(n, file.let_go()),
             None => fds.remove(&n),
         };
         drop(fds);
@@ -284,8 +299,9 @@ impl Proc {
 
     /// write(2) of all of `data`. EPIPE also raises SIGPIPE, which normally ends the process here.
     pub async fn write(&self, file: &File, data: &[u8]) -> Result<(), Errno> {
-        self.go_on().await;
+        self.pay().await;
         let result = file.write_all(data).await;
+        self.owe(call_cost(data.len()));
         if result == Err(Errno::EPIPE) {
             self.0.deliver(Signal::PIPE, Sender::Kernel);
             self.go_on().await;
@@ -304,7 +320,8 @@ impl Proc {
 
     /// A pipe (read end, write end) with Linux' 64 KiB of room.
     pub fn pipe(&self) -> (File, File) {
-        crate::os::file::numbered_pipe(self.0.machine.next_pipe())
+        let (read, write) = crate::os::file::numbered_pipe(self.0.machine.next_pipe());
+        (read.held_by(&self.0), write.held_by(&self.0))
     }
 
     /// The controlling terminal.
@@ -349,7 +366,7 @@ impl Proc {
         let mut table = me.fds.borrow().clone();
         for (n, file) in fds {
             if file.is_open() {
-                table.insert(n, file);
+                table.insert(n, file.let_go());
             } else {
                 table.remove(&n);
             }
@@ -593,8 +610,8 @@ impl Proc {
         if targets.is_empty() {
             return Err(Errno::ESRCH);
         }
-        let uid = self.uid();
-        let allowed: Vec<_> = targets.into_iter().filter(|p| uid == 0 || p.cred.borrow().uid == uid).collect();
+        let (uid, any) = (self.uid(), self.capabilities().has(Capability::KILL));
+        let allowed: Vec<_> = targets.into_iter().filter(|p| any || p.cred.borrow().uid == uid).collect();
         if allowed.is_empty() {
             return Err(Errno::EPERM);
         }
@@ -679,12 +696,23 @@ impl Proc {
     /// Accounts for simulated CPU time. The debt is paid by sleeping once it reaches 10 ms, so
     /// short commands take no virtual time and work while time is stopped, yet no loop is free.
     pub async fn charge(&self, cpu: Duration) {
+        self.owe(cpu);
+        self.pay().await;
+    }
+
+    /// Accounts for simulated CPU time that is paid for with what is charged next.
+    pub fn owe(&self, cpu: Duration) {
+        if !self.0.is_dead() {
+            self.0.use_cpu(cpu);
+            self.0.debt.set(self.0.debt.get() + cpu);
+        }
+    }
+
+    /// Pays for what is owed, once it is worth it.
+    pub async fn pay(&self) {
         self.go_on().await;
-        self.0.use_cpu(cpu);
-        let debt = self.0.debt.get() + cpu;
-        if debt < MAX_DEBT {
-            self.0.debt.set(debt);
-        } else {
+        let debt = self.0.debt.get();
+        if debt >= MAX_DEBT {
             self.0.debt.set(Duration::ZERO);
             let done = self.0.machine.compute(&self.0.cgroup, debt);
             self.sim().sleep_until(done).await;

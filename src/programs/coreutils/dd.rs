@@ -1,7 +1,5 @@
 //! dd: copies blocks.
 
-use std::time::Duration;
-
 use crate::{
     os::{Errno, File, OpenFlags, Proc},
     programs::{Context, Flavour, util},
@@ -263,12 +261,16 @@ async fn copy(proc: &Proc, operands: &Operands, input: &File, output: &File) -> 
             if data.is_empty() {
                 break;
             }
+            let before = output.offset();
             if let Err(errno) = proc.write(output, &data).await {
                 copied.error = Some((true, errno));
                 copied.read.0 += 1;
+                // What there was room for.
+                let wrote = block as u64 + output.offset().saturating_sub(before);
+                copied.written.1 += u64::from(wrote > 0);
+                copied.bytes += wrote - block as u64;
                 return copied;
             }
-            proc.charge(Duration::from_secs_f64(data.len() as f64 / SPEED) + Duration::from_nanos(200)).await;
             block += data.len();
             copied.bytes += data.len() as u64;
             if data.len() < PIECE && block < operands.read {

@@ -338,6 +338,7 @@ async fn search(
     };
     while let Some(line) = lines.next_text().await? {
         number += 1;
+        lines.cost(5 * grep.regexes.len() * line.len());
         let matches = grep.regexes.iter().any(|regex| regex.is_match(&line)) != has('v');
         if !matches {
             if after > 0 {

@@ -42,6 +42,8 @@ pub async fn read_all(file: &File) -> Result<Vec<u8>, Errno> {
             return Ok(all);
         }
         all.extend_from_slice(&data);
+        // It is looked through as well.
+        file.cost(2 * data.len());
         if all.len() > MAX_INPUT {
             return Err(Errno::EFBIG);
         }

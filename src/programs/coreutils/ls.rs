@@ -95,6 +95,7 @@ pub async fn ls(proc: Proc, ctx: Context) -> i32 {
         ("classify", 'F'),
         ("size", 's'),
         ("color", 'c'),
+        ("dereference", 'L'),
         ("numeric-uid-gid", 'n'),
     ];
     let options = match parse(&proc, ctx.flavour, "alA1hRrdtSiFpnsxCcukLHgoGmQNqbBw", &long) {
@@ -131,7 +132,7 @@ impl Ls {
         let mut directories = Vec::new();
         let count = operands.len();
         for path in operands {
-            let follow = !self.long() && !self.options.has('d');
+            let follow = self.options.has('L') || self.options.has('H') || !self.long() && !self.options.has('d');
             let stat = match follow {
                 true => self.proc.stat(&path).or_else(|_| self.proc.lstat(&path)),
                 false => self.proc.lstat(&path),
@@ -184,7 +185,11 @@ impl Ls {
         let mut listed = Vec::new();
         for name in entries {
             let path = if dir.ends_with('/') { format!("{dir}{name}") } else { format!("{dir}/{name}") };
-            if let Ok(stat) = self.proc.lstat(&path) {
+            let stat = match self.options.has('L') {
+                true => self.proc.stat(&path).or_else(|_| self.proc.lstat(&path)),
+                false => self.proc.lstat(&path),
+            };
+            if let Ok(stat) = stat {
                 listed.push(Listed { name, path, stat });
             }
         }

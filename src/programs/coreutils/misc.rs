@@ -34,7 +34,6 @@ pub async fn yes(proc: Proc) -> i32 {
     let line = word + "\n";
     let chunk = line.repeat((8192 / line.len()).max(1));
     loop {
-        proc.charge(Duration::from_micros(50)).await;
         if util::write_out(&proc, chunk.as_bytes()).await.is_err() {
             return 1;
         }

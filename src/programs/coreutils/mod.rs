@@ -18,11 +18,13 @@ mod ls;
 mod misc;
 mod mode;
 mod names;
+mod nl;
 mod options;
 mod pager;
 mod paths;
 mod reverse;
 mod sed;
+mod side_by_side;
 mod sort;
 mod stat;
 mod tee;
@@ -56,6 +58,7 @@ pub const TABLE: &[Entry] = &[
     entry!("chmod", ctx mode::chmod, "change the mode of files"),
     entry!("chown", ctx mode::chown, "change the owner of files"),
     entry!("cmp", ctx compare::cmp, "compare files byte by byte"),
+    entry!("comm", ctx side_by_side::comm, "compare two sorted files line by line"),
     entry!("cp", ctx copy::cp, "copy files"),
     entry!("cut", ctx cut::cut, "print parts of lines"),
     entry!("dd", ctx dd::dd, "copy blocks"),
@@ -79,7 +82,9 @@ pub const TABLE: &[Entry] = &[
     entry!("mktemp", ctx paths::mktemp, "make a temporary file"),
     entry!("more", ctx pager::pager, "show files by the screen"),
     entry!("mv", ctx copy::mv, "move or rename files"),
+    entry!("nl", ctx nl::nl, "number lines"),
     entry!("od", ctx dump::od, "show bytes as numbers"),
+    entry!("paste", ctx side_by_side::paste, "put lines of files side by side"),
     entry!("printf", ctx text::printf, "print by a format"),
     entry!("pwd", paths::pwd, "print the working directory"),
     entry!("readlink", ctx paths::readlink, "print what a link points to"),

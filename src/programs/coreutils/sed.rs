@@ -517,6 +517,7 @@ pub async fn sed(proc: Proc, ctx: Context) -> i32 {
                 line.pop();
             }
             state.number += 1;
+            proc.owe(std::time::Duration::from_nanos(commands.len() as u64 * (500 + 40 * line.len() as u64)));
             state.last = next.is_none() && (i + 1 == count || in_place.is_some());
             let step = run(&mut commands, &mut line, &mut state, &mut at, 0);
             if !matches!(step, Step::Next) {

@@ -235,6 +235,8 @@ pub async fn sort(proc: Proc, ctx: Context) -> i32 {
         Ordering::Equal
     };
     let unique = letters.contains('u');
+    let comparisons = lines.len() as u64 * u64::from(lines.len().max(1).ilog2());
+    proc.charge(std::time::Duration::from_nanos(comparisons * if keys.is_empty() { 60 } else { 300 })).await;
     lines.sort_by(|a, b| {
         let order = by_keys(a, b);
         if unique || letters.contains('s') || order != Ordering::Equal {

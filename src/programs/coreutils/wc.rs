@@ -44,6 +44,7 @@ pub async fn wc(proc: Proc, ctx: Context) -> i32 {
         while let Ok(data) = file.read(64 * 1024).await
             && !data.is_empty()
         {
+            file.cost(data.len() / 2);
             for byte in data {
                 counts.bytes += 1;
                 counts.chars += u64::from(byte & 0xc0 != 0x80);

@@ -1,5 +1,7 @@
 //! Programs on processes, time and the system.
 
+mod find;
+mod ipc;
 mod ps;
 mod run;
 mod system;
@@ -10,10 +12,10 @@ pub const TABLE: &[Entry] = &[
     entry!("ps", ctx ps::ps, "list processes"),
     entry!("top", ctx ps::top, "list processes, busiest first"),
     entry!("kill", ctx ps::kill, "send a signal to processes"),
-    entry!("killall", ctx ps::killall, "send a signal to processes by name"),
-    entry!("pgrep", ctx ps::pgrep, "find processes by name"),
-    entry!("pkill", ctx ps::pgrep, "send a signal to processes by name"),
-    entry!("pidof", ps::pidof, "find the pids of a program"),
+    entry!("killall", ctx find::killall, "send a signal to processes by name"),
+    entry!("pgrep", ctx find::pgrep, "find processes by name"),
+    entry!("pkill", ctx find::pgrep, "send a signal to processes by name"),
+    entry!("pidof", find::pidof, "find the pids of a program"),
     entry!("sleep", ctx run::sleep, "wait"),
     entry!("env", ctx run::env, "show the environment, or run a program in another one"),
     entry!("printenv", run::printenv, "show environment variables"),
@@ -39,6 +41,9 @@ pub const TABLE: &[Entry] = &[
     entry!("stty", system::stty, "change the terminal's settings"),
     entry!("clear", system::clear, "clear the screen"),
     entry!("reset", system::clear, "reset the terminal"),
+    entry!("ipcmk", ctx ipc::ipcmk, "make shared memory, semaphores, message queues"),
+    entry!("ipcrm", ctx ipc::ipcrm, "remove them"),
+    entry!("ipcs", ctx ipc::ipcs, "show them"),
     entry!("help", ctx system::help, "list the programs"),
     entry!("sync", system::nothing, "write what is in memory to disk"),
     entry!("vi", ctx system::no_editor, "edit a file"),

@@ -150,18 +150,23 @@ pub async fn hostname(proc: Proc, ctx: Context) -> i32 {
     let mut args = Args::of(&proc, ctx.flavour);
     let host = proc.hostname();
     let mut text = host.clone();
+    // The first name of the line of /etc/hosts that has the host's, as the resolver gives it.
+    let hosts = proc.read_file("/etc/hosts").await.map(util::text).unwrap_or_default();
+    let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
+    let names = lines.filter_map(|mut words| Some((words.next()?, words.collect::<Vec<_>>())));
+    let own = names.filter(|(_, names)| names.contains(&host.as_str())).collect::<Vec<_>>();
+    let full = own.first().and_then(|(_, names)| names.first()).map_or(host.clone(), |name| name.to_string());
     loop {
         match args.next() {
             Ok(None) => break,
             Ok(Some(Arg::Short('i' | 'I'))) => {
-                text = proc.net().primary().map(|addr| addr.to_string()).unwrap_or_default();
-                if text.is_empty() {
-                    text = "127.0.0.1".to_string();
-                }
+                let address = proc.net().primary().map(|addr| addr.to_string());
+                text = address.or_else(|| own.first().map(|(ip, _)| ip.to_string())).unwrap_or("127.0.0.1".into());
             }
             Ok(Some(Arg::Short('s'))) => text = host.split('.').next().unwrap_or("").to_string(),
-            Ok(Some(Arg::Short('f'))) => {}
-            Ok(Some(Arg::Short('d'))) => text = host.split_once('.').map_or(String::new(), |(_, d)| d.to_string()),
+            Ok(Some(Arg::Short('f'))) => text.clone_from(&full),
+            Ok(Some(Arg::Long(name))) if name == "fqdn" || name == "long" => text.clone_from(&full),
+            Ok(Some(Arg::Short('d'))) => text = full.split_once('.').map_or(String::new(), |(_, d)| d.to_string()),
             Ok(Some(Arg::Value(_))) => {
                 let text = match ctx.flavour {
                     Flavour::Gnu => "hostname: you must be root to change the host name",
@@ -449,7 +454,7 @@ pub async fn nothing(_proc: Proc) -> i32 {
 
 pub async fn no_editor(proc: Proc, _ctx: Context) -> i32 {
     let name = util::program_name(&proc);
-    util::fail(&proc, 1, &format!("{name}: there is no editor in the terminal; files open in the editor pane")).await
+    util::fail(&proc, 1, &format!("{name}: editors are not simulated: files of the workspace open in the editor pane; elsewhere use sed -i, or cat > FILE")).await
 }
 
 pub async fn help(proc: Proc, ctx: Context) -> i32 {

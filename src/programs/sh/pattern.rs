@@ -117,21 +117,63 @@ impl Pattern {
 
     /// Length of the shortest or longest prefix of `text` that matches.
     pub fn prefix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut lengths = 0..=text.len();
-        match longest {
-            true => lengths.rfind(|n| self.matches_chars(&text[..*n])),
-            false => lengths.find(|n| self.matches_chars(&text[..*n])),
-        }
+        length(&self.0.iter().collect::<Vec<_>>(), text.iter().copied(), longest)
     }
 
     /// Where the shortest or longest suffix of `text` that matches begins.
     pub fn suffix(&self, text: &[char], longest: bool) -> Option<usize> {
-        let mut starts = 0..=text.len();
-        match longest {
-            true => starts.find(|n| self.matches_chars(&text[*n..])),
-            false => starts.rfind(|n| self.matches_chars(&text[*n..])),
+        let backwards: Vec<_> = self.0.iter().rev().collect();
+        length(&backwards, text.iter().rev().copied(), longest).map(|length| text.len() - length)
+    }
+}
+
+/// How much from the beginning of `text` the elements match, at least or at most. Goes through the text once with all
+/// places of the pattern that it may have come to.
+fn length(elements: &[&Element], text: impl Iterator<Item = char>, longest: bool) -> Option<usize> {
+    struct Places<'a> {
+        elements: &'a [&'a Element],
+        now: Vec<usize>,
+        /// The step at which each was entered last.
+        entered: Vec<usize>,
+    }
+    impl Places<'_> {
+        fn enter(&mut self, mut place: usize, step: usize) {
+            while self.entered[place] != step {
+                self.entered[place] = step;
+                self.now.push(place);
+                if self.elements.get(place).is_some_and(|element| **element == Element::Star) {
+                    // It may stand for nothing.
+                    place += 1;
+                }
+            }
         }
     }
+    let end = elements.len();
+    let mut places = Places { elements, now: Vec::new(), entered: vec![0; end + 1] };
+    places.enter(0, 1);
+    let mut found = None;
+    for (n, c) in text.map(Some).chain([None]).enumerate() {
+        let step = n + 2;
+        if places.entered[end] == step - 1 {
+            found = Some(n);
+            if !longest {
+                break;
+            }
+        }
+        let Some(c) = c else { break };
+        let before = std::mem::take(&mut places.now);
+        for place in before {
+            match elements.get(place) {
+                Some(Element::Star) => places.enter(place, step),
+                Some(element) if element.accepts(c) => places.enter(place + 1, step),
+                _ => {}
+            }
+        }
+        if places.now.is_empty() {
+            break;
+        }
+    }
+    found
 }
 
 impl Element {
@@ -212,6 +254,22 @@ mod tests {
             ("é?", "éß", true),
         ] {
             assert_eq!(Pattern::parse(pattern).matches(text), expected, "{pattern} {text}");
+        }
+    }
+
+    /// Against the definition: the ends of the text that match as a whole.
+    #[test]
+    fn ends() {
+        for pattern in ["", "a", "*", "a*", "*a", "*b*", "?", "[ab]?", "a*b", "**b", "c"] {
+            for text in ["", "a", "b", "ab", "ba", "aab", "abab", "bbb", "xaxbx"] {
+                let (pattern, chars) = (Pattern::parse(pattern), text.chars().collect::<Vec<_>>());
+                let prefixes: Vec<_> = (0..=chars.len()).filter(|n| pattern.matches_chars(&chars[..*n])).collect();
+                let suffixes: Vec<_> = (0..=chars.len()).filter(|n| pattern.matches_chars(&chars[*n..])).collect();
+                let got = [pattern.prefix(&chars, false), pattern.prefix(&chars, true)];
+                assert_eq!(got, [prefixes.first().copied(), prefixes.last().copied()], "{pattern:?} {text}");
+                let got = [pattern.suffix(&chars, true), pattern.suffix(&chars, false)];
+                assert_eq!(got, [suffixes.first().copied(), suffixes.last().copied()], "{pattern:?} {text}");
+            }
         }
     }
 }

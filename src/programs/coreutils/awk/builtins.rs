@@ -11,6 +11,7 @@ use super::{
 impl Awk {
     pub async fn builtin(&mut self, builtin: Builtin, arguments: &[Expr]) -> Result<Value, End> {
         let number = Value::Number;
+        self.work += 500;
         Ok(match builtin {
             Builtin::Length => match arguments.first() {
                 None => number(self.field(0).string("%.6g").chars().count() as f64),
@@ -37,6 +38,7 @@ impl Awk {
             Builtin::Match => {
                 let text = self.text(&arguments[0]).await?;
                 let regex = self.pattern(&arguments[1]).await?;
+                self.work += 30 * text.len() as u64;
                 let (start, length) = match regex.find(&text) {
                     Some(found) => {
                         (text[..found.start()].chars().count() as f64 + 1.0, found.as_str().chars().count() as f64)
@@ -110,6 +112,7 @@ impl Awk {
         let Expr::Variable(place) = &arguments[1] else {
             return Err(End::Error("split: the second argument must be an array".to_string()));
         };
+        self.work += 60 * text.len() as u64;
         let pieces = match arguments.get(2) {
             Some(Expr::Regex(regex)) if !text.is_empty() => regex.split(&text).map(str::to_string).collect(),
             Some(separator) => {
@@ -135,6 +138,7 @@ impl Awk {
         let whole = Expr::Field(Box::new(Expr::Number(0.0)));
         let target = arguments.get(2).unwrap_or(&whole);
         let text = self.text(target).await?;
+        self.work += 60 * text.len() as u64;
         let mut count = 0_u32;
         let replacement = |found: &Captures| {
             let mut out = String::new();

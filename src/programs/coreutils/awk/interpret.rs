@@ -73,7 +73,14 @@ pub struct Awk {
     pub(super) regexes: BTreeMap<Rc<str>, Rc<Regex>>,
     pub rng: Rng,
     pub seed: f64,
+    /// Nanoseconds of work since it was last paid for.
+    pub(super) work: u64,
+    /// What arrays hold beyond what is allocated, in bytes; negative if they have shrunk.
+    pub(super) grown: i64,
 }
+
+/// What an element of an array takes beside its key, in bytes.
+const ELEMENT: i64 = 100;
 
 pub type Evaluated = Result<Value, End>;
 
@@ -120,6 +127,8 @@ impl Awk {
             regexes: BTreeMap::new(),
             rng,
             seed: 0.0,
+            work: 0,
+            grown: 0,
             flavour,
             proc,
         }
@@ -182,7 +191,8 @@ impl Awk {
             return Ok(());
         }
         while let Some(record) = self.next_record().await? {
-            self.proc.charge(Duration::from_micros(5)).await;
+            self.work += 2000 + 20 * record.len() as u64;
+            self.pay().await?;
             self.set_record(&record);
             match self.rules_on_record(script).await {
                 Err(End::Next) => {}
@@ -318,7 +328,10 @@ impl Awk {
             }
             Expr::Element(place, index) => {
                 let key = self.key(index).await?;
-                self.array(*place)?.borrow_mut().insert(key, value);
+                let (array, length) = (self.array(*place)?, key.0.len());
+                if array.borrow_mut().insert(key, value).is_none() {
+                    self.grows(length, 1);
+                }
             }
             Expr::Field(index) => {
                 let index = Awk::index_of(&self.value(index).await?)?;
@@ -376,7 +389,30 @@ impl Awk {
 
     pub async fn text(&mut self, expr: &Expr) -> Result<Rc<str>, End> {
         let value = self.value(expr).await?;
-        Ok(value.string(&self.convfmt()))
+        let text = value.string(&self.convfmt());
+        self.work += 100 + 4 * text.len() as u64;
+        Ok(text)
+    }
+
+    /// Pays for what was done, with time and memory.
+    pub(super) async fn pay(&mut self) -> Result<(), End> {
+        /// Memory is taken and given back in pieces.
+        const PIECE: i64 = 64 << 10;
+        let work = std::mem::take(&mut self.work);
+        self.proc.charge(Duration::from_nanos(1000 + work)).await;
+        if self.grown >= PIECE {
+            let bytes = std::mem::take(&mut self.grown) as u64;
+            self.proc.allocate(bytes).await.map_err(|_| End::Error("out of memory".to_string()))?;
+        } else if self.grown <= -PIECE {
+            self.proc.free(std::mem::take(&mut self.grown).unsigned_abs());
+        }
+        Ok(())
+    }
+
+    /// A change of what arrays hold.
+    fn grows(&mut self, key: usize, by: i64) {
+        self.work += 400;
+        self.grown += by * (ELEMENT + key as i64);
     }
 
     pub(super) fn evaluate<'a>(&'a mut self, expr: &'a Expr) -> LocalBoxFuture<'a, Evaluated> {
@@ -389,13 +425,18 @@ impl Awk {
                 Expr::Group(inner) => self.value(inner).await?,
                 Expr::Regex(regex) => {
                     let record = self.field(0).string("%.6g");
+                    self.work += 30 * record.len() as u64;
                     truth(regex.is_match(&record))
                 }
                 Expr::Element(place, index) => {
                     let key = self.key(index).await?;
-                    let array = self.array(*place)?;
-                    let mut array = array.borrow_mut();
-                    array.entry(key).or_default().clone()
+                    let (array, length) = (self.array(*place)?, key.0.len());
+                    let before = array.borrow().len();
+                    let value = array.borrow_mut().entry(key).or_default().clone();
+                    if array.borrow().len() > before {
+                        self.grows(length, 1);
+                    }
+                    value
                 }
                 Expr::Field(index) => {
                     let index = Awk::index_of(&self.value(index).await?)?;
@@ -423,6 +464,7 @@ impl Awk {
                 }
                 Expr::Match(negated, left, right) => {
                     let text = self.text(left).await?;
+                    self.work += 30 * text.len() as u64;
                     truth(self.pattern(right).await?.is_match(&text) != *negated)
                 }
                 Expr::Compare(comparison, left, right) => {
@@ -467,7 +509,7 @@ impl Awk {
         if self.frames.len() >= MAX_CALLS {
             return Err(End::Error("function calls nested too deeply".to_string()));
         }
-        self.proc.charge(Duration::from_micros(1)).await;
+        self.pay().await?;
         let script = self.script.clone();
         let Some(function) = script.functions.get(function) else { return Ok(Value::Unset) };
         if arguments.len() > function.parameters {
@@ -594,9 +636,16 @@ impl Awk {
                 Statement::Delete(place, index) => match index {
                     Some(index) => {
                         let key = self.key(index).await?;
-                        self.array(*place)?.borrow_mut().remove(&key);
+                        if self.array(*place)?.borrow_mut().remove(&key).is_some() {
+                            self.grows(key.0.len(), -1);
+                        }
                     }
-                    None => self.array(*place)?.borrow_mut().clear(),
+                    None => {
+                        let array = self.array(*place)?;
+                        let gone = array.take();
+                        self.work += 400 * gone.len() as u64;
+                        self.grown -= gone.keys().map(|key| ELEMENT + key.0.len() as i64).sum::<i64>();
+                    }
                 },
                 Statement::Next => return Err(End::Next),
                 Statement::Exit(code) => {
@@ -622,7 +671,7 @@ impl Awk {
 
     /// One turn of a loop; false if it ends the loop.
     pub(super) async fn turn(&mut self, body: &Statement) -> Result<bool, End> {
-        self.proc.charge(Duration::from_micros(1)).await;
+        self.pay().await?;
         match self.statement(body).await {
             Ok(()) | Err(End::Continue) => Ok(true),
             Err(End::Break) => Ok(false),

@@ -66,9 +66,12 @@ pub struct Location {
 pub struct Config {
     pub servers: Vec<Server>,
     pub workers: usize,
-    pub user: Option<String>,
+    /// Its name, and where the file says so.
+    pub user: Option<(String, String)>,
     pub daemon: bool,
     pub pid_file: String,
+    /// Where bodies are kept that don't fit in memory: client, proxy, fastcgi, uwsgi, scgi.
+    pub temporary: [String; 5],
     pub error_log: String,
     /// The least level that is logged.
     pub level: String,
@@ -279,6 +282,14 @@ const KNOWN: &[&str] = &[
     "limit_req_zone",
 ];
 
+const TEMPORARY: [&str; 5] = ["client", "proxy", "fastcgi", "uwsgi", "scgi"];
+
+/// Which of them `client_body_temp_path` and its like set.
+fn temporary(directive: &str) -> Option<usize> {
+    let name = directive.strip_suffix("_temp_path")?;
+    TEMPORARY.iter().position(|own| *own == name.trim_end_matches("_body"))
+}
+
 fn unknown(directive: &Directive) -> Result<(), String> {
     if KNOWN.contains(&directive.name.as_str()) {
         return Ok(());
@@ -307,6 +318,7 @@ fn interpret(top: &[Directive]) -> Result<Config, String> {
         user: None,
         daemon: true,
         pid_file: "/run/nginx.pid".into(),
+        temporary: TEMPORARY.map(|name| format!("/var/cache/nginx/{name}_temp")),
         error_log: "/var/log/nginx/error.log".into(),
         level: "error".into(),
         access_log: Some("/var/log/nginx/access.log".into()),
@@ -324,7 +336,7 @@ fn interpret(top: &[Directive]) -> Result<Config, String> {
                     })?,
                 };
             }
-            "user" => config.user = Some(one(directive)?.clone()),
+            "user" => config.user = Some((one(directive)?.clone(), directive.at())),
             "daemon" => config.daemon = one(directive)? != "off",
             "pid" => config.pid_file = one(directive)?.clone(),
             "error_log" => {
@@ -335,6 +347,9 @@ fn interpret(top: &[Directive]) -> Result<Config, String> {
             "stream" => return Err(format!("unknown directive \"stream\" in {}", directive.at())),
             "http" => {
                 for inner in block(directive)? {
+                    if let Some(i) = temporary(&inner.name) {
+                        config.temporary[i].clone_from(one(inner)?);
+                    }
                     match inner.name.as_str() {
                         "server" => config.servers.push(server(inner)?),
                         "access_log" => config.access_log = Some(one(inner)?.clone()).filter(|p| p != "off"),

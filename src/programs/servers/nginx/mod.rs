@@ -61,6 +61,14 @@ async fn fail(proc: &Proc, text: &str) -> i32 {
     util::fail(proc, 1, &format!("nginx: [emerg] {text}")).await
 }
 
+/// Says something before the error log is known: its lines go to stderr as well.
+async fn say(proc: &Proc, level: &str, text: &str) {
+    let time = proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string();
+    let pid = proc.pid();
+    let lines = format!("{time} [{level}] {pid}#{pid}: {text}\nnginx: [{level}] {text}\n");
+    util::ignore(proc.eprint(&lines).await);
+}
+
 pub async fn main(proc: Proc) -> i32 {
     let version = proc.env("NGINX_VERSION").unwrap_or_else(|| "1.27.5".into());
     let argv = proc.argv();
@@ -93,11 +101,8 @@ pub async fn main(proc: Proc) -> i32 {
     let config = match config::load(&proc, &path, &globals).await {
         Ok(config) => config,
         Err(text) => {
-            let time = proc.sim().wall().strftime("%Y/%m/%d %H:%M:%S").to_string();
-            let pid = proc.pid();
-            // Before the error log is known, its lines go to stderr.
-            util::ignore(proc.eprint(&format!("{time} [emerg] {pid}#{pid}: {text}\n")).await);
-            let code = fail(&proc, &text).await;
+            say(&proc, "emerg", &text).await;
+            let code = 1;
             if test {
                 let text = format!("nginx: configuration file {path} test failed");
                 return util::fail(&proc, code, &text).await;
@@ -171,6 +176,10 @@ async fn open(
     test: bool,
     held: &[(config::Listen, Rc<TcpListener>)],
 ) -> Result<Nginx, i32> {
+    if let (Some((_, at)), true) = (&config.user, proc.uid() != 0) {
+        let text = "the \"user\" directive makes sense only if the master process runs with super-user privileges";
+        say(proc, "warn", &format!("{text}, ignored in {at}")).await;
+    }
     let error_log = match config.error_log.as_str() {
         "stderr" => proc.stderr(),
         path => match proc.open(path, OpenFlags::APPEND, 0o644) {
@@ -192,12 +201,21 @@ async fn open(
         },
     };
     let user = match &config.user {
-        Some(name) if proc.uid() == 0 => match ids(proc, name).await {
+        Some((name, _)) if proc.uid() == 0 => match ids(proc, name).await {
             Some(ids) => Some(ids),
             None => return Err(fail(proc, &format!("getpwnam(\"{name}\") failed")).await),
         },
         _ => None,
     };
+    for path in &config.temporary {
+        if let Err(error) = proc.mkdir(path, 0o700)
+            && error != Errno::EEXIST
+        {
+            let text = format!("mkdir() \"{path}\" failed ({}: {error})", error.number());
+            say(proc, "emerg", &text).await;
+            return Err(1);
+        }
+    }
     let mut certificates = Vec::new();
     for server in &config.servers {
         let Some(path) = server.certificate.as_ref().filter(|_| server.listen.iter().any(|l| l.tls)) else {
