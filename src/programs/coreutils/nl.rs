@@ -127,7 +127,9 @@ fn parse(proc: &Proc, flavour: Flavour) -> Result<Options, Usage> {
                     _ => match usize::try_from(number) {
                         Ok(width) if (1..=MAX_WIDTH).contains(&width) => options.width = width,
                         _ => {
-                            return Err(Usage(format!("nl: invalid {what}: '{text}': Numerical result out of range\n")));
+                            return Err(Usage(format!(
+                                "nl: invalid {what}: '{text}': Numerical result out of range\n"
+                            )));
                         }
                     },
                 }

@@ -2,6 +2,7 @@
 //! what the real one logs.
 
 pub mod agnhost;
+mod busybox_httpd;
 pub mod control_plane;
 pub mod daemon;
 pub mod envoy;
@@ -19,6 +20,7 @@ mod template;
 use super::Entry;
 
 pub const TABLE: &[Entry] = &[
+    entry!("busybox-httpd", ctx busybox_httpd::main, "a small web server"),
     entry!("agnhost", agnhost::main, "the end-to-end tests' helper"),
     entry!("daemon", daemon::main, "a server of which only the outside is simulated"),
     entry!("envoy", envoy::main, "a proxy"),
