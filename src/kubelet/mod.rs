@@ -231,6 +231,8 @@ impl Kubelet {
         let mounts = machine.namespaces().mnt.mounts();
         let host_root = mounts.first().map_or_else(|| Filesystem::empty("ext4", None), |mount| mount.fs.clone());
         host_root.lie_on(machine.disk());
+        // A node that was set up before has it.
+        let _there = host_root.socket("/run/containerd/containerd.sock");
         let kubelet = Kubelet(Rc::new(Inner {
             sim: sim.clone(),
             cgroups: {

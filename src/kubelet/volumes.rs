@@ -211,10 +211,10 @@ fn sub_path(mount: &VolumeMount, env: &Env) -> String {
 
 impl Ready {
     /// A number for the next directory that looks drawn, as MkdirTemp's: FNV-1a of whose it is and which.
-    fn number(&self, source: &Source<'_>) -> u32 {
+    fn number(&self, source: &Source<'_>, payload: &Payload) -> u32 {
         let version = self.version.replace(self.version.get().wrapping_add(1));
-        let tops = self.written.borrow().iter().map(|written| written.tops.len() as u32).sum::<u32>();
-        let parts = source.context.pod.uid().bytes().chain(version.to_le_bytes()).chain(tops.to_le_bytes());
+        let paths = payload.keys().flat_map(|path| path.bytes());
+        let parts = source.context.pod.uid().bytes().chain(version.to_le_bytes()).chain(paths);
         parts.fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
     }
 
@@ -230,7 +230,7 @@ impl Ready {
             None => (None, BTreeSet::new()),
         };
         let fs = &self.fs;
-        let dir = format!("..{}.{}", source.now.strftime("%Y_%m_%d_%H_%M_%S"), self.number(source));
+        let dir = format!("..{}.{}", source.now.strftime("%Y_%m_%d_%H_%M_%S"), self.number(source, &payload));
         // Below a set-group-id directory all get its group and that bit.
         fs.mkdir_all(&format!("/{dir}"), 0o755)?;
         for (path, (data, mode)) in &payload {
@@ -273,18 +273,18 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         return Ok(ready(Filesystem::empty("overlay", None), "/", true));
     }
     let sticky = |memory: bool| if memory { 0o1777 } else { 0o777 };
-    let owned = |fs: Filesystem, mode: u32| {
+    let owned = |fs: Filesystem, mode: u32, read_only: bool| {
         let owned = match source.group {
             None => fs.chmod("/", mode),
             Some(group) => fs.chown("/", None, Some(group)).and_then(|()| fs.chmod("/", mode | 0o2000)),
         };
         owned.map_err(|errno| errno.text().to_lowercase())?;
-        Ok(ready(fs, "/", false))
+        Ok(ready(fs, "/", read_only))
     };
     if written {
         // A ConfigMap's files lie on the disk, all others in memory.
         let memory = volume.config_map.is_none();
-        return owned(Filesystem::empty(if memory { "tmpfs" } else { "ext4" }, None), sticky(memory));
+        return owned(Filesystem::empty(if memory { "tmpfs" } else { "ext4" }, None), sticky(memory), true);
     }
     if let Some(path) = &volume.host_path
         && let Some(device) = path.path.strip_prefix("/dev").filter(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -305,7 +305,7 @@ fn make(source: &Source<'_>, volume: &Volume, written: bool) -> Result<Ready, St
         if let Some(disk) = source.host.disk().filter(|_| !memory) {
             fs.lie_on(disk);
         }
-        return owned(fs, sticky(memory));
+        return owned(fs, sticky(memory), false);
     }
     Err(format!("no volume plugin matched name: {}", volume.name))
 }

@@ -61,6 +61,8 @@ pub(in crate::os) enum Body {
     Device(Device),
     Terminal(WeakTty),
     Fifo(Rc<Pipe>),
+    /// The name of a socket of the host; nobody can connect to it.
+    Socket,
 }
 
 thread_local! {
@@ -99,6 +101,7 @@ impl Node {
             Body::Symlink(target) => (FileType::Symlink, target.len() as u64),
             Body::Device(_) | Body::Terminal(_) => (FileType::CharDevice, 0),
             Body::Fifo(_) => (FileType::Fifo, 0),
+            Body::Socket => (FileType::Socket, 0),
         };
         Stat {
             ino: self.ino,
@@ -309,6 +312,15 @@ impl Filesystem {
         }
     }
 
+    /// Puts the name of a socket there, with the directories above it.
+    pub fn socket(&self, path: &str) -> Result<(), Errno> {
+        self.mkdir_all(path.rsplit_once('/').map_or("/", |(above, _)| above), 0o755)?;
+        match self.find(path)? {
+            (_, _, Some(_)) => Err(Errno::EEXIST),
+            (dir, name, None) => self.create(dir, &name, Body::Socket, 0o660, 0, 0).map(drop),
+        }
+    }
+
     /// Replaces what was at `to`, as rename(2).
     pub fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
         MountNs::alone(self).rename(&Cred::root(), from, to)
@@ -489,6 +501,7 @@ impl Filesystem {
                 Body::Symlink(_) => FileType::Symlink,
                 Body::Device(_) | Body::Terminal(_) => FileType::CharDevice,
                 Body::Fifo(_) => FileType::Fifo,
+                Body::Socket => FileType::Socket,
             };
         }
         match self.lower(ino).map(|n| &n.body) {

@@ -4,7 +4,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use super::Proc;
 use crate::os::{
-    Capability, Errno, File, OpenFlags,
+    Capability, Errno, File, MountNs, OpenFlags,
     file::Kind,
     fs::{Body, Cred, Device, DirEntry, FileType, Resolved, Stat, Step},
     pipe::Pipe,
@@ -16,19 +16,38 @@ impl Proc {
         self.0.cred.borrow().clone()
     }
 
-    /// `path` against the working directory, for the walk: `..` is left to it.
-    fn full(&self, path: &str) -> Result<String, Errno> {
+    /// `path` against the working directory, for the walk, and the mounts that it leads through: /proc/PID/root is what
+    /// that process sees. `..` is left to the walk.
+    fn place(&self, path: &str) -> Result<(MountNs, String), Errno> {
         if path.is_empty() {
-            Err(Errno::ENOENT)
-        } else if path.starts_with('/') {
-            Ok(path.to_owned())
-        } else {
-            Ok(format!("{}/{path}", self.0.cwd.borrow()))
+            return Err(Errno::ENOENT);
         }
+        let full = match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("{}/{path}", self.0.cwd.borrow()),
+        };
+        let mnt = &self.namespaces().mnt;
+        if let Some((pid, rest)) = full.strip_prefix("/proc/").and_then(|rest| rest.split_once("/root"))
+            && (rest.is_empty() || rest.starts_with('/'))
+            && let Some(other) = pid.parse().ok().and_then(|pid| self.namespaces().pid.member(pid))
+            && !other.namespaces.mnt.same(mnt)
+        {
+            if !self.capabilities().has(Capability::SYS_PTRACE)
+                && self.uid() != 0
+                && self.uid() != other.cred.borrow().uid
+            {
+                return Err(Errno::EACCES);
+            }
+            let rest = if rest.is_empty() { "/" } else { rest };
+            return Ok((other.namespaces.mnt.clone(), rest.to_owned()));
+        }
+        Ok((mnt.clone(), full))
     }
 
-    fn walk(&self, path: &str, follow: bool) -> Result<Resolved, Errno> {
-        self.namespaces().mnt.walk(&self.cred(), Some(self), &self.full(path)?, follow)
+    fn walk(&self, path: &str, follow: bool) -> Result<(MountNs, Resolved), Errno> {
+        let (mnt, full) = self.place(path)?;
+        let found = mnt.walk(&self.cred(), Some(self), &full, follow)?;
+        Ok((mnt, found))
     }
 
     /// open(2). `mode` is for a file that is created, less the umask. Opening /dev/stdout or
@@ -38,9 +57,8 @@ impl Proc {
     }
 
     fn open_file(&self, path: &str, flags: OpenFlags, mode: u32) -> Result<File, Errno> {
-        let mnt = &self.namespaces().mnt;
         let cred = self.cred();
-        let found = self.walk(path, !(flags.create && flags.exclusive))?;
+        let (mnt, found) = self.walk(path, !(flags.create && flags.exclusive))?;
         let Some(step) = &found.node else {
             if !flags.create {
                 return Err(Errno::ENOENT);
@@ -113,20 +131,21 @@ impl Proc {
     }
 
     pub fn stat(&self, path: &str) -> Result<Stat, Errno> {
-        self.namespaces().mnt.stat(&self.cred(), Some(self), &self.full(path)?, true)
+        let (mnt, full) = self.place(path)?;
+        mnt.stat(&self.cred(), Some(self), &full, true)
     }
 
     pub fn lstat(&self, path: &str) -> Result<Stat, Errno> {
-        self.namespaces().mnt.stat(&self.cred(), Some(self), &self.full(path)?, false)
+        let (mnt, full) = self.place(path)?;
+        mnt.stat(&self.cred(), Some(self), &full, false)
     }
 
     /// access(2). `mask`: 4 read, 2 write, 1 execute; 0 asks only whether it is there.
     pub fn access(&self, path: &str, mask: u32) -> Result<(), Errno> {
-        let found = self.walk(path, true)?;
+        let (mnt, found) = self.walk(path, true)?;
         match found.node.ok_or(Errno::ENOENT)? {
             Step::Proc(at) => self.cred().may(&procfs::stat(self, &at, true)?, mask),
             step @ Step::Fs { mount, ino } => {
-                let mnt = &self.namespaces().mnt;
                 self.cred().may(&mnt.fs(mount).stat_ino(ino), mask)?;
                 if mask & 2 != 0 { mnt.writable(&step).map(drop) } else { Ok(()) }
             }
@@ -135,27 +154,34 @@ impl Proc {
 
     /// Sorted by name, without `.` and `..`.
     pub fn read_dir(&self, path: &str) -> Result<Vec<DirEntry>, Errno> {
-        self.namespaces().mnt.read_dir(&self.cred(), Some(self), &self.full(path)?)
+        let (mnt, full) = self.place(path)?;
+        mnt.read_dir(&self.cred(), Some(self), &full)
     }
 
     pub fn mkdir(&self, path: &str, mode: u32) -> Result<(), Errno> {
         // mkdir dir/ is mkdir dir: a link there isn't followed.
         let name = path.trim_end_matches('/');
-        let found = self.walk(if name.is_empty() { path } else { name }, false)?;
+        let (mnt, found) = self.walk(if name.is_empty() { path } else { name }, false)?;
         let mode = mode & !self.0.umask.get();
-        self.namespaces().mnt.create(&self.cred(), &found, Body::Directory(RefCell::default()), mode).map(drop)
+        mnt.create(&self.cred(), &found, Body::Directory(RefCell::default()), mode).map(drop)
     }
 
     pub fn unlink(&self, path: &str) -> Result<(), Errno> {
-        self.namespaces().mnt.unlink(&self.cred(), Some(self), &self.full(path)?)
+        let (mnt, full) = self.place(path)?;
+        mnt.unlink(&self.cred(), Some(self), &full)
     }
 
     pub fn rmdir(&self, path: &str) -> Result<(), Errno> {
-        self.namespaces().mnt.rmdir(&self.cred(), Some(self), &self.full(path)?)
+        let (mnt, full) = self.place(path)?;
+        mnt.rmdir(&self.cred(), Some(self), &full)
     }
 
     pub fn rename(&self, from: &str, to: &str) -> Result<(), Errno> {
-        self.namespaces().mnt.rename(&self.cred(), &self.full(from)?, &self.full(to)?)
+        let ((mnt, from), (other, to)) = (self.place(from)?, self.place(to)?);
+        if !mnt.same(&other) {
+            return Err(Errno::EXDEV);
+        }
+        mnt.rename(&self.cred(), &from, &to)
     }
 
     pub fn symlink(&self, target: &str, path: &str) -> Result<(), Errno> {
@@ -165,37 +191,43 @@ impl Proc {
         if target.len() >= 4096 {
             return Err(Errno::ENAMETOOLONG);
         }
-        let found = self.walk(path, false)?;
+        let (mnt, found) = self.walk(path, false)?;
         if found.node.is_none() && found.must_be_dir {
             return Err(Errno::ENOENT);
         }
-        self.namespaces().mnt.create(&self.cred(), &found, Body::Symlink(target.into()), 0o777).map(drop)
+        mnt.create(&self.cred(), &found, Body::Symlink(target.into()), 0o777).map(drop)
     }
 
     pub fn link(&self, existing: &str, path: &str) -> Result<(), Errno> {
-        self.namespaces().mnt.link(&self.cred(), &self.full(existing)?, &self.full(path)?)
+        let ((mnt, existing), (other, path)) = (self.place(existing)?, self.place(path)?);
+        if !mnt.same(&other) {
+            return Err(Errno::EXDEV);
+        }
+        mnt.link(&self.cred(), &existing, &path)
     }
 
     /// mkfifo(3). Opening it doesn't wait for the other side; reading and writing do.
     pub fn mkfifo(&self, path: &str, mode: u32) -> Result<(), Errno> {
-        let found = self.walk(path, false)?;
+        let (mnt, found) = self.walk(path, false)?;
         let pipe = Rc::new(Pipe::new(self.machine().next_pipe()));
         let mode = mode & !self.0.umask.get();
-        self.namespaces().mnt.create(&self.cred(), &found, Body::Fifo(pipe), mode).map(drop)
+        mnt.create(&self.cred(), &found, Body::Fifo(pipe), mode).map(drop)
     }
 
     pub fn read_link(&self, path: &str) -> Result<String, Errno> {
-        self.namespaces().mnt.read_link(&self.cred(), Some(self), &self.full(path)?)
+        let (mnt, full) = self.place(path)?;
+        mnt.read_link(&self.cred(), Some(self), &full)
     }
 
     /// realpath(3): without symlinks, `.` and `..`. The last part need not exist.
     pub fn real_path(&self, path: &str) -> Result<String, Errno> {
-        Ok(self.walk(path, true)?.path)
+        Ok(self.walk(path, true)?.1.path)
     }
 
     pub fn chmod(&self, path: &str, mode: u32) -> Result<(), Errno> {
-        let step = self.walk(path, true)?.node.ok_or(Errno::ENOENT)?;
-        let (fs, ino) = self.namespaces().mnt.writable(&step)?;
+        let (mnt, found) = self.walk(path, true)?;
+        let step = found.node.ok_or(Errno::ENOENT)?;
+        let (fs, ino) = mnt.writable(&step)?;
         let cred = self.cred();
         if !cred.can(Capability::FOWNER) && cred.uid != fs.stat_ino(ino).uid {
             return Err(Errno::EPERM);
@@ -205,8 +237,9 @@ impl Proc {
     }
 
     pub fn chown(&self, path: &str, uid: Option<u32>, gid: Option<u32>) -> Result<(), Errno> {
-        let step = self.walk(path, true)?.node.ok_or(Errno::ENOENT)?;
-        let (fs, ino) = self.namespaces().mnt.writable(&step)?;
+        let (mnt, found) = self.walk(path, true)?;
+        let step = found.node.ok_or(Errno::ENOENT)?;
+        let (fs, ino) = mnt.writable(&step)?;
         let stat = fs.stat_ino(ino);
         let cred = self.cred();
         let own_group = |gid: u32| gid == stat.gid || gid == cred.gid || cred.groups.contains(&gid);
@@ -225,9 +258,10 @@ impl Proc {
 
     /// Sets the modification time.
     pub fn set_mtime(&self, path: &str, mtime: crate::sim::SimTime) -> Result<(), Errno> {
-        let step = self.walk(path, true)?.node.ok_or(Errno::ENOENT)?;
+        let (mnt, found) = self.walk(path, true)?;
+        let step = found.node.ok_or(Errno::ENOENT)?;
         let Step::Fs { .. } = step else { return Err(Errno::EPERM) };
-        let (fs, ino) = self.namespaces().mnt.writable(&step)?;
+        let (fs, ino) = mnt.writable(&step)?;
         let stat = fs.stat_ino(ino);
         if self.uid() != stat.uid {
             self.cred().may(&stat, 2)?;
@@ -259,14 +293,16 @@ impl Proc {
 
     /// statfs(2) of the file system at `path`: bytes used, bytes it can hold, its kind.
     pub fn statfs(&self, path: &str) -> Result<(u64, Option<u64>, String), Errno> {
-        match self.walk(path, true)?.node.ok_or(Errno::ENOENT)? {
+        let (mnt, found) = self.walk(path, true)?;
+        match found.node.ok_or(Errno::ENOENT)? {
             Step::Fs { mount, .. } => {
-                let fs = self.namespaces().mnt.fs(mount);
+                let fs = mnt.fs(mount);
                 let kind = fs.kind().to_owned();
                 Ok(match fs.disk() {
                     // All that lies on the disk is one file system to df.
                     Some(disk) => (disk.used(), Some(disk.size()), kind),
-                    None => (fs.used(), fs.limit(), kind),
+                    // In pages.
+                    None => (fs.used().next_multiple_of(4096), fs.limit(), kind),
                 })
             }
             Step::Proc(_) => Ok((0, Some(0), "proc".to_owned())),
