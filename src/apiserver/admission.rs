@@ -2,12 +2,12 @@
 
 use k8s_openapi::{
     api::core::v1::{
-        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace,
+        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace, PodAffinityTerm,
         NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, PodCondition, PodStatus, ProjectedVolumeSource,
         ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount, VolumeProjection,
     },
     api::scheduling::v1::PriorityClass,
-    apimachinery::pkg::apis::meta::v1::Time,
+    apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, Time},
 };
 use std::rc::Rc;
 
@@ -258,6 +258,43 @@ pub(super) fn prepare_pod(pod: &mut Pod, now: &Time) {
         ..PodStatus::default()
     };
     pod.status = Some(status.into());
+}
+
+/// The labels that a pod's terms name become a part of their selectors (`mutatePodAffinity`,
+/// `mutateTopologySpreadConstraints`).
+pub(super) fn merge_label_keys(pod: &mut Pod) {
+    let wants = pod.spec.as_ref().is_some_and(|spec| spec.affinity.is_some() || spec.topology_spread_constraints.is_some());
+    let (true, Some(labels)) = (wants, pod.metadata.labels.clone()) else { return };
+    let Some(spec) = &mut pod.spec else { return };
+    let merge = |selector: &mut Option<LabelSelector>, keys: &Option<Vec<String>>, operator: &str| {
+        let Some(selector) = selector else { return };
+        for (key, value) in keys.iter().flatten().filter_map(|key| labels.get_key_value(key)) {
+            selector.match_expressions.get_or_insert_default().push(LabelSelectorRequirement {
+                key: key.clone(),
+                operator: operator.into(),
+                values: Some(vec![value.clone()]),
+            });
+        }
+    };
+    let term = |term: &mut PodAffinityTerm| {
+        merge(&mut term.label_selector, &term.match_label_keys, "In");
+        merge(&mut term.label_selector, &term.mismatch_label_keys, "NotIn");
+    };
+    if let Some(affinity) = &mut spec.affinity {
+        if let Some(near) = &mut affinity.pod_affinity {
+            let preferred = near.preferred_during_scheduling_ignored_during_execution.iter_mut().flatten();
+            preferred.for_each(|weighted| term(&mut weighted.pod_affinity_term));
+            near.required_during_scheduling_ignored_during_execution.iter_mut().flatten().for_each(term);
+        }
+        if let Some(apart) = &mut affinity.pod_anti_affinity {
+            let preferred = apart.preferred_during_scheduling_ignored_during_execution.iter_mut().flatten();
+            preferred.for_each(|weighted| term(&mut weighted.pod_affinity_term));
+            apart.required_during_scheduling_ignored_during_execution.iter_mut().flatten().for_each(term);
+        }
+    }
+    for constraint in spec.topology_spread_constraints.iter_mut().flatten() {
+        merge(&mut constraint.label_selector, &constraint.match_label_keys, "In");
+    }
 }
 
 pub(super) fn prepare_namespace(namespace: &mut Namespace) {

@@ -1,8 +1,11 @@
 //! Field managers: who set which field, and what server-side apply may not change (structured-merge-diff).
 //!
 //! A set of fields is a tree in the form of `FieldsV1`: `f:` a field, `k:` an item of a list by its keys, `v:` one by its
-//! value; a node that is empty or holds `.` is a member itself. Only what is sent as JSON has a manager: components write
-//! objects, and what they write is theirs by nature. The set of an object's creator is worked out when someone asks.
+//! value; a node that is empty or holds `.` is a member itself. Only of what is sent as JSON something is kept: components
+//! write objects, and what is theirs follows from what an object is ([`components`]). The set of an object's creator is
+//! worked out when someone asks, too.
+
+mod components;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +18,19 @@ use crate::api::{
     schema::{self, Base, Field, Form, Shape, Struct},
     wire::compact,
 };
+
+/// What a write can change: everything but the status, or that alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Main,
+    Status,
+}
+
+impl Part {
+    fn subresource(self) -> Option<&'static str> {
+        (self == Part::Status).then_some("status")
+    }
+}
 
 type Fields = Map<String, Value>;
 
@@ -83,7 +99,8 @@ fn node(value: &Value, shape: Option<&Shape>, field: Option<&Field>, made: Made)
     let own = made == Made::Added;
     match (value, granular(shape, field)) {
         (Value::Object(map), Some(Granular::Struct(of))) => {
-            let fields = map.iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
+            // What is there as null counts when an object is new, but nobody applies it.
+            let fields = map.iter().filter(|(_, value)| own || !value.is_null()).map(|(key, value)| {
                 let field = of.field(key);
                 (format!("f:{key}"), node(value, field.map(|field| &field.shape), field, made))
             });
@@ -110,16 +127,15 @@ fn node(value: &Value, shape: Option<&Shape>, field: Option<&Field>, made: Made)
 }
 
 /// The fields of an object that can have a manager.
-fn managed(kind: Kind, value: &Value) -> Value {
+fn managed(value: &Value, part: Part) -> Value {
+    if part == Part::Status {
+        return Value::Object(value.get("status").map(|status| ("status".to_string(), status.clone())).into_iter().collect());
+    }
     let mut value = value.clone();
     if let Some(map) = value.as_object_mut() {
-        map.remove("apiVersion");
-        map.remove("kind");
-        if kind == Kind::Pod {
-            map.remove("status");
-        }
+        ["apiVersion", "kind", "status"].iter().for_each(|key| drop(map.remove(*key)));
     }
-    if let Some(meta) = value["metadata"].as_object_mut() {
+    if let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) {
         UNMANAGED.iter().for_each(|key| drop(meta.remove(*key)));
         if meta.is_empty() {
             value.as_object_mut().and_then(|map| map.remove("metadata"));
@@ -130,7 +146,7 @@ fn managed(kind: Kind, value: &Value) -> Value {
 
 /// What a configuration sets.
 fn applied(kind: Kind, config: &Value) -> Fields {
-    let config = managed(kind, config);
+    let config = managed(config, Part::Main);
     let Some(of) = schema::of_kind(kind) else { return Fields::new() };
     let fields = config.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()).map(|(key, value)| {
         let field = of.field(key);
@@ -200,8 +216,8 @@ fn changed(old: Option<&Value>, new: &Value, shape: Option<&Shape>, field: Optio
     }
 }
 
-fn changes(kind: Kind, old: &Value, new: &Value) -> Fields {
-    let (old, new) = (managed(kind, old), managed(kind, new));
+fn changes(kind: Kind, old: &Value, new: &Value, part: Part) -> Fields {
+    let (old, new) = (managed(old, part), managed(new, part));
     let of = schema::of_kind(kind);
     let fields = new.as_object().into_iter().flatten().filter_map(|(key, value)| {
         let field = of.and_then(|of| of.field(key));
@@ -356,20 +372,29 @@ fn prune_all(kind: Kind, entries: &mut [ManagedFieldsEntry], value: &Value) {
 }
 
 /// A manager's entry.
-fn entry(kind: Kind, manager: &str, operation: &str, fields: Option<Fields>, now: &Time) -> ManagedFieldsEntry {
+fn entry(
+    kind: Kind,
+    manager: &str,
+    operation: &str,
+    part: Part,
+    fields: Option<Fields>,
+    now: &Time,
+) -> ManagedFieldsEntry {
     ManagedFieldsEntry {
         api_version: Some(kind.api_version()),
         fields_type: Some("FieldsV1".into()),
         fields_v1: fields.map(|fields| FieldsV1(Value::Object(fields))),
         manager: Some(manager.into()),
         operation: Some(operation.into()),
-        subresource: None,
+        subresource: part.subresource().map(String::from),
         time: Some(now.clone()),
     }
 }
 
-fn is(entry: &ManagedFieldsEntry, manager: &str, operation: &str) -> bool {
-    entry.manager.as_deref() == Some(manager) && entry.operation.as_deref() == Some(operation)
+fn is(entry: &ManagedFieldsEntry, manager: &str, operation: &str, part: Part) -> bool {
+    entry.manager.as_deref() == Some(manager)
+        && entry.operation.as_deref() == Some(operation)
+        && entry.subresource.as_deref() == part.subresource()
 }
 
 fn set_of(entry: &mut ManagedFieldsEntry) -> Option<&mut Fields> {
@@ -380,44 +405,64 @@ fn set_of(entry: &mut ManagedFieldsEntry) -> Option<&mut Fields> {
 pub fn created(object: &mut Object, manager: &str, now: &Time) {
     if !manager.is_empty() {
         let kind = object.kind();
-        object.meta_mut().managed_fields = Some(vec![entry(kind, manager, UPDATE, None, now)]);
+        object.meta_mut().managed_fields = Some(vec![entry(kind, manager, UPDATE, Part::Main, None, now)]);
     }
 }
 
 /// The entry of whoever made an object by applying it.
 pub fn created_by_apply(object: &mut Object, config: &Value, manager: &str, now: &Time) {
     let kind = object.kind();
-    object.meta_mut().managed_fields = Some(vec![entry(kind, manager, APPLY, Some(applied(kind, config)), now)]);
+    let fields = Some(applied(kind, config));
+    object.meta_mut().managed_fields = Some(vec![entry(kind, manager, APPLY, Part::Main, fields, now)]);
 }
 
-/// The entries of an object, complete.
+/// The entries of an object, complete and in the order in which the server shows them.
 pub fn entries(object: &Object) -> Vec<ManagedFieldsEntry> {
+    let value = object.to_value();
+    let mut entries = stored(object, &value);
+    components::add(object, &value, &mut entries);
+    // Appliers first, then by time and name.
+    entries.sort_by(|a, b| {
+        let key = |entry: &ManagedFieldsEntry| {
+            (entry.operation.clone(), entry.time.as_ref().map(|time| time.0), entry.manager.clone())
+        };
+        key(a).cmp(&key(b))
+    });
+    entries
+}
+
+/// The entries that writes by people have to respect: all but those of statuses that components write.
+fn stored(object: &Object, value: &Value) -> Vec<ManagedFieldsEntry> {
+    let kind = object.kind();
     let mut entries = object.meta().managed_fields.clone().unwrap_or_default();
+    if entries.is_empty()
+        && let Some(maker) = components::maker(object)
+    {
+        let time = object.meta().creation_timestamp.clone().unwrap_or(Time(Default::default()));
+        entries.push(entry(kind, maker, UPDATE, Part::Main, None, &time));
+    }
     if entries.iter().any(|entry| entry.fields_v1.is_none()) {
-        let mut value = object.to_value();
-        // The binding is the scheduler's.
-        if let Some(spec) = value["spec"].as_object_mut() {
-            spec.remove("nodeName");
-        }
-        let fields = changes(object.kind(), &Value::Object(Map::new()), &value);
+        let made = components::as_made(kind, value);
+        let fields = changes(kind, &Value::Object(Map::new()), &made, Part::Main);
         for entry in entries.iter_mut().filter(|entry| entry.fields_v1.is_none()) {
             entry.fields_v1 = Some(FieldsV1(Value::Object(fields.clone())));
         }
+        entries.retain_mut(|entry| set_of(entry).is_none_or(|set| !set.is_empty()));
     }
     entries
 }
 
 /// Notes in `new` what `manager` changed of `old`.
-pub fn updated(old: &Object, new: &mut Object, manager: &str, now: &Time) {
+pub fn updated(old: &Object, new: &mut Object, manager: &str, part: Part, now: &Time) {
     let kind = old.kind();
     let (before, after) = (old.to_value(), new.to_value());
-    if manager.is_empty() || managed(kind, &before) == managed(kind, &after) {
+    if manager.is_empty() || managed(&before, part) == managed(&after, part) {
         return;
     }
-    let changes = changes(kind, &before, &after);
-    let mut entries = entries(old);
+    let changes = changes(kind, &before, &after, part);
+    let mut entries = stored(old, &before);
     prune_all(kind, &mut entries, &after);
-    let own = entries.iter().position(|entry| is(entry, manager, UPDATE));
+    let own = entries.iter().position(|entry| is(entry, manager, UPDATE, part));
     for (_, other) in entries.iter_mut().enumerate().filter(|(at, _)| Some(*at) != own) {
         if let Some(set) = set_of(other) {
             subtract(set, &changes);
@@ -431,7 +476,7 @@ pub fn updated(old: &Object, new: &mut Object, manager: &str, now: &Time) {
             own.time = Some(now.clone());
         }
         None if changes.is_empty() => {}
-        None => entries.push(entry(kind, manager, UPDATE, Some(changes), now)),
+        None => entries.push(entry(kind, manager, UPDATE, part, Some(changes), now)),
     }
     keep(new, entries);
 }
@@ -453,8 +498,9 @@ pub fn apply(
 ) -> Result<Vec<ManagedFieldsEntry>, Error> {
     let kind = live.kind();
     let set = applied(kind, config);
-    let mut entries = entries(live);
-    let own = entries.iter().position(|entry| is(entry, manager, APPLY));
+    let before = live.to_value();
+    let mut entries = stored(live, &before);
+    let own = entries.iter().position(|entry| is(entry, manager, APPLY, Part::Main));
     if let Some(previous) = own.and_then(|at| set_of(&mut entries[at]).cloned()) {
         let mut dropped = previous;
         subtract(&mut dropped, &set);
@@ -472,7 +518,7 @@ pub fn apply(
         }
     }
     prune_all(kind, &mut entries, merged);
-    let changes = changes(kind, &live.to_value(), merged);
+    let changes = changes(kind, &before, merged, Part::Main);
     let mut conflicts: Vec<(String, String)> = Vec::new();
     for (_, other) in entries.iter_mut().enumerate().filter(|(at, _)| Some(*at) != own) {
         let shown = shown(other);
@@ -497,8 +543,8 @@ pub fn apply(
     }
     match own {
         Some(at) if entries[at].fields_v1.as_ref().is_some_and(|fields| fields.0.as_object() == Some(&set)) => {}
-        Some(at) => entries[at] = entry(kind, manager, APPLY, Some(set), now),
-        None => entries.push(entry(kind, manager, APPLY, Some(set), now)),
+        Some(at) => entries[at] = entry(kind, manager, APPLY, Part::Main, Some(set), now),
+        None => entries.push(entry(kind, manager, APPLY, Part::Main, Some(set), now)),
     }
     entries.retain_mut(|entry| set_of(entry).is_none_or(|set| !set.is_empty()));
     Ok(entries)
@@ -580,7 +626,7 @@ mod tests {
         let mut changed = config.clone();
         changed["spec"]["containers"][0]["image"] = "j".into();
         changed["metadata"]["labels"] = json!({});
-        let changes = changes(Kind::Pod, &config, &changed);
+        let changes = changes(Kind::Pod, &config, &changed, Part::Main);
         let expected = json!({"f:spec": {"f:containers": {"k:{\"name\":\"c\"}": {"f:image": {}}}}});
         assert_eq!(Value::Object(changes.clone()), expected);
         let mut paths = Vec::new();

@@ -17,6 +17,7 @@ use serde_json::Value;
 use super::{ApiServer, select::Selection};
 use crate::api::{
     Error, Kind, Object, Pod, Result,
+    client::Subresource,
     other::Other,
     quantity::{Format, Quantity},
     resources::{self, Amounts, Options, amounts, is_pod_level},
@@ -303,6 +304,26 @@ fn charged(
 impl ApiServer {
     /// Refuses a new object that a quota has no room for; the quotas with what they then count.
     pub(super) fn quota_create(&self, object: &Object) -> Result<Vec<Object>> {
+        self.charge(None, object)
+    }
+
+    /// As [`ApiServer::quota_create`], of what an object takes more than before. Only changes that can take more are looked
+    /// at (`Handles` of the evaluators).
+    pub(super) fn quota_update(&self, old: &Object, new: &Object, subresource: Subresource) -> Result<Vec<Object>> {
+        let looked_at = match (old, new, subresource) {
+            (Object::Pod(_), _, Subresource::Resize) => true,
+            (Object::Pod(old), Object::Pod(new), Subresource::None) => {
+                let deadline = |pod: &Pod| pod.spec.as_ref().and_then(|spec| spec.active_deadline_seconds).is_some();
+                deadline(old) != deadline(new)
+            }
+            (Object::Service(_), _, Subresource::None) => true,
+            (_, _, Subresource::None) => old.kind() == Kind::PersistentVolumeClaim,
+            _ => false,
+        };
+        if looked_at { self.charge(Some(old), new) } else { Ok(Vec::new()) }
+    }
+
+    fn charge(&self, old: Option<&Object>, object: &Object) -> Result<Vec<Object>> {
         let namespace = object.namespace();
         if namespace.is_empty() || object.kind() == Kind::Event {
             return Ok(Vec::new());
@@ -314,11 +335,25 @@ impl ApiServer {
             }
             store.list(Kind::ResourceQuota, &Selection::of(namespace))
         };
-        let used_up = usage(object, self.now().0.as_second());
+        let now = self.now().0.as_second();
+        let used_up = usage(object, now);
+        let more = old.map(|old| {
+            let before = usage(old, now);
+            let more = used_up.iter().map(|(name, quantity)| {
+                let more = before.get(name).map_or_else(|| quantity.clone(), |was| quantity.sub(was));
+                (name.clone(), if more.sign() < 0 { Quantity::zero(Format::DecimalSi) } else { more })
+            });
+            more.collect::<Amounts>()
+        });
         let mut changed = Vec::new();
         for stored in quotas {
             let Some(quota) = Quota::read(&stored) else { continue };
-            let after = charged(stored.name(), &quota, object, &used_up)
+            // What a quota wasn't about before counts for it in full.
+            let taken = match (&more, old) {
+                (Some(more), Some(old)) if quota.covers(old) => more,
+                _ => &used_up,
+            };
+            let after = charged(stored.name(), &quota, object, taken)
                 .map_err(|why| Error::forbidden(object.kind(), object.name(), why))?;
             if let (Some(after), Object::Other(mut other)) = (after, stored) {
                 set_used(Rc::make_mut(&mut other), &after);

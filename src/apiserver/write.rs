@@ -8,7 +8,11 @@ use k8s_openapi::{
 };
 use serde_json::Value;
 
-use super::{ApiServer, admission, checks, managed, select::Selection};
+use super::{
+    ApiServer, admission, checks,
+    managed::{self, Part},
+    select::Selection,
+};
 use crate::api::{
     Error, Kind, Object, Pod, PodSpec, Result,
     client::{Body, FieldValidation, Patch, Subresource, WriteOptions, Written},
@@ -220,7 +224,10 @@ impl ApiServer {
         let (mut object, spec_changed) = updated(&old, object, subresource)?;
         match managed {
             Managed::Not => {}
-            Managed::Changes => managed::updated(&old, &mut object, &options.field_manager, &self.now()),
+            Managed::Changes => {
+                let part = if subresource == Subresource::Status { Part::Status } else { Part::Main };
+                managed::updated(&old, &mut object, &options.field_manager, part, &self.now());
+            }
             Managed::Entries(entries) => object.meta_mut().managed_fields = Some(entries),
         }
         if spec_changed {
@@ -230,12 +237,16 @@ impl ApiServer {
             self.limit_ranger(&object)?;
         }
         warnings.extend(self.pod_security_update(&old, &object, subresource)?);
+        let charged = self.quota_update(&old, &object, subresource)?;
         // Writing what is already there changes nothing, not even the version.
         if same(&old, &object) {
             return Ok(Written { object: in_version(old, older), warnings });
         }
         if options.dry_run {
             return Ok(Written { object: in_version(object, older), warnings });
+        }
+        for quota in charged {
+            self.put(quota);
         }
         let object = self.put(object);
         let object = self.remove_if_finished(object);
@@ -365,6 +376,7 @@ pub fn prepare_create(object: &mut Object, now: &Time) {
             let pod = Rc::make_mut(pod);
             disabled::drop_fields(pod, None);
             admission::prepare_pod(pod, now);
+            admission::merge_label_keys(pod);
         }
         Object::Namespace(ns) => admission::prepare_namespace(Rc::make_mut(ns)),
         _ => {}

@@ -3,13 +3,13 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::PodStatus;
+use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 
 use super::{
     Inner,
     eviction::{DISRUPTION, EVICTED},
     status::{
-        Runtime,
+        Runtime, is_terminal,
         pod::{Input, finish, generate},
     },
     worker::Worker,
@@ -176,12 +176,19 @@ impl Worker {
 /// Conditions and fields that others own are the server's.
 pub(super) fn keep_foreign(status: &mut PodStatus, server: &PodStatus) {
     let owned = |kind: &str| super::status::conditions::OWNED.contains(&kind);
+    let ends = is_terminal(status.phase.as_deref()) && !is_terminal(server.phase.as_deref());
     let list = status.conditions.get_or_insert_default();
-    // A disruption may be of others' making, too.
-    let ours = |kind: &str| kind == DISRUPTION && list.iter().any(|c| c.type_ == DISRUPTION);
-    let is_foreign = |kind: &str| !owned(kind) && !ours(kind);
-    let foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| is_foreign(&c.type_)).cloned().collect();
-    list.retain(|c| owned(&c.type_) || (c.type_ == DISRUPTION && c.reason.as_deref() == Some("TerminationByKubelet")));
+    // A disruption may be of others' making, too: ours is told when the pod ends by it.
+    let is_ours = |c: &&PodCondition| c.type_ == DISRUPTION && c.reason.as_deref() == Some("TerminationByKubelet");
+    let ours = list.iter().find(is_ours).filter(|_| ends).cloned();
+    let mut foreign: Vec<_> = server.conditions.iter().flatten().filter(|c| !owned(&c.type_)).cloned().collect();
+    if let Some(ours) = ours {
+        match foreign.iter_mut().find(|c| c.type_ == DISRUPTION) {
+            Some(theirs) => *theirs = ours,
+            None => foreign.push(ours),
+        }
+    }
+    list.retain(|c| owned(&c.type_));
     list.splice(0..0, foreign);
     status.nominated_node_name.clone_from(&server.nominated_node_name);
     status.resource_claim_statuses.clone_from(&server.resource_claim_statuses);

@@ -196,8 +196,12 @@ fn json(value: &Value) -> String {
 pub fn value(object: &Object, managed: bool) -> Value {
     let mut value = object.to_value();
     let Some(meta) = value["metadata"].as_object_mut() else { return value };
-    if meta.remove("managedFields").is_some() && managed {
-        meta.insert("managedFields".into(), json!(entries(object)));
+    meta.remove("managedFields");
+    if managed {
+        let entries = entries(object);
+        if !entries.is_empty() {
+            meta.insert("managedFields".into(), json!(entries));
+        }
     }
     value
 }

@@ -87,6 +87,19 @@ fn klog(word: &str) -> bool {
 }
 
 fn mask_word(word: &str) -> String {
+    // Go's print of a whole object.
+    if let Some((key, _)) = word.split_once("\":\"")
+        && ["\"resourceVersion", "\"uid", "\"containerID", "\"imageID", "\"nodeName", "\"name"].contains(&key)
+        && (key != "\"name" || word.contains(TOKEN))
+    {
+        return format!("{key}\":CHANCE");
+    }
+    if let Some((before, address)) = ["10.244.", "172.18.0."].iter().find_map(|net| word.split_once(net))
+        && before.ends_with('"')
+    {
+        let after = address.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+        return format!("{before}ADDRESS{after}");
+    }
     // Endpoints in any order.
     if word.contains("10.244.") && word.contains(',') {
         return word.split(',').map(mask_word).collect::<Vec<_>>().join(",");
@@ -188,6 +201,8 @@ const BETWEEN: &[(&str, &str)] = &[
          kubectl run web --image=nginx --overrides='{\"spec\": {\"nodeSelector\": {\"no\": \"where\"}}}'; sleep 1",
     ),
 ];
+
+const TOKEN: &str = "kube-api-access-";
 
 /// How long the recording's runtime pulled.
 const PULL: Duration = Duration::from_millis(1200);
