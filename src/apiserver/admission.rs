@@ -2,9 +2,10 @@
 
 use k8s_openapi::{
     api::core::v1::{
-        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace, PodAffinityTerm,
-        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, PodCondition, PodStatus, ProjectedVolumeSource,
-        ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount, VolumeProjection,
+        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace,
+        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, PodAffinityTerm, PodCondition, PodStatus,
+        ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount,
+        VolumeProjection,
     },
     api::scheduling::v1::PriorityClass,
     apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, Time},
@@ -263,7 +264,8 @@ pub(super) fn prepare_pod(pod: &mut Pod, now: &Time) {
 /// The labels that a pod's terms name become a part of their selectors (`mutatePodAffinity`,
 /// `mutateTopologySpreadConstraints`).
 pub(super) fn merge_label_keys(pod: &mut Pod) {
-    let wants = pod.spec.as_ref().is_some_and(|spec| spec.affinity.is_some() || spec.topology_spread_constraints.is_some());
+    let wants =
+        pod.spec.as_ref().is_some_and(|spec| spec.affinity.is_some() || spec.topology_spread_constraints.is_some());
     let (true, Some(labels)) = (wants, pod.metadata.labels.clone()) else { return };
     let Some(spec) = &mut pod.spec else { return };
     let merge = |selector: &mut Option<LabelSelector>, keys: &Option<Vec<String>>, operator: &str| {

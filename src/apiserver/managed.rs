@@ -129,7 +129,9 @@ fn node(value: &Value, shape: Option<&Shape>, field: Option<&Field>, made: Made)
 /// The fields of an object that can have a manager.
 fn managed(value: &Value, part: Part) -> Value {
     if part == Part::Status {
-        return Value::Object(value.get("status").map(|status| ("status".to_string(), status.clone())).into_iter().collect());
+        return Value::Object(
+            value.get("status").map(|status| ("status".to_string(), status.clone())).into_iter().collect(),
+        );
     }
     let mut value = value.clone();
     if let Some(map) = value.as_object_mut() {

@@ -27,7 +27,9 @@ pub(super) fn maker(object: &Object) -> Option<&'static str> {
     let owned = meta.owner_references.as_ref().is_some_and(|owners| owners.iter().any(|o| o.controller == Some(true)));
     let (namespace, name) = (object.namespace(), object.name());
     Some(match object.kind() {
-        Kind::Pod if meta.annotations.as_ref().is_some_and(|all| all.contains_key("kubernetes.io/config.mirror")) => KUBELET,
+        Kind::Pod if meta.annotations.as_ref().is_some_and(|all| all.contains_key("kubernetes.io/config.mirror")) => {
+            KUBELET
+        }
         Kind::Pod if owned => CONTROLLERS,
         Kind::Node => KUBELET,
         Kind::Lease if namespace == "kube-node-lease" => KUBELET,
@@ -115,7 +117,8 @@ pub(super) fn as_made(kind: Kind, value: &Value) -> Value {
             let Some(spec) = made["spec"].as_object_mut() else { return made };
             spec.remove("selector");
             let own = |key: &str| key.ends_with("job-name") || key.ends_with("controller-uid");
-            if let Some(meta) = spec.get_mut("template").and_then(|t| t.get_mut("metadata")).and_then(Value::as_object_mut)
+            if let Some(meta) =
+                spec.get_mut("template").and_then(|t| t.get_mut("metadata")).and_then(Value::as_object_mut)
                 && let Some(labels) = meta.get_mut("labels").and_then(Value::as_object_mut)
             {
                 labels.retain(|key, _| !own(key));
@@ -287,7 +290,8 @@ fn status_as_made(kind: Kind, value: &Value) -> Value {
             let conditions = status["conditions"].as_array().into_iter().flatten();
             // The binding says that a pod is scheduled, and the server that it is gated.
             let bound = value["spec"]["nodeName"].is_string();
-            let made = conditions.filter(|c| c["type"] == "PodScheduled" && (bound || c["reason"] == "SchedulingGated"));
+            let made =
+                conditions.filter(|c| c["type"] == "PodScheduled" && (bound || c["reason"] == "SchedulingGated"));
             let made = made.cloned().map(|mut condition| {
                 if bound && let Some(condition) = condition.as_object_mut() {
                     condition.remove("observedGeneration");
@@ -417,9 +421,8 @@ mod tests {
 
     #[test]
     fn makers() {
-        let of = |kind: Kind, meta: Value| {
-            maker(&Object::from_value(kind, json!({"metadata": meta})).expect("an object"))
-        };
+        let of =
+            |kind: Kind, meta: Value| maker(&Object::from_value(kind, json!({"metadata": meta})).expect("an object"));
         for (kind, meta, expected) in [
             (Kind::Node, json!({"name": "a"}), Some("kubelet")),
             (Kind::Pod, json!({"name": "a", "namespace": "default"}), None),
