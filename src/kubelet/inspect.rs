@@ -10,7 +10,7 @@ use super::{
 };
 pub use super::{
     images::Pull,
-    probes::{Counter, Kind as ProbeKind},
+    probes::{Counter, Kind as ProbeKind, Streak},
 };
 use crate::{
     os::{ProcInfo, net::Interface},

@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     rc::{Rc, Weak},
     time::Duration,
@@ -28,7 +28,7 @@ use crate::{
         grpc,
         http::{self, Request, Url},
     },
-    sim::{Either, Notify, Task, race},
+    sim::{Either, Notify, SimTime, Task, race},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,10 +84,39 @@ struct State {
     on_hold: Cell<bool>,
     last: Cell<Option<bool>>,
     run: Cell<u32>,
+    streaks: RefCell<VecDeque<Streak>>,
     /// A readiness probe is asked for out of turn.
     triggered: Cell<bool>,
     trigger: Notify,
 }
+
+impl State {
+    fn note(&self, now: SimTime, success: bool) {
+        let mut streaks = self.streaks.borrow_mut();
+        if let Some(last) = streaks.back_mut().filter(|last| last.success == success) {
+            last.until = now;
+            last.count = last.count.saturating_add(1);
+            return;
+        }
+        if streaks.len() == MAX_STREAKS {
+            streaks.pop_front();
+        }
+        streaks.push_back(Streak { from: now, until: now, count: 1, success });
+    }
+}
+
+/// Probes in a row that came out alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streak {
+    /// The first of them and the last.
+    pub from: SimTime,
+    pub until: SimTime,
+    pub count: u32,
+    pub success: bool,
+}
+
+/// Streaks that are remembered of a probe.
+const MAX_STREAKS: usize = 64;
 
 /// A probe's counters, for the picture.
 #[derive(Clone, Debug)]
@@ -98,6 +127,8 @@ pub struct Counter {
     pub last: Option<bool>,
     pub run: u32,
     pub result: Option<bool>,
+    /// How it came out so far, oldest first.
+    pub streaks: Vec<Streak>,
 }
 
 impl ProbeResults for Probes {
@@ -147,6 +178,7 @@ impl Probes {
             last: running.state.last.get(),
             run: running.state.run.get(),
             result: running.state.result.get(),
+            streaks: running.state.streaks.borrow().iter().copied().collect(),
         };
         self.probes.borrow().iter().map(counter).collect()
     }
@@ -398,6 +430,7 @@ impl Prober {
     async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>, container: &Rc<Container>) {
         let Some(success) = self.probe(worker, pod, spec, container).await else { return };
         let state = &self.state;
+        state.note(self.kubelet.sim.now(), success);
         if state.last.get() == Some(success) {
             state.run.set(state.run.get() + 1);
         } else {

@@ -210,14 +210,15 @@ impl Player {
         self.shown.collect();
         let before = self.shown.lab.mark();
         let from = self.shown.output.len();
+        let enter = input.is_enter();
         self.shown.lab.input(input.clone());
-        let title =
-            input.title().or_else(|| input.is_enter().then(|| screen::command(self.fresh_output(), from)).flatten());
+        let title = input.title().or_else(|| enter.then(|| screen::command(self.fresh_output(), from)).flatten());
         self.shown.collect();
         self.revision += 1;
         if self.end.is_none() {
             self.absorb();
             let changed = !self.shown.lab.mark().same_cluster(&before);
+            let title = title.or_else(|| enter.then(|| "what was typed".to_string()));
             if let Some((title, id)) = title.zip(self.shown.last).filter(|_| changed) {
                 self.record.name_entry(id, title);
             }
@@ -552,11 +553,18 @@ impl Player {
     /// What will happen next, if it is known.
     pub fn forecast(&self) -> Option<&Forecast> {
         let scout = self.scout.as_ref()?;
-        scout.forecast.as_ref().filter(|_| self.is_scouted(scout))
+        let ahead = |f: &&Forecast| f.next.as_ref().is_none_or(|(at, _)| *at > self.now());
+        scout.forecast.as_ref().filter(|_| self.is_scouted(scout)).filter(ahead)
     }
 
     fn is_scouted(&self, scout: &Scout) -> bool {
         (scout.given, scout.last) == (self.shown.given, self.shown.last) && scout.now <= self.now()
+    }
+
+    /// Lets go of what only makes ways shorter.
+    pub fn forget(&mut self) {
+        self.parked.clear();
+        self.scout = None;
     }
 
     /// Work for idle times: looks ahead, and makes a laboratory ready that can go anywhere. True if there was any.

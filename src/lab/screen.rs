@@ -1,14 +1,24 @@
 //! What stands on a line of the terminal, to name what was typed there.
 
+/// Lines that a command may have been wrapped to.
+const WRAPPED: usize = 8;
+
 /// The command on the line that was being typed when the terminal had shown `from` bytes, without its prompt.
 pub(super) fn command(output: &[u8], from: usize) -> Option<String> {
     let from = from.min(output.len());
-    let start = output[..from].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let end = output[from..].iter().position(|b| *b == b'\n').map_or(output.len(), |at| from + at);
-    let line = line(&String::from_utf8_lossy(&output[start..end]));
-    let prompt = ["$ ", "# "].iter().filter_map(|mark| line.find(mark)).min()?;
-    let command = line[prompt + 2..].trim();
-    (!command.is_empty()).then(|| command.to_string())
+    let mut start = from;
+    for _ in 0..WRAPPED {
+        start = output[..start].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let lines = String::from_utf8_lossy(&output[start..end]);
+        let shown: String = lines.split('\n').map(line).collect();
+        if let Some(prompt) = ["$ ", "# "].iter().filter_map(|mark| shown.find(mark)).min() {
+            let command = shown[prompt + 2..].trim();
+            return (!command.is_empty()).then(|| command.to_string());
+        }
+        start = start.checked_sub(1)?;
+    }
+    None
 }
 
 /// A line as a screen shows it, whose cursor went back and forth in it.
@@ -72,6 +82,7 @@ mod tests {
             ("~ $ ", "echo a\r\na\r\n", Some("echo a")),
             ("~ $ ", "\r\n", None),
             ("no prompt", "\r\n", None),
+            ("$ a\r\n~ $ kubectl run web --ima\r\nge=nginx", "\r\n", Some("kubectl run web --image=nginx")),
             ("\x1b[9999999999999999999999C\x1b[", "", None),
         ];
         for (before, after, expected) in cases {

@@ -83,6 +83,8 @@ pub struct PodRecord {
     pub phase: Word,
     pub reason: Option<Box<str>>,
     pub deleting: bool,
+    /// The other conditions: two bits for each of [`CONDITIONS`], none of them if it is not there.
+    conditions: u16,
     /// The condition Ready: status, message.
     pub ready: Option<(Word, Option<Box<str>>)>,
     /// Shared with the record before where nothing has changed.
@@ -101,11 +103,42 @@ impl PodRecord {
             phase: word(status.and_then(|s| s.phase.as_deref()).unwrap_or_default()),
             reason: status.and_then(|s| s.reason.as_ref()).map(text),
             deleting: pod.metadata.deletion_timestamp.is_some(),
+            conditions: condition_bits(pod),
             ready: conditions(pod)
                 .find(|c| c.type_ == "Ready")
                 .map(|c| (word(&c.status), c.message.as_ref().map(text))),
             containers: containers.collect(),
         }
+    }
+}
+
+/// Conditions whose status is recorded beside Ready's.
+const CONDITIONS: [&str; 7] = [
+    "PodScheduled",
+    "PodReadyToStartContainers",
+    "Initialized",
+    "ContainersReady",
+    "DisruptionTarget",
+    "PodResizePending",
+    "PodResizeInProgress",
+];
+const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
+
+fn condition_bits(pod: &Pod) -> u16 {
+    let place = |names: &[&str], name: &str| names.iter().position(|n| *n == name);
+    let bits =
+        |c: &PodCondition| Some((place(&STATUSES, &c.status)? as u16 + 1) << (2 * place(&CONDITIONS, &c.type_)?));
+    conditions(pod).filter_map(bits).fold(0, |all, bits| all | bits)
+}
+
+impl PodRecord {
+    /// The conditions that there are beside Ready, with their statuses.
+    pub fn conditions(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let bits = self.conditions;
+        CONDITIONS.into_iter().enumerate().filter_map(move |(i, name)| {
+            let status = usize::from(bits >> (2 * i) & 3).checked_sub(1)?;
+            Some((name, STATUSES[status]))
+        })
     }
 }
 

@@ -74,8 +74,16 @@ pub trait Completer {
     ) -> LocalBoxFuture<'static, Vec<String>>;
 }
 
-const TABLES: &[&[Entry]] =
-    &[sh::TABLE, coreutils::TABLE, procutils::TABLE, net::TABLE, servers::TABLE, load::TABLE, packages::TABLE, unsimulated::TABLE];
+const TABLES: &[&[Entry]] = &[
+    sh::TABLE,
+    coreutils::TABLE,
+    procutils::TABLE,
+    net::TABLE,
+    servers::TABLE,
+    load::TABLE,
+    packages::TABLE,
+    unsimulated::TABLE,
+];
 
 /// Every program there is, with those that a machine adds on top. Cheap to clone.
 #[derive(Clone)]

@@ -245,7 +245,8 @@ fn why_in_one_sentence() {
 #[test]
 fn a_timeline_is_a_lane_for_each_voice() {
     use super::Mark;
-    use timeline::{EventMark, Lane, Span, TimelineFacts};
+    use timeline::{EventMark, Lane, Moment, Span, TimelineFacts};
+    let asked = |at| Moment { at, words: "GET /".into(), bad: false };
     let span =
         |from: f64, until: Option<f64>, mark, words: &str| Span { from, until, mark, words: words.into(), due: None };
     let scene = timeline::build(
@@ -263,7 +264,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
                 ],
             }],
             ready: vec![span(10.0, None, Mark::Pending, "False")],
-            requests: vec![15.0, 15.001, 20.0],
+            requests: [15.0, 15.001, 20.0].map(asked).into(),
             events: vec![EventMark {
                 at: 25.0,
                 reason: "BackOff".into(),
@@ -271,6 +272,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
                 warning: true,
                 count: 2,
             }],
+            ..TimelineFacts::default()
         },
         900.0,
     );
@@ -278,7 +280,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
     assert_eq!(
         told(&scene.groups),
         "\
-axis [axis] 0 s | 5 s | 10 s | 15 s | 25 s
+axis [axis] 00:10 | 00:15 | 00:20 | 00:25 | 00:35
 lane-phase [lane phase] phase
 span-phase-0 [span phase pending] Pending
 span-phase-1 [span phase running] Running
@@ -288,12 +290,14 @@ span-main-1 [span container waiting] CrashLoopBackOff
 lane-ready [lane ready] ready
 span-ready-0 [span ready pending] False
 requests [lane requests] requests
+request-258 [request-mark] 
+request-384 [request-mark] 
 events [lane events] events
 event-0 [event warning] BackOff ×2
 now [playhead] 
 "
     );
-    let ticks = scene.groups.iter().find(|g| g.key == "requests").map(|g| &g.parts);
-    let Some([_, Part::Path { d, .. }]) = ticks.map(Vec::as_slice) else { panic!("requests: {ticks:?}") };
-    assert_eq!(d.matches('M').count(), 2, "requests nearer than a pixel are one mark: {d}");
+    let requests: Vec<&str> =
+        scene.groups.iter().filter(|g| g.class == "request-mark").map(|g| g.label.as_str()).collect();
+    assert_eq!(requests, ["00:15.0 GET /\n00:15.0 GET /", "00:20.0 GET /"], "requests nearer than a mark are one");
 }

@@ -278,7 +278,7 @@ impl Component for App {
                 self.session.step();
                 self.said = format!("At {}", scene::clock(self.session.seconds(), 1));
             }
-            Msg::Clock(what) => return self.clock_does(what),
+            Msg::Clock(what) => return self.clock_does(what, ctx.link()),
             Msg::Speed(speed) => {
                 self.settings.speed = speed.min(SPEEDS.len() - 1);
                 self.keep_settings();

@@ -10,6 +10,7 @@ use yew::prelude::*;
 use super::app::{App, Msg, SPEEDS};
 use super::session::BranchFacts;
 use super::storage;
+use super::timeline;
 use crate::lab::Stop;
 use crate::scene::{clock, duration};
 
@@ -29,6 +30,7 @@ pub enum Do {
     Redo,
     Switch(usize),
     Menu(Option<Menu>),
+    Timeline(timeline::Act),
     /// Keeps everything for a reload.
     Keep,
 }
@@ -60,6 +62,7 @@ pub struct State {
     last_keep: f64,
     /// What was said last, and until when it is shown.
     pub said: (String, f64),
+    pub score: timeline::Score,
     listeners: Vec<EventListener>,
 }
 
@@ -79,8 +82,9 @@ impl App {
     }
 
     /// Whether there is something new to see.
-    pub fn clock_does(&mut self, what: Do) -> bool {
+    pub fn clock_does(&mut self, what: Do, link: &Scope<App>) -> bool {
         match what {
+            Do::Timeline(act) => return self.timeline_does(act, link),
             Do::Run(seconds) => {
                 self.playing = false;
                 self.session.run_for(seconds);
@@ -152,7 +156,7 @@ impl App {
 
     /// Before a frame's work: the held playhead moves when the last move is done, and typing stops the past.
     pub fn before_frame(&mut self) {
-        if self.session.has_strayed() {
+        if self.session.has_strayed() || self.session.take_paused() {
             self.playing = false;
         }
         if self.session.seeking().is_none()
@@ -177,8 +181,9 @@ impl App {
             // What was found out by that is no input.
             self.clock.revision = self.session.revision();
         }
-        if at - self.clock.last_keep > KEEP.0 {
-            self.keep_session(at - self.clock.last_keep > KEEP.1);
+        let since = at - self.clock.last_keep;
+        if since > KEEP.0 && self.keep_session(since > KEEP.1) {
+            self.clock.last_keep = at;
         }
         let mut news = self.clock.revision != revision;
         if let Some(said) = self.session.take_said() {
@@ -192,11 +197,11 @@ impl App {
         news
     }
 
-    fn keep_session(&mut self, late: bool) {
-        if let Some(text) = self.session.kept(late) {
-            self.clock.last_keep = self.clock.last_input.max(self.clock.last_keep + KEEP.0);
-            self.refused |= !storage::keep_session(&text);
-        }
+    /// Whether there was something to keep.
+    fn keep_session(&mut self, late: bool) -> bool {
+        let Some(text) = self.session.kept(late, !self.playing) else { return false };
+        self.refused |= !storage::keep_session(&text);
+        true
     }
 }
 

@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    kubelet::inspect::SandboxView,
     lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
     scene::{
         cluster::ClusterFacts,
         facts::{Inside, PodFacts},
         observe, past,
-        timeline::{Span, TimelineFacts},
+        timeline::{Moment, TimelineFacts},
     },
     sim::SimTime,
 };
@@ -20,6 +21,8 @@ use crate::{
 const TRAVEL: Duration = Duration::from_millis(1200);
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
+/// Said of a laboratory whose time stands.
+const PAUSED: &str = "paused";
 /// How long something is waited for.
 const FAR: Duration = Duration::from_secs(7200);
 
@@ -73,13 +76,21 @@ impl Shape {
     }
 }
 
+/// Whether what a run waits for has happened.
+type Question = Box<dyn FnMut(&View) -> bool>;
+
 /// A run to a time, or until something happens.
 struct Run {
     until: SimTime,
-    ask: Option<Box<dyn FnMut(&View) -> bool>>,
+    ask: Option<Question>,
     /// What there is to say when it ends by itself.
     words: &'static str,
 }
+
+/// Inputs, branch, branches.
+type Done = (usize, usize, usize);
+/// The branch's end, what is shown if that is past, and whether time stands.
+type Times = (u64, Option<u64>, bool);
 
 /// A branch, as the list of them shows it.
 pub struct BranchFacts {
@@ -96,7 +107,10 @@ pub struct Session {
     config: Config,
     player: Player,
     run: Option<Run>,
-    kept: (usize, usize, u64),
+    /// Time stood when the tab was left.
+    paused: bool,
+    /// What was kept last.
+    kept: (Done, Times),
 }
 
 impl Session {
@@ -109,11 +123,14 @@ impl Session {
             config.files = bytes(files);
         }
         let kept = kept.as_deref().and_then(|text| {
-            let (at, record) = text.split_once('\n')?;
-            Some((at.parse().ok().map(SimTime::from_nanos), Record::from_json(record)?))
+            let (state, record) = text.split_once('\n')?;
+            let (at, word) = state.split_once(' ')?;
+            Some((at.parse().ok().map(SimTime::from_nanos), word == PAUSED, Record::from_json(record)?))
         });
+        let mut paused = false;
         let player = match kept {
-            Some((at, record)) => {
+            Some((at, stood, record)) => {
+                paused = stood;
                 config.seed = record.config().seed;
                 let mut player = Player::resume(record);
                 if let Some(at) = at {
@@ -123,23 +140,33 @@ impl Session {
             }
             None => Player::new(config.clone()),
         };
-        Session { config, player, run: None, kept: (0, 0, 0) }
+        Session { config, player, run: None, paused, kept: Default::default() }
+    }
+
+    /// Whether time stood when the tab was left; asked once.
+    pub fn take_paused(&mut self) -> bool {
+        std::mem::take(&mut self.paused)
     }
 
     fn lab(&self) -> &Lab {
         self.player.lab()
     }
 
-    /// What brings all of it back after a reload, if it changed; `late`: time alone counts, too.
-    pub fn kept(&mut self, late: bool) -> Option<String> {
-        let record = self.player.record();
-        let state = (record.inputs().len(), record.current(), record.branches().len() as u64);
-        if state == self.kept && !late || self.player.seeking().is_some() {
+    /// What brings all of it back after a reload, if something was done since the last call; `late`: or if time passed.
+    pub fn kept(&mut self, late: bool, paused: bool) -> Option<String> {
+        if self.player.seeking().is_some() {
             return None;
         }
-        self.kept = state;
-        let at = if self.player.is_past() { self.player.now().as_nanos().to_string() } else { String::new() };
-        Some(format!("{at}\n{}", record.to_json()))
+        let record = self.player.record();
+        let done = (record.inputs().len(), record.current(), record.branches().len());
+        let at = self.player.is_past().then(|| self.player.now().as_nanos());
+        let times = (record.branch().end.as_nanos(), at, paused);
+        if done == self.kept.0 && !(late && times != self.kept.1) {
+            return None;
+        }
+        self.kept = (done, times);
+        let (at, word) = (at.map_or(String::new(), |at| at.to_string()), if paused { PAUSED } else { "playing" });
+        Some(format!("{at} {word}\n{}", record.to_json()))
     }
 
     /// Text files of the workspace.
@@ -400,9 +427,26 @@ impl Session {
     pub fn timeline(&self, uid: &str) -> Option<TimelineFacts> {
         let lab = self.player.latest();
         let view = lab.view();
-        let pod = observe::pod(&view, uid, inside(lab, uid), running(lab), lab.wall());
-        let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), lab.now(), self.player.now());
-        Some(since_origin(facts))
+        let sandbox = sandbox(lab, uid);
+        let inside = sandbox.as_ref().map(|s| observe::inside(s, |time| lab.wall_at(time)));
+        let pod = observe::pod(&view, uid, inside, running(lab), lab.wall());
+        let (now, head) = (lab.now(), self.player.now());
+        let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), sandbox.as_ref(), now, head);
+        Some(self.with_actions(facts))
+    }
+
+    /// All pods', a lane each.
+    pub fn overview(&self) -> TimelineFacts {
+        let lab = self.player.latest();
+        let facts = past::overview(&lab.view(), lab.now(), self.player.now());
+        self.with_actions(facts)
+    }
+
+    fn with_actions(&self, facts: TimelineFacts) -> TimelineFacts {
+        let mut facts = facts.since(ORIGIN.as_secs_f64());
+        let titled = |e: &crate::lab::Entry| Some(Moment { at: seconds(e.at), words: e.title.clone()?, bad: false });
+        facts.actions = self.player.record().inputs().filter_map(titled).collect();
+        facts
     }
 }
 
@@ -414,10 +458,13 @@ fn running(lab: &Lab) -> impl Fn(&str) -> bool {
 
 /// What only the pod's node can tell.
 fn inside(lab: &Lab, uid: &str) -> Option<Inside> {
+    Some(observe::inside(&sandbox(lab, uid)?, |time| lab.wall_at(time)))
+}
+
+fn sandbox(lab: &Lab, uid: &str) -> Option<SandboxView> {
     let view = lab.view();
     let node = view.history(uid)?.node.clone()?;
-    let sandbox = lab.cluster().kubelet(&node)?.inspect(uid)?;
-    Some(observe::inside(&sandbox, |time| lab.wall_at(time)))
+    lab.cluster().kubelet(&node)?.inspect(uid)
 }
 
 fn seconds(at: SimTime) -> f64 {
@@ -430,32 +477,4 @@ fn sim_time(seconds: f64) -> SimTime {
 
 fn bytes(files: BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {
     files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect()
-}
-
-/// The same facts with times counted from [`ORIGIN`].
-fn since_origin(mut facts: TimelineFacts) -> TimelineFacts {
-    let origin = ORIGIN.as_secs_f64();
-    let shift = |spans: &mut Vec<Span>| {
-        for span in spans {
-            span.from -= origin;
-            span.until = span.until.map(|t| t - origin);
-            span.due = span.due.map(|t| t - origin);
-        }
-    };
-    facts.now -= origin;
-    facts.head -= origin;
-    facts.from -= origin;
-    facts.until = facts.until.map(|t| t - origin);
-    shift(&mut facts.phases);
-    shift(&mut facts.ready);
-    for lane in &mut facts.lanes {
-        shift(&mut lane.spans);
-    }
-    for request in &mut facts.requests {
-        *request -= origin;
-    }
-    for event in &mut facts.events {
-        event.at -= origin;
-    }
-    facts
 }

@@ -1,9 +1,11 @@
 // The source text's story in a real browser, by typing and clicking; any console error, exception or foreign request fails it.
 //   node tests/browser/run.mjs DIST        DIST: the built page
 //   README_SHOT=1                          also renews docs/podarium.png
+//   ONLY=REGEX                             only the scenarios whose names match
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { launch, open, serve } from "./harness.mjs";
+import { time } from "./time.mjs";
 
 const out = "tests/browser/out";
 mkdirSync(out, { recursive: true });
@@ -47,6 +49,7 @@ async function run(page, command, pattern, timeout) {
 
 // `expected`: console messages that the test asks for.
 async function withPage(name, options, body, expected = /^$/) {
+  if (process.env.ONLY && !name.match(process.env.ONLY)) return;
   const { page, context, errors } = await open(browser, server.url, options);
   try {
     await page.goto(server.url);
@@ -463,6 +466,8 @@ for (const [name, width] of [["medium", 1000], ["1280", 1280]]) {
     assert.equal(wide, false, "nothing is wider than the window");
   });
 }
+
+await time({ withPage, region, button, until, shows, run, apply, collisions, out, PROMPT });
 
 await browser.close();
 server.close();
