@@ -12,6 +12,7 @@ import { forceLinting, lintGutter, lintKeymap, linter } from "@codemirror/lint";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 
 export { copy } from "./clipboard.js";
+export { savePicture } from "./export.js";
 
 const BIG = 200_000;
 // YAML's plain scalars, which the usual classes leave out.
@@ -37,7 +38,7 @@ export class Editor {
       highlightSelectionMatches(),
       syntaxHighlighting(classHighlighter),
       syntaxHighlighting(plain),
-      EditorView.contentAttributes.of({ "aria-label": `Text of ${path}` }),
+      EditorView.contentAttributes.of({ "aria-label": `Text of ${path}`, tabindex: "0" }),
       EditorView.updateListener.of((update) => {
         if (update.docChanged && !this.quiet) this.changed();
       }),

@@ -22,6 +22,7 @@ use crate::{
 pub struct SandboxView {
     pub hostname: String,
     pub host_network: bool,
+    pub gateway: Option<std::net::IpAddr>,
     pub interfaces: Vec<Interface>,
     /// Listening sockets.
     pub listeners: Vec<Listener>,
@@ -51,6 +52,12 @@ pub struct ContainerView {
     pub running: bool,
     /// With pids as the container sees them.
     pub processes: Vec<ProcInfo>,
+    /// Bytes charged to its control group, and the group's limit.
+    pub memory: u64,
+    pub memory_max: Option<u64>,
+    /// Processors that it computes on without pause now, and how many it could use.
+    pub cpu: (f64, f64),
+    pub cpu_max: Option<f64>,
     pub mounts: Vec<MountView>,
     /// When it will be started again, and the whole length of that back-off.
     pub back_off: Option<(SimTime, Duration)>,
@@ -91,6 +98,7 @@ impl Kubelet {
         Some(SandboxView {
             hostname: sandbox.uts.hostname(),
             host_network: sandbox.address.is_none(),
+            gateway: sandbox.net.gateway(),
             interfaces: sandbox.net.interfaces(),
             // On the host's network only what is the pod's own.
             listeners: listeners.filter(|l| sandbox.address.is_some() || l.container.is_some()).collect(),
@@ -123,6 +131,12 @@ impl Kubelet {
             && let Some(previous) = own.next()
         {
             view.log = previous.log.tail(LOG_LINES);
+        }
+        if view.running {
+            view.memory = current.cgroup.memory();
+            view.memory_max = current.cgroup.memory_max();
+            view.cpu = self.0.machine.computing(&current.cgroup);
+            view.cpu_max = current.cgroup.cpu_max();
         }
         if let Some(proc) = current.proc() {
             let namespaces = proc.namespaces();

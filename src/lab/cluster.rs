@@ -67,6 +67,7 @@ pub struct Cluster {
     scheduler: Rc<Scheduler>,
     observer: Observer,
     catalogue: Rc<Catalogue>,
+    services: Rc<Table>,
     nodes: BTreeMap<String, Kubelet>,
 }
 
@@ -113,7 +114,7 @@ impl Cluster {
             own.or_else(|| ranges.iter().find(|(first, _)| of_pods(*first))).map(|(_, name)| name.clone())
         };
         proxy::start(sim, &network, table.clone(), node_of);
-        let coredns = BTreeMap::from([("coredns".to_string(), coredns::program(client.clone(), table))]);
+        let coredns = BTreeMap::from([("coredns".to_string(), coredns::program(client.clone(), table.clone()))]);
         let scheduler = scheduler::start(sim, client, "podarium-control-plane");
         let mut cluster = Cluster {
             sim: sim.clone(),
@@ -123,6 +124,7 @@ impl Cluster {
             scheduler,
             observer,
             catalogue: Rc::new(Catalogue::load()),
+            services: table,
             nodes: BTreeMap::new(),
         };
         let programs = Rc::new(Programs::with(coredns));
@@ -216,6 +218,11 @@ impl Cluster {
 
     pub fn scheduler(&self) -> &Rc<Scheduler> {
         &self.scheduler
+    }
+
+    /// The Services and what stands behind them.
+    pub fn services(&self) -> &Table {
+        &self.services
     }
 
     pub fn network(&self) -> &Network {

@@ -117,6 +117,8 @@ pub enum Input {
     Apply {
         path: String,
     },
+    /// A shell command, typed or run beside the terminal in the same way.
+    Command(String),
     StopNode(String),
     StartNode(String),
     /// Cuts the world outside off, or joins it again.
@@ -308,6 +310,11 @@ impl Lab {
         self.sim.polls() + self.inputs.len() as u64
     }
 
+    /// The terminal's shell waits at an empty prompt.
+    pub fn at_prompt(&self) -> bool {
+        self.terminal.is_idle()
+    }
+
     pub fn cluster(&self) -> &Rc<Cluster> {
         &self.cluster
     }
@@ -372,6 +379,7 @@ impl Lab {
             Input::RemoveFile { path } => self.workstation.remove_file(path),
             Input::RenameFile { from, to } => self.workstation.rename_file(from, to),
             Input::Apply { path } => self.terminal.apply(&self.workstation, path),
+            Input::Command(line) => self.terminal.command(&self.workstation, line),
             Input::StopNode(name) => {
                 self.cluster.stop_node(name);
             }

@@ -277,6 +277,7 @@ fn input_to_json(input: &Input) -> Vec<Value> {
         Input::RemoveFile { path } => json!(["remove", path]),
         Input::RenameFile { from, to } => json!(["rename", from, to]),
         Input::Apply { path } => json!(["apply", path]),
+        Input::Command(line) => json!(["command", line]),
         Input::StopNode(name) => json!(["stop", name]),
         Input::StartNode(name) => json!(["start", name]),
         Input::Internet(on) => json!(["internet", on]),
@@ -303,6 +304,7 @@ fn input_from_json(value: &[Value]) -> Option<Input> {
         "remove" => Input::RemoveFile { path: text(1)? },
         "rename" => Input::RenameFile { from: text(1)?, to: text(2)? },
         "apply" => Input::Apply { path: text(1)? },
+        "command" => Input::Command(text(1)?),
         "stop" => Input::StopNode(text(1)?),
         "start" => Input::StartNode(text(1)?),
         "internet" => Input::Internet(value.get(1)?.as_bool()?),
@@ -315,6 +317,7 @@ impl Input {
     pub fn title(&self) -> Option<String> {
         Some(match self {
             Input::Apply { path } => format!("kubectl apply -f {path}"),
+            Input::Command(line) => line.clone(),
             Input::StopNode(name) => format!("Stop {name}"),
             Input::StartNode(name) => format!("Start {name}"),
             Input::Internet(on) => format!("Internet {}", if *on { "on" } else { "off" }),

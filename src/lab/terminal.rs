@@ -93,18 +93,23 @@ impl Terminal {
     }
 
     pub(super) fn apply(&mut self, workstation: &Workstation, path: &str) {
-        let command = format!("kubectl apply -f {}", quote(path));
+        self.command(workstation, &format!("kubectl apply -f {}", quote(path)));
+    }
+
+    /// Typed at the prompt, or run beside the terminal while it is busy.
+    pub(super) fn command(&mut self, workstation: &Workstation, command: &str) {
         if self.is_idle() {
             self.type_bytes(format!("{command}\r").as_bytes());
             return;
         }
+        let command = command.to_string();
         let shared = self.shared.clone();
         let text = Rc::new(RefCell::new(Vec::new()));
         let sink = || {
             let text = text.clone();
             File::sink(move |bytes| text.borrow_mut().extend_from_slice(bytes))
         };
-        match workstation.spawn(&["kubectl", "apply", "-f", path], [File::null(), sink(), sink()], None) {
+        match workstation.spawn(&[SHELL, "-c", &command], [File::null(), sink(), sink()], None) {
             Ok(process) => {
                 let ended = workstation.machine().wait(&process);
                 self.sim.spawn(async move {
@@ -114,7 +119,7 @@ impl Terminal {
                 });
             }
             Err(error) => {
-                let said = format!("kubectl: {error}");
+                let said = format!("{SHELL}: {error}");
                 self.shared.borrow_mut().notices.push(Notice { command, said, exit_code: 126 });
             }
         }

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::facts::{Inside, InsideContainer, Listener, PodFacts, Process, Request};
+use super::facts::{Counter, Inside, InsideContainer, Listener, Outcome, PodFacts, Process, Request};
 use super::timeline::{self, EventMark, Lane, Span, TimelineFacts};
-use super::{Group, Mark, Part, Rect, mono, pod, sans};
+use super::{Group, Mark, Part, Rect, mono, phases, pod, sans};
 
 /// The stage's widths on a phone, beside editor and terminal, and on a wide screen.
 const WIDTHS: [f64; 12] = [300.0, 344.0, 366.0, 458.0, 559.0, 560.0, 680.0, 778.0, 880.0, 1100.0, 1400.0, 1600.0];
@@ -52,7 +52,9 @@ fn faults(groups: &[Group], width: f64, height: f64) -> Vec<String> {
     for part in groups.iter().flat_map(|g| &g.parts) {
         match part {
             Part::Text { class, x, y, text } => all.push(words(class, *x, *y, text)),
-            Part::Rect { class, at, .. } if !["frame-box", "hatch", "edge", "later", "due"].contains(class) => {
+            Part::Rect { class, at, .. }
+                if !["frame-box", "node-box", "hatch", "edge", "later", "due"].contains(class) =>
+            {
                 boxes.push((class, *at));
             }
             _ => {}
@@ -92,8 +94,9 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
             json!({
                 "name": name(i), "image": if long { "registry.example.com/team/project/image:v1.2.3" } else { "busybox" },
                 "ports": (0..ports).map(|p| json!({"containerPort": port(i, p),
-                    "name": if long { "a-port-name-15c" } else { "http" }})).collect::<Vec<_>>(),
-                "readinessProbe": {}, "livenessProbe": {},
+                    "name": if long { "a-port-name-15c" } else { "http" }, "hostPort": if p == 1 { port(i, p) } else { 0 }})).collect::<Vec<_>>(),
+                "readinessProbe": {"httpGet": {"path": "/ready", "port": 8000}}, "livenessProbe": {"exec": {"command": ["cat", "/tmp/ok"]}},
+                "resources": {"limits": {"memory": "64Mi", "cpu": "500m"}, "requests": {"memory": "32Mi"}},
                 "volumeMounts": (0..mounts).map(|m| json!({"name": format!("volume-{m}"), "readOnly": m % 2 == 0,
                     "mountPath": format!("/a/path/that/is/long/{m}")})).collect::<Vec<_>>(),
             })
@@ -134,6 +137,7 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
             (1..8)
                 .map(|p| Process {
                     pid: p,
+                    host_pid: 4000 + p,
                     parent: p / 2,
                     command: "sh -c 'while true; do date; sleep 1; done'".into(),
                 })
@@ -143,10 +147,11 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
         },
         back_off: (i % 4 == 1).then(|| ("2026-01-01T00:05:00Z".parse().expect("a time"), 300.0)),
         log: vec!["Error: listen EADDRINUSE: address already in use :::8000".into(), "}".into()],
+        running: i.is_multiple_of(2),
+        memory: 61 << 20,
+        cpu: (0.5, 2.0),
     };
     PodFacts {
-        pod: Rc::new(serde_json::from_value(pod).expect("a pod")),
-        status: "Running".into(),
         inside: Some(Inside {
             hostname: "p".into(),
             containers: (0..containers).map(inside).collect(),
@@ -158,17 +163,34 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
                 .chain([9901, 15000].map(|port| Listener { port, container: name(0), local: true }))
                 .collect(),
             shared_processes: if mounts == 1 {
-                vec![Process { pid: 1, parent: 0, command: "/pause".into() }]
+                vec![Process { pid: 1, host_pid: 3999, parent: 0, command: "/pause".into() }]
             } else {
                 Vec::new()
             },
+            gateway: Some("10.244.111.1".into()),
+            volumes: (0..mounts).map(|m| (format!("volume-{m}"), 4096 << m)).collect(),
+            probes: (0..containers)
+                .flat_map(|i| ["liveness", "readiness"].map(|kind| (i, kind)))
+                .map(|(i, kind)| Counter { container: name(i), kind, last: Some(kind == "liveness"), run: 2 })
+                .collect(),
+            ..Inside::default()
         }),
-        node_lost: None,
-        node_off: false,
-        now: "2026-01-01T00:00:14Z".parse().expect("a time"),
         requests: (0..3)
-            .map(|id| Request { id, port: 8000, from: "kubia-http".into(), what: "GET /".into(), local: false })
+            .map(|id| Request {
+                id,
+                port: 8000,
+                from: "kubia-http".into(),
+                what: "GET /".into(),
+                local: false,
+                outgoing: false,
+                outcome: Outcome::Answered(200),
+            })
             .collect(),
+        ..PodFacts::new(
+            Rc::new(serde_json::from_value(pod).expect("a pod")),
+            "Running".into(),
+            "2026-01-01T00:00:14Z".parse().expect("a time"),
+        )
     }
 }
 
@@ -181,10 +203,32 @@ fn words_keep_apart_in_the_opened_pod() {
                 (0..4).flat_map(move |m| [(containers, ports, m, false), (containers, ports, m, true)])
             })
         }) {
-            let scene = pod::build(&crowd(containers, ports, mounts, long), width);
+            let scene = pod::build(&crowd(containers, ports, mounts, long), width, pod::Options::default());
             let case = format!("width {width}, {containers} containers, {ports} ports, {mounts} mounts, long {long}");
             found
                 .extend(faults(&scene.groups, width, scene.height).into_iter().map(|fault| format!("{case}: {fault}")));
+        }
+    }
+    assert!(found.is_empty(), "{} faults, as\n{}", found.len(), sample(&found));
+}
+
+#[test]
+fn words_keep_apart_among_the_phases() {
+    let mut found = Vec::new();
+    let mut facts = crowd(3, 0, 0, false);
+    for width in WIDTHS {
+        for phase in ["Pending", "Running", "Succeeded", "Failed"] {
+            for policy in ["Always", "Never"] {
+                let pod = Rc::make_mut(&mut facts.pod);
+                pod.status.as_mut().expect("a status").phase = Some(phase.into());
+                let spec = pod.spec.as_mut().expect("a spec");
+                spec.restart_policy = Some(policy.into());
+                facts.phases = vec![(0.0, "Pending".into()), (3725.5, phase.into())];
+                let scene = phases::build(&facts, width);
+                let case = format!("width {width}, {phase}, {policy}");
+                let faults = faults(&scene.groups, width, scene.height);
+                found.extend(faults.into_iter().map(|fault| format!("{case}: {fault}")));
+            }
         }
     }
     assert!(found.is_empty(), "{} faults, as\n{}", found.len(), sample(&found));

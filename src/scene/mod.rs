@@ -11,11 +11,16 @@ pub mod facts;
 mod layout;
 pub mod observe;
 pub mod past;
+pub mod phases;
 pub mod pod;
-mod rail;
 #[cfg(test)]
 mod situations;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod svg;
 pub mod timeline;
+mod traffic;
 pub mod why;
 
 use serde::Serialize;
@@ -75,6 +80,19 @@ pub struct Group {
     /// What the group is, in words.
     pub label: String,
     pub parts: Vec<Part>,
+    /// What a click on it does.
+    pub action: Option<Action>,
+}
+
+/// What can be done with a thing in a picture.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub enum Action {
+    /// Opens a shell in this container.
+    Shell(String),
+    /// Shows the log of this container, or no longer.
+    Logs(String),
+    /// Shows a node closer, or no longer.
+    Node(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -111,7 +129,7 @@ pub enum Part {
 
 impl Group {
     pub fn new(key: impl Into<String>, class: impl Into<String>, label: impl Into<String>) -> Group {
-        Group { key: key.into(), class: class.into(), label: label.into(), parts: Vec::new() }
+        Group { key: key.into(), class: class.into(), label: label.into(), parts: Vec::new(), action: None }
     }
 
     pub fn rect(&mut self, class: &'static str, x: f64, y: f64, w: f64, h: f64, round: f64) {
@@ -231,6 +249,16 @@ pub fn clock(seconds: f64, decimals: u32) -> String {
         n => format!(".{:0width$}", parts % unit, width = n as usize),
     };
     format!("{hours}{:02}:{:02}{rest}", whole / 60 % 60, whole % 60)
+}
+
+/// `12Mi`, `1.5Gi`, `300Ki`.
+pub(crate) fn bytes(n: f64) -> String {
+    const UNITS: [(&str, f64); 3] = [("Gi", 1_073_741_824.0), ("Mi", 1_048_576.0), ("Ki", 1024.0)];
+    match UNITS.into_iter().find(|(_, size)| n >= *size) {
+        Some((unit, size)) if n / size < 9.95 => format!("{:.1}{unit}", n / size).replace(".0", ""),
+        Some((unit, size)) => format!("{:.0}{unit}", n / size),
+        None => format!("{n:.0} B"),
+    }
 }
 
 #[cfg(test)]

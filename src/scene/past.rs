@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use super::Mark;
 use super::cluster::SYSTEM;
-use super::facts::{PodFacts, Request};
+use super::facts::PodFacts;
 use super::timeline::{EventMark, Lane, Moment, Probe, Span, Streak, TimelineFacts};
+use super::traffic::{address, unmapped};
 use crate::kubelet::inspect::{ProbeKind, SandboxView};
 use crate::lab::view::{ContainerRecord, ContainerState, PodHistory, PodRecord, View};
 use crate::os::net::{NetEvent, NetEventKind};
@@ -83,7 +84,7 @@ pub fn timeline(
     let mut conditions: Vec<Lane> =
         conditions.into_iter().map(|(name, track)| Lane { name: name.into(), spans: track.end(until) }).collect();
     conditions.sort_by_key(|lane| order.iter().position(|name| *name == lane.name).unwrap_or(order.len()));
-    let ip = address(pod);
+    let ip = pod.and_then(address);
     TimelineFacts {
         now: now.as_secs_f64(),
         head: head.as_secs_f64(),
@@ -210,55 +211,6 @@ fn lose(spans: &mut Vec<Span>, since: f64, words: impl Fn(&str) -> String) {
     last.until = Some(since);
     let words = words(&last.words);
     spans.push(Span { from: since, until: None, mark: Mark::Unknown, words, due: None });
-}
-
-/// The requests that reached a pod since `since`, oldest first.
-pub fn requests(view: &View, pod: &PodFacts, since: SimTime) -> Vec<Request> {
-    let ip = address(Some(pod));
-    let mut found: Vec<Request> = view
-        .net_events()
-        .rev()
-        .take_while(|e| e.at >= since)
-        .filter(|e| is_request(e, ip))
-        .filter_map(|e| {
-            let NetEventKind::Request { method, path, tls } = &e.kind else { return None };
-            let what = if *tls { format!("{method} {path} (TLS)") } else { format!("{method} {path}") };
-            let local = e.from.ip().is_loopback() || Some(e.from.ip()) == ip;
-            Some(Request { id: e.at.as_nanos(), port: e.to.port(), from: sender(view, e, local), what, local })
-        })
-        .take(6)
-        .collect();
-    found.reverse();
-    for i in 1..found.len() {
-        // Two at one instant are still two.
-        found[i].id = found[i].id.max(found[i - 1].id + 1);
-    }
-    found
-}
-
-fn address(pod: Option<&PodFacts>) -> Option<IpAddr> {
-    pod?.pod.status.as_ref()?.pod_ip.as_deref()?.parse().ok()
-}
-
-fn is_request(event: &NetEvent, ip: Option<IpAddr>) -> bool {
-    matches!(event.kind, NetEventKind::Request { .. }) && ip.is_some_and(|ip| unmapped(event.to.ip()) == ip)
-}
-
-/// An IPv4 address in IPv6's clothes is that IPv4 address.
-fn unmapped(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V6(v6) => v6.to_ipv4_mapped().map_or(ip, IpAddr::V4),
-        IpAddr::V4(_) => ip,
-    }
-}
-
-fn sender(view: &View, event: &NetEvent, local: bool) -> String {
-    if local {
-        return "the pod itself".into();
-    }
-    let ip = unmapped(event.from.ip()).to_string();
-    let pod = view.pods().find(|p| p.status.as_ref().and_then(|s| s.pod_ip.as_deref()) == Some(&ip));
-    pod.and_then(|p| p.metadata.name.clone()).unwrap_or(ip)
 }
 
 fn phase(record: &PodRecord) -> (Mark, String) {

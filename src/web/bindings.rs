@@ -8,6 +8,9 @@ use web_sys::Element;
 extern "C" {
     /// To the clipboard.
     pub fn copy(text: &str);
+    /// The opened pod's pictures as a file, `svg` or `png`; false if there are none.
+    #[wasm_bindgen(js_name = savePicture)]
+    pub fn save_picture(name: &str, kind: &str) -> bool;
 
     pub type Editor;
     /// `on_change(path, text)`, `on_apply()`, `diagnose(text)` gives `[{from, to, severity, message}]`, in UTF-16 units.

@@ -2,33 +2,70 @@
 
 use yew::prelude::*;
 
-use crate::scene::{Group, Part};
+use crate::scene::{Action, Group, Part};
+
+/// What takes the actions of a scene's groups, and the key of the group that is switched on.
+pub type Actor<'a> = (&'a Callback<Action>, Option<&'a str>);
 
 /// One SVG of a scene's groups, a unit being a CSS pixel.
-pub fn svg(label: &str, class: &'static str, width: f64, height: f64, groups: &[Group]) -> Html {
+pub fn svg(label: &str, class: &'static str, width: f64, height: f64, groups: &[Group], actor: Option<Actor>) -> Html {
+    scaled(label, class, (width, height), 1.0, groups, actor)
+}
+
+/// The same with a unit of so many CSS pixels.
+pub fn scaled(
+    label: &str,
+    class: &'static str,
+    (width, height): (f64, f64),
+    scale: f64,
+    groups: &[Group],
+    actor: Option<Actor>,
+) -> Html {
     html! {
         <svg class={class} role="group" aria-label={label.to_owned()}
-            width={number(width)} height={number(height)} viewBox={format!("0 0 {} {}", number(width), number(height))}>
+            width={number(width * scale)} height={number(height * scale)} viewBox={format!("0 0 {} {}", number(width), number(height))}>
             <defs>
                 <pattern id={format!("{class}-hatch")} class="hatch-lines" width="6" height="6" patternUnits="userSpaceOnUse"
                     patternTransform="rotate(45)"><path d="M0 0V6" /></pattern>
             </defs>
-            { for groups.iter().map(|g| group(g, class)) }
+            { for groups.iter().map(|g| group(g, class, actor)) }
         </svg>
     }
 }
 
-fn group(g: &Group, scene: &'static str) -> Html {
+fn group(g: &Group, scene: &'static str, actor: Option<Actor>) -> Html {
     let title = if g.label.is_empty() {
         Html::default()
     } else {
         html! { <title>{ g.label.clone() }</title> }
     };
+    let parts = g.parts.iter().map(|p| part(p, scene));
+    let Some((action, (callback, on))) = g.action.as_ref().zip(actor) else {
+        return html! { <g key={g.key.clone()} class={g.class.clone()}>{ title }{ for parts }</g> };
+    };
+    let act = {
+        let (callback, action) = (callback.clone(), action.clone());
+        move || callback.emit(action.clone())
+    };
+    let click = Callback::from({
+        let act = act.clone();
+        move |_: MouseEvent| act()
+    });
+    let keys = Callback::from(move |e: KeyboardEvent| {
+        if matches!(e.key().as_str(), "Enter" | " ") {
+            e.prevent_default();
+            act();
+        }
+    });
+    // A card is full of words; its buttons do the same for those who have no pointer.
+    if g.class.starts_with("card") {
+        let class = classes!(g.class.clone(), "clicks");
+        return html! { <g key={g.key.clone()} {class} onclick={click}>{ title }{ for parts }</g> };
+    }
+    let on = on == Some(g.key.as_str());
     html! {
-        <g key={g.key.clone()} class={g.class.clone()}>
-            { title }
-            { for g.parts.iter().map(|p| part(p, scene)) }
-        </g>
+        <g key={g.key.clone()} class={classes!(g.class.clone(), on.then_some("on"))} role="button" tabindex="0"
+            aria-label={g.label.clone()} onclick={click} onkeydown={keys}>{ title }{ for parts }</g>
     }
 }
 

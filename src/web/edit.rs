@@ -27,7 +27,7 @@ pub fn editor(app: &App, link: &Scope<App>) -> Html {
                     disabled={app.open.is_none()} onclick={link.callback(|_| Msg::StartRename)}>{ "✎" }</button>
                 <button type="button" class="button bare" aria-label="Delete file" title="Delete file"
                     disabled={app.open.is_none()} onclick={link.callback(|_| Msg::Remove)}>{ "✕" }</button>
-                <button type="button" class="button go" aria-label="Apply" aria-keyshortcuts="Control+Enter Meta+Enter"
+                <button type="button" class="button go" aria-keyshortcuts="Control+Enter Meta+Enter"
                     title="kubectl apply -f this file (Ctrl+Enter or ⌘Enter)" disabled={app.open.is_none()}
                     onclick={link.callback(|_| Msg::Apply)}>{ "Apply" }<kbd aria-hidden="true">{ "Ctrl ↵" }</kbd></button>
             </div>

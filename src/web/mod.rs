@@ -6,14 +6,20 @@
 mod app;
 mod bindings;
 mod clock;
+mod cluster;
 mod draw;
 mod edit;
+mod files;
+mod frame;
 mod nodes;
 mod notes;
+mod palette;
+mod panes;
+mod pod;
 mod session;
-mod stage;
 mod storage;
 mod timeline;
+mod top;
 
 use wasm_bindgen::prelude::*;
 

@@ -30,7 +30,7 @@ pub fn form(app: &App, link: &Scope<App>) -> Html {
     });
     html! {
         <details class="help" ref={app.shape_details.clone()}>
-            <summary class="button" aria-label="Nodes" title="Number and size of nodes">
+            <summary class="button" title="Number and size of nodes">
                 { format!("{} nodes", shape.workers + 1) }
             </summary>
             <form class="help-text" onsubmit={submit}>

@@ -9,16 +9,14 @@ use crate::{
     kubelet::inspect::SandboxView,
     lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
     scene::{
-        cluster::ClusterFacts,
-        facts::{Inside, PodFacts},
+        cluster::{ClusterFacts, Pulls},
+        facts::PodFacts,
         observe, past,
         timeline::{Moment, TimelineFacts},
     },
     sim::SimTime,
 };
 
-/// Requests are drawn on their way for this long.
-const TRAVEL: Duration = Duration::from_millis(1200);
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
 /// Said of a laboratory whose time stands.
@@ -219,6 +217,16 @@ impl Session {
         self.player.input(Input::Apply { path: path.into() });
     }
 
+    /// A shell command, typed at the prompt or run beside the busy terminal.
+    pub fn command(&mut self, line: &str) {
+        self.player.input(Input::Command(line.into()));
+    }
+
+    /// The terminal waits for a command.
+    pub fn at_prompt(&self) -> bool {
+        self.lab().at_prompt()
+    }
+
     pub fn stop_node(&mut self, name: &str) {
         self.player.input(Input::StopNode(name.into()));
     }
@@ -413,23 +421,22 @@ impl Session {
     }
 
     pub fn cluster(&self) -> ClusterFacts {
-        observe::cluster(&self.lab().view(), running(self.lab()))
+        observe::cluster(self.lab())
+    }
+
+    pub fn pulls(&self) -> Pulls {
+        observe::pulls(self.lab())
     }
 
     pub fn pod(&self, uid: &str) -> Option<PodFacts> {
-        let view = self.lab().view();
-        let mut facts = observe::pod(&view, uid, inside(self.lab(), uid), running(self.lab()), self.lab().wall())?;
-        let now = self.lab().now();
-        facts.requests = past::requests(&view, &facts, SimTime::ZERO + now.since(SimTime::ZERO + TRAVEL));
-        Some(facts)
+        observe::pod(self.lab(), uid)
     }
 
     pub fn timeline(&self, uid: &str) -> Option<TimelineFacts> {
         let lab = self.player.latest();
         let view = lab.view();
         let sandbox = sandbox(lab, uid);
-        let inside = sandbox.as_ref().map(|s| observe::inside(s, |time| lab.wall_at(time)));
-        let pod = observe::pod(&view, uid, inside, running(lab), lab.wall());
+        let pod = observe::pod(lab, uid);
         let (now, head) = (lab.now(), self.player.now());
         let facts = past::timeline(view.history(uid)?, &view, pod.as_ref(), sandbox.as_ref(), now, head);
         Some(self.with_actions(facts))
@@ -448,17 +455,6 @@ impl Session {
         facts.actions = self.player.record().inputs().filter_map(titled).collect();
         facts
     }
-}
-
-/// Whether a node's machine is switched on.
-fn running(lab: &Lab) -> impl Fn(&str) -> bool {
-    let machines = lab.cluster().machines();
-    move |name| machines.get(name).copied().unwrap_or(false)
-}
-
-/// What only the pod's node can tell.
-fn inside(lab: &Lab, uid: &str) -> Option<Inside> {
-    Some(observe::inside(&sandbox(lab, uid)?, |time| lab.wall_at(time)))
 }
 
 fn sandbox(lab: &Lab, uid: &str) -> Option<SandboxView> {

@@ -28,6 +28,14 @@ pub struct Settings {
     pub time: f64,
     pub open_file: Option<String>,
     pub shape: Shape,
+    /// Processes are shown with their numbers on the node.
+    pub host_pids: bool,
+    /// The pane that is shown alone.
+    pub zoomed: Option<String>,
+    /// Panes that are hidden.
+    pub away: Vec<String>,
+    /// Not the first visit.
+    pub visited: bool,
 }
 
 impl Default for Settings {
@@ -41,6 +49,10 @@ impl Default for Settings {
             time: 200.0,
             open_file: None,
             shape: Shape::default(),
+            host_pids: false,
+            zoomed: None,
+            away: Vec::new(),
+            visited: false,
         }
     }
 }

@@ -45,8 +45,19 @@ export async function launch() {
 }
 
 // A page whose every error fails the test: console errors, exceptions, requests to anyone else.
-export async function open(browser, url, options = {}) {
+// `firstVisit`: the page greets with a pod that it makes by itself; else somebody has been here before.
+export async function open(browser, url, { firstVisit = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
+  if (!firstVisit) {
+    await context.addInitScript(() => {
+      try {
+        const key = "podarium.settings";
+        if (!localStorage.getItem(key)) localStorage.setItem(key, JSON.stringify({ version: 1, visited: true }));
+      } catch {
+        // Storage is refused: then every visit is the first.
+      }
+    });
+  }
   const errors = [];
   await context.route("**", (route) => {
     const at = route.request().url();

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { launch, open, serve } from "./harness.mjs";
 import { time } from "./time.mjs";
+import stage from "./stage.mjs";
 
 const out = "tests/browser/out";
 mkdirSync(out, { recursive: true });
@@ -291,18 +292,18 @@ await withPage("keyboard and quiet", { reducedMotion: "reduce" }, async (page) =
   // Tab goes through the page in the order of what is seen; each stop can be seen.
   await page.locator(".logo").click();
   const stops = [];
-  for (let i = 0; i < 12; i++) {
+  for (let i = 0; i < 13; i++) {
     await page.keyboard.press("Tab");
     stops.push(await page.evaluate(() => {
       const at = document.activeElement;
       const style = getComputedStyle(at);
       const seen = at.matches(".cm-content, textarea") || style.outlineStyle !== "none" || style.boxShadow !== "none";
-      return `${at.getAttribute("aria-label") ?? at.textContent.trim()}${seen ? "" : " (focus not seen)"}`;
+      return `${at.getAttribute("aria-label") ?? at.textContent.replace("Ctrl ↵", "").trim()}${seen ? "" : " (focus not seen)"}`;
     }));
     if (stops.at(-1).startsWith("Text of")) break;
   }
   assert.deepEqual(stops, [
-    "Nodes", "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
+    "3 nodes", "Commands", "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
   ]);
   const around = [];
   for (let i = 0; i < 6; i++) {
@@ -397,7 +398,7 @@ await withPage("marks, files and what stays after a reload", {}, async (page) =>
   await page.getByRole("tab", { name: "note.txt", exact: true }).click();
   await page.locator(".cm-content", { hasText: "hello" }).waitFor();
   await button(page, "Delete file").click();
-  await button(page, "Undo").click();
+  await region(page, "Editor").getByRole("button", { name: "Undo", exact: true }).click();
   await page.getByRole("tab", { name: "note.txt", exact: true }).waitFor();
   await page.waitForTimeout(600);
   await page.reload();
@@ -468,6 +469,7 @@ for (const [name, width] of [["medium", 1000], ["1280", 1280]]) {
 }
 
 await time({ withPage, region, button, until, shows, run, apply, collisions, out, PROMPT });
+await stage({ withPage, shows, run, apply, button, region, until, collisions, PROMPT, out });
 
 await browser.close();
 server.close();

@@ -114,6 +114,14 @@ impl Machine {
         share(&mut flows, &all, 0, f64::INFINITY);
     }
 
+    /// Processors that those of a group who compute without pause have now, and how many they could use. A look that
+    /// accounts for nothing.
+    pub fn computing(&self, cgroup: &Cgroup) -> (f64, f64) {
+        let flows = self.inner().processors.flows.borrow();
+        let inside = flows.iter().filter(|flow| flow.cgroup.is_within(cgroup));
+        inside.fold((0.0, 0.0), |(has, wants), flow| (has + flow.has, wants + flow.wants))
+    }
+
     /// Whether a flow of this process runs.
     pub(super) fn is_burning(&self, proc: &ProcInner) -> bool {
         let flows = self.inner().processors.flows.borrow();

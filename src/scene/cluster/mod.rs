@@ -1,13 +1,19 @@
-//! The cluster strip: nodes with what they promise and what is asked of them, and a tile for each pod.
+//! The cluster: nodes with what they promise and what is asked of them, a tile for each pod, Services and what stands
+//! behind them.
 
-use std::collections::BTreeMap;
+pub mod dense;
+mod filter;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use serde::Serialize;
 
-use super::Mark;
+pub use self::filter::Filter;
+use super::facts::Pull;
+use super::{Mark, bytes};
 use crate::api::resources;
 use crate::api::{Pod, quantity::amount};
 
@@ -19,6 +25,26 @@ pub struct ClusterScene {
     pub nodes: Vec<NodeTile>,
     /// Pods that no node has.
     pub unscheduled: Vec<PodTile>,
+    pub services: Vec<ServiceTile>,
+    /// How many pods have each mark, those of kube-system apart; all of them, whatever the filter.
+    pub counts: Vec<(Mark, usize)>,
+    /// Pods that the filter lets through.
+    pub matching: usize,
+    /// Too much for a tile each.
+    pub dense: bool,
+}
+
+/// A Service and its endpoints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceTile {
+    pub namespace: String,
+    pub name: String,
+    /// `ClusterIP 10.96.7.7, 80 → 8080`.
+    pub about: String,
+    pub ready: usize,
+    pub all: usize,
+    /// As the filter takes it: `app=web ns:default`.
+    pub filter: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,7 +61,10 @@ pub struct NodeTile {
     pub cpu: u32,
     pub memory: u32,
     pub running: bool,
+    pub cordoned: bool,
     pub pods: Vec<PodTile>,
+    /// What a look closer shows, by name: addresses, what is asked of it, conditions, images.
+    pub more: Vec<(&'static str, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,6 +74,10 @@ pub struct PodTile {
     pub namespace: String,
     pub status: String,
     pub mark: Mark,
+    /// Not what the filter asks for.
+    pub dim: bool,
+    /// Why no node has it.
+    pub waits: String,
 }
 
 /// What the strip is made from.
@@ -52,16 +85,25 @@ pub struct ClusterFacts {
     pub nodes: Vec<(Rc<Node>, bool)>,
     /// Each pod with kubectl's STATUS column.
     pub pods: Vec<(Rc<Pod>, String)>,
+    pub services: Vec<ServiceTile>,
 }
 
-pub fn build(facts: &ClusterFacts) -> ClusterScene {
+/// What the nodes pull now.
+pub type Pulls = BTreeMap<String, Pull>;
+
+/// More nodes, or more pods, have no tiles.
+const MOST_NODES: usize = 12;
+const MOST_PODS: usize = 150;
+
+pub fn build(facts: &ClusterFacts, filter: &Filter) -> ClusterScene {
     let mut by_node: BTreeMap<&str, Vec<&(Rc<Pod>, String)>> = BTreeMap::new();
     let mut unscheduled = Vec::new();
-    let known = |name: &str| facts.nodes.iter().any(|(n, _)| n.metadata.name.as_deref() == Some(name));
+    let names: BTreeSet<&str> = facts.nodes.iter().filter_map(|(n, _)| n.metadata.name.as_deref()).collect();
+    let known = |name: &str| names.contains(name);
     for entry in &facts.pods {
         match entry.0.spec.as_ref().and_then(|s| s.node_name.as_deref()) {
             Some(node) if known(node) => by_node.entry(node).or_default().push(entry),
-            _ => unscheduled.push(tile(entry, false)),
+            _ => unscheduled.push(tile(entry, false, filter)),
         }
     }
     let prefix = common_prefix(facts.nodes.iter().filter_map(|(n, _)| n.metadata.name.as_deref()));
@@ -71,13 +113,30 @@ pub fn build(facts: &ClusterFacts) -> ClusterScene {
         .map(|(node, running)| {
             let name = node.metadata.name.clone().unwrap_or_default();
             let pods = by_node.get(name.as_str()).map(Vec::as_slice).unwrap_or(&[]);
-            node_tile(node, *running, pods, prefix)
+            node_tile(node, *running, pods, prefix, filter)
         })
         .collect();
-    ClusterScene { nodes, unscheduled }
+    let mut scene = ClusterScene {
+        nodes,
+        unscheduled,
+        services: facts.services.clone(),
+        counts: Vec::new(),
+        matching: 0,
+        dense: facts.nodes.len() > MOST_NODES,
+    };
+    let mut counts = BTreeMap::<Mark, usize>::new();
+    for p in scene.nodes.iter().flat_map(|n| &n.pods).chain(&scene.unscheduled) {
+        if p.namespace != SYSTEM {
+            *counts.entry(p.mark).or_default() += 1;
+        }
+        scene.matching += usize::from(!p.dim);
+    }
+    scene.dense |= counts.values().sum::<usize>() > MOST_PODS;
+    scene.counts = counts.into_iter().collect();
+    scene
 }
 
-fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: usize) -> NodeTile {
+fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: usize, filter: &Filter) -> NodeTile {
     let name = node.metadata.name.clone().unwrap_or_default();
     let status = node.status.as_ref();
     let ready = status
@@ -113,10 +172,11 @@ fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: us
         .collect();
     taints.sort();
     let mut said = said.to_owned();
-    if spec.and_then(|s| s.unschedulable) == Some(true) {
+    let cordoned = spec.and_then(|s| s.unschedulable) == Some(true);
+    if cordoned {
         said.push_str(",SchedulingDisabled");
     }
-    let mut tiles: Vec<PodTile> = pods.iter().map(|entry| tile(entry, mark == Mark::Unknown)).collect();
+    let mut tiles: Vec<PodTile> = pods.iter().map(|entry| tile(entry, mark == Mark::Unknown, filter)).collect();
     tiles.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     NodeTile {
         short: name.get(prefix..).filter(|s| !s.is_empty()).unwrap_or(&name).to_owned(),
@@ -131,23 +191,78 @@ fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: us
         cpu: share("cpu"),
         memory: share("memory"),
         running,
+        cordoned,
         pods: tiles,
+        more: more(node, &asked),
         name,
     }
+}
+
+/// What a look closer shows of a node.
+fn more(node: &Node, asked: &[resources::Amounts]) -> Vec<(&'static str, String)> {
+    let status = node.status.as_ref();
+    let mut rows = Vec::new();
+    let addresses = status.and_then(|s| s.addresses.as_ref());
+    let ip = addresses.and_then(|a| a.iter().find(|a| a.type_ == "InternalIP"));
+    rows.extend(ip.map(|a| ("address", a.address.clone())));
+    rows.extend(node.spec.as_ref().and_then(|s| s.pod_cidr.clone()).map(|c| ("pods' addresses", c)));
+    let allocatable = |resource: &str| {
+        Some(amount(status.and_then(|s| s.allocatable.as_ref().or(s.capacity.as_ref()))?.get(resource)?).as_f64())
+    };
+    let sum = |resource: &str| asked.iter().filter_map(|a| a.get(resource)).map(|q| q.as_f64()).fold(0.0, |a, b| a + b);
+    if let Some(all) = allocatable("cpu") {
+        let said = format!("{:.2}", sum("cpu"));
+        let said = said.trim_end_matches('0').trim_end_matches('.');
+        rows.push(("cpu requested", format!("{} of {all}", if said.is_empty() { "0" } else { said })));
+    }
+    if let Some(all) = allocatable("memory") {
+        rows.push(("memory requested", format!("{} of {}", bytes(sum("memory")), bytes(all))));
+    }
+    if let Some(most) = allocatable("pods") {
+        rows.push(("pods", format!("{} of {most}", asked.len())));
+    }
+    let bad = status.and_then(|s| s.conditions.as_ref()).into_iter().flatten();
+    let bad: Vec<String> = bad
+        .filter(|c| (c.status == "True") != (c.type_ == "Ready"))
+        .map(|c| format!("{}: {}", c.type_, c.message.as_deref().unwrap_or(&c.status)))
+        .collect();
+    rows.push(("conditions", if bad.is_empty() { "all well".into() } else { bad.join("; ") }));
+    let images = status.and_then(|s| s.images.as_ref()).map(Vec::as_slice).unwrap_or(&[]);
+    let size: f64 = images.iter().filter_map(|i| i.size_bytes).map(|b| b as f64).sum();
+    let names: Vec<&str> = images
+        .iter()
+        .filter_map(|i| i.names.as_ref()?.last())
+        .filter(|n| !n.starts_with("registry.k8s.io/"))
+        .map(|n| n.trim_start_matches("docker.io/library/").trim_start_matches("docker.io/"))
+        .collect();
+    let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+    rows.push(("images", format!("{} ({}){names}", images.len(), bytes(size))));
+    rows
 }
 
 fn is_over(pod: &Pod) -> bool {
     matches!(pod.status.as_ref().and_then(|s| s.phase.as_deref()), Some("Succeeded" | "Failed"))
 }
 
-fn tile((pod, status): &(Rc<Pod>, String), lost: bool) -> PodTile {
-    PodTile {
+fn tile((pod, status): &(Rc<Pod>, String), lost: bool, filter: &Filter) -> PodTile {
+    let mut tile = PodTile {
         uid: pod.metadata.uid.clone().unwrap_or_default(),
         name: pod.metadata.name.clone().unwrap_or_default(),
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         mark: if lost { Mark::Unknown } else { pod_mark(pod, status) },
         status: status.clone(),
+        dim: false,
+        waits: String::new(),
+    };
+    tile.dim = !filter.matches(pod, &tile);
+    let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
+    let unscheduled = |c: &&k8s_openapi::api::core::v1::PodCondition| c.type_ == "PodScheduled" && c.status == "False";
+    if let Some(message) = conditions.and_then(|c| c.iter().find(unscheduled)).and_then(|c| c.message.as_deref()) {
+        // `0/3 nodes are available: 3 Insufficient cpu. preemption: …`
+        let said = message.split_once(": ").map_or(message, |(_, reasons)| reasons);
+        tile.waits = said.split(". ").next().unwrap_or(said).trim_end_matches('.').to_owned();
     }
+    tile
 }
 
 /// The mark of a pod with kubectl's STATUS column.
@@ -242,7 +357,7 @@ mod tests {
 
     #[test]
     fn nodes_hold_their_pods_and_say_what_is_asked_of_them() {
-        let scene = build(&ClusterFacts {
+        let facts = ClusterFacts {
             nodes: vec![
                 node("podarium-control-plane", "True"),
                 node("podarium-worker", "True"),
@@ -255,7 +370,9 @@ mod tests {
                 (pod("lost", Some("podarium-worker2"), "Running", "0"), "Running".into()),
                 (pod("big", None, "Pending", "64"), "Pending".into()),
             ],
-        });
+            services: Vec::new(),
+        };
+        let scene = build(&facts, &Filter::default());
         assert_eq!(
             said(&scene),
             "● control-plane Ready 4 CPU · 8Gi cpu 0‰ !node-role.kubernetes.io/control-plane:NoSchedule\n\
@@ -263,5 +380,40 @@ mod tests {
              ? worker2 NotReady 4 CPU · 8Gi cpu 0‰ [? lost Running]\n\
              no node: [○ big Pending]\n"
         );
+        assert_eq!(scene.nodes[1].more[0], ("cpu requested", "1.5 of 4".to_owned()));
+        assert_eq!(
+            scene.counts,
+            [(Mark::Pending, 1), (Mark::Running, 1), (Mark::Succeeded, 1), (Mark::Failed, 1), (Mark::Unknown, 1)]
+        );
+        let left = |filter: &str| {
+            let scene = build(&facts, &Filter::parse(filter));
+            let all = scene.nodes.iter().flat_map(|n| &n.pods).chain(&scene.unscheduled);
+            all.filter(|p| !p.dim).map(|p| p.name.clone()).collect::<Vec<_>>().join(" ")
+        };
+        let said =
+            ["", "b", "is:failed", "is:crash", "ns:default node:worker2", "ns:other", "app=web", "app!=web is:run"]
+                .map(left);
+        assert_eq!(said, ["bad done web lost big", "bad web big", "bad", "bad", "lost", "", "", "web lost"]);
+    }
+
+    #[test]
+    fn five_thousand_pods_fit_and_each_can_be_found() {
+        let nodes: Vec<_> = (0..100).map(|i| node(&format!("podarium-worker{i}"), "True")).collect();
+        let pods = (0..5000).map(|i| {
+            (pod(&format!("p{i}"), Some(&format!("podarium-worker{}", i % 100)), "Running", "1m"), "Running".into())
+        });
+        let facts = ClusterFacts { nodes, pods: pods.collect(), services: Vec::new() };
+        let scene = build(&facts, &Filter::default());
+        assert!(scene.dense);
+        for width in [366.0, 860.0, 1500.0] {
+            let dense = dense::build(&scene, width, 400.0, None);
+            assert_eq!(dense.cells.len(), 5000);
+            assert_eq!(dense.groups.len(), 100);
+            for (at, uid, _) in dense.cells.iter().step_by(97) {
+                assert!(at.x >= 0.0 && at.x + at.w <= width && at.y + at.h <= dense.height, "{width}: {at:?}");
+                assert_eq!(dense.at(at.x + 1.0, at.y + 1.0).map(|p| p.0), Some(uid.as_str()));
+            }
+        }
+        assert!(dense::build(&scene, 1500.0, 400.0, None).height <= 400.0);
     }
 }

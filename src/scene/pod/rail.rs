@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::facts::PodFacts;
-use super::why;
+use super::super::facts::PodFacts;
+use super::super::why;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Port {
@@ -13,6 +13,8 @@ pub struct Port {
     pub declared: Vec<String>,
     /// Containers that listen on it.
     pub listening: Vec<String>,
+    /// The node's port that leads here.
+    pub host: Option<u16>,
     /// Only on the loopback address.
     pub local: bool,
     /// Containers that wanted it and could not bind it.
@@ -46,13 +48,15 @@ pub fn ports(facts: &PodFacts) -> Vec<Port> {
     let mut ports: BTreeMap<u16, Port> = BTreeMap::new();
     let containers = facts.containers();
     for c in &containers {
-        for (number, name) in &c.ports {
-            let port = ports.entry(*number).or_insert_with(|| Port { number: *number, ..Port::default() });
+        for declared in &c.ports {
+            let (number, name) = (declared.number, declared.name);
+            let port = ports.entry(number).or_insert_with(|| Port { number, ..Port::default() });
+            port.host = port.host.or(declared.host.filter(|_| !facts.host_network()));
             if !port.declared.iter().any(|d| d == c.name) {
                 port.declared.push(c.name.to_owned());
             }
             if !name.is_empty() && !port.names.iter().any(|n| n == name) {
-                port.names.push((*name).to_owned());
+                port.names.push(name.to_owned());
             }
         }
     }
