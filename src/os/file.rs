@@ -158,7 +158,7 @@ impl File {
     /// Its user will pay for looking through so many bytes.
     pub fn cost(&self, bytes: usize) {
         if let Some(user) = self.user.upgrade() {
-            Proc(user).owe(Duration::from_nanos(50 + 6 * bytes as u64));
+            Proc(user).owe(Duration::from_nanos(50 + 10 * bytes as u64));
         }
     }
 

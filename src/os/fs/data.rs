@@ -67,10 +67,14 @@ impl Data {
 
     /// Writes all of `data`. EFBIG if the file would hold too much.
     pub(super) fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), Errno> {
+        if data.is_empty() {
+            // Nothing grows by nothing.
+            return Ok(());
+        }
         let end = offset.checked_add(data.len() as u64).ok_or(Errno::EFBIG)?;
-        let grows = end.saturating_sub(self.len());
         let (bytes, zeros) = self.own();
         let have = bytes.len() as u64;
+        let grows = end.saturating_sub(have + *zeros);
         let overlap = usize::try_from(have.saturating_sub(offset)).unwrap_or(usize::MAX).min(data.len());
         let (front, rest) = data.split_at(overlap);
         // Compared with itself moved by one: that is memcmp.
@@ -110,13 +114,17 @@ impl Data {
     }
 
     fn own(&mut self) -> (&mut Vec<u8>, &mut u64) {
-        let bytes = match self {
-            Data::Own { .. } => Vec::new(),
-            Data::Shared(data) => data.to_vec(),
-            Data::Program { name, .. } => program(name),
+        let (bytes, zeros) = match self {
+            Data::Own { .. } => (Vec::new(), 0),
+            Data::Shared(data) => (data.to_vec(), 0),
+            Data::Program { name, size } => {
+                let bytes = program(name);
+                let zeros = size.saturating_sub(bytes.len() as u64);
+                (bytes, zeros)
+            }
         };
         if !matches!(self, Data::Own { .. }) {
-            *self = Data::Own { bytes, zeros: 0 };
+            *self = Data::Own { bytes, zeros };
         }
         match self {
             Data::Own { bytes, zeros } => (bytes, zeros),

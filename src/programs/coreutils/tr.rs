@@ -78,7 +78,7 @@ pub async fn tr(proc: Proc, ctx: Context) -> i32 {
     let mut out = Out::new(&proc);
     let mut last = None;
     while let Ok(Some(line)) = lines.next().await {
-        lines.cost(line.len() * (1 + from.len() / 6));
+        lines.cost(line.len() * (2 + from.len() / 6));
         let mut text = String::with_capacity(line.len());
         for c in util::text(line).chars() {
             if delete && in_first(c) {
