@@ -144,15 +144,18 @@ fn transcripts() {
     check("transcripts", |text| rewritten(BTreeMap::new(), text));
 }
 
-/// Manifests that people wrote, which aren't kept here: `PODARIUM_EXAMPLES` names their directory. Each section of
-/// `tests/examples/*.md` is headed by the path of one, and runs in a laboratory of its own, with the directory as the
-/// workspace. Without the directory, the sections must still each name and use their manifest.
+/// Manifests with what becomes of them. Each section of `tests/examples/*.md` is headed by the path of one, and runs in
+/// a laboratory of its own, with the directory as the workspace. `own/` are the project's; those that other people wrote
+/// aren't kept here: `PODARIUM_EXAMPLES` names their directory. Without it their sections must still each name and use
+/// their manifest.
 #[test]
 fn examples() {
-    let manifests: BTreeMap<String, Vec<u8>> = match std::env::var_os("PODARIUM_EXAMPLES") {
-        Some(directory) => files_below(&PathBuf::from(directory)),
-        None => BTreeMap::new(),
-    };
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/own");
+    let own = files_below(&own).into_iter().map(|(name, text)| (format!("own/{name}"), text));
+    let mut manifests: BTreeMap<String, Vec<u8>> = own.collect();
+    if let Some(directory) = std::env::var_os("PODARIUM_EXAMPLES") {
+        manifests.extend(files_below(&PathBuf::from(directory)));
+    }
     let told = RefCell::new(BTreeSet::new());
     check("examples", |text| {
         let mut sections = text.split_inclusive('\n').fold(vec![String::new()], |mut sections, line| {

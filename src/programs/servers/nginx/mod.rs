@@ -209,7 +209,8 @@ async fn open(
     };
     for path in &config.temporary {
         if let Err(error) = proc.mkdir(path, 0o700)
-            && error != Errno::EEXIST
+            // Packages of distributions bring the directories above theirs, wherever these are.
+            && !matches!(error, Errno::EEXIST | Errno::ENOENT)
         {
             let text = format!("mkdir() \"{path}\" failed ({}: {error})", error.number());
             say(proc, "emerg", &text).await;
