@@ -123,7 +123,6 @@ pub const APPLETS: &[&str] = &[
     "telnet",
     "telnetd",
     "tftp",
-    "traceroute",
     "traceroute6",
     "truncate",
     "ts",

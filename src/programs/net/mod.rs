@@ -14,6 +14,7 @@ pub mod sockets;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod traceroute;
 pub mod wget;
 
 use super::Entry;
@@ -30,5 +31,6 @@ pub const TABLE: &[Entry] = &[
     entry!("nslookup", ctx lookup::nslookup, "ask a name server"),
     entry!("ping", ctx ping::main, "see whether a host answers"),
     entry!("ss", sockets::ss, "show sockets"),
+    entry!("traceroute", ctx traceroute::main, "show the way to a host"),
     entry!("wget", ctx wget::main, "fetch a URL to a file"),
 ];
