@@ -95,8 +95,13 @@ impl App {
                 self.session.run_until(stop, self.chosen.as_deref());
             }
             Do::Seek(to) => self.seek(to),
-            Do::Shift(by) if by > 0.0 && !self.session.is_past() => return false,
-            Do::Shift(by) => self.seek(self.session.seconds() + by),
+            Do::Shift(by) => {
+                // Keys may be faster than the way.
+                let going = self.session.seeking().map(|(to, _)| to);
+                if by < 0.0 || self.session.is_past() || going.is_some() {
+                    self.seek(going.unwrap_or(self.session.seconds()) + by);
+                }
+            }
             Do::Hold(at) => {
                 if let Some(last) = self.clock.hold.take().filter(|_| at.is_none()) {
                     self.seek(last);

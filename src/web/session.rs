@@ -19,6 +19,8 @@ use crate::{
 
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
+/// Seconds beyond which no laboratory goes.
+const FOREVER: f64 = 1e9;
 /// Said of a laboratory whose time stands.
 const PAUSED: &str = "paused";
 /// How long something is waited for.
@@ -412,7 +414,9 @@ impl Session {
     }
 
     pub fn newest_pod(&self) -> Option<String> {
-        observe::newest_pod(&self.lab().view())
+        // In the past it may be still to come.
+        let later = || observe::newest_pod(&self.player.latest().view());
+        observe::newest_pod(&self.lab().view()).or_else(later)
     }
 
     /// A pod that this course of things has or had.
@@ -468,7 +472,7 @@ fn seconds(at: SimTime) -> f64 {
 }
 
 fn sim_time(seconds: f64) -> SimTime {
-    ORIGIN + Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
+    ORIGIN + Duration::try_from_secs_f64(seconds.clamp(0.0, FOREVER)).unwrap_or_default()
 }
 
 fn bytes(files: BTreeMap<String, String>) -> BTreeMap<String, Vec<u8>> {

@@ -48,7 +48,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
       await step.click();
       await until(`${told[1]} in ${told[2]}`, async () => Math.abs((await seconds(page)) - before - Number(told[2])) < 0.26);
     }
-    await choose(page, "Run until", /changes its phase|becomes Ready/);
+    await choose(page, "Run until", /becomes Ready/);
     await until("Ready", async () => (await region(page, "Timeline").locator(".span.ready.running").count()) > 0);
     await choose(page, "Run until", /restarts/);
     await region(page, "Timeline").locator('[aria-label*="restart 1"]').first().waitFor();
@@ -76,6 +76,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await starts(page);
     await choose(page, "Run until", /10 minutes/);
     await until("ten minutes", async () => (await seconds(page)) > 600);
+    await button(page, "Play").waitFor();
     const end = await clock(page);
     await run(page, "kubectl get pod crash", /CrashLoopBackOff|Error/);
     // The playhead is dragged to the left.
@@ -124,6 +125,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await starts(page);
     await choose(page, "Run until", /10 minutes/);
     await until("ten minutes", async () => (await seconds(page)) > 600);
+    await button(page, "Play").waitFor();
     await run(page, "kubectl get pod crash", /crash/);
     await button(page, "Undo").click();
     await region(page, "Pod").getByText("No pods yet").waitFor();
@@ -134,7 +136,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await until("the time of before", async () => (await seconds(page)) >= end - 0.2);
     await shows(page, /kubectl get pod crash/);
     await page.getByRole("tab", { name: "crash.yaml", exact: true }).waitFor();
-    await button(page, "Pause").click();
+    await button(page, "Play").waitFor();
     // In the past, too.
     await region(page, "Timeline").getByRole("slider", { name: "Playhead" }).focus();
     await page.keyboard.press("Home");
@@ -151,6 +153,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await starts(page);
     await choose(page, "Run until", /10 minutes/);
     await until("ten minutes", async () => (await seconds(page)) > 600);
+    await button(page, "Play").waitFor();
     const timeline = region(page, "Timeline");
     const said = async () => (await axis(page)).map((l) => l.said).join(" ");
     const all = await said();
@@ -205,6 +208,7 @@ export async function time({ withPage, region, button, until, shows, run, apply,
       if (phone) await button(page, "Time").click();
       await choose(page, "Run until", /10 minutes/);
       await until("ten minutes", async () => (await seconds(page)) > 600);
+    await button(page, "Play").waitFor();
       await region(page, "Timeline").locator(".span.container").first().waitFor();
       await region(page, "Clock").getByRole("button", { name: /branch/ }).click();
       await page.screenshot({ path: `${out}/time-${name}.png` });
