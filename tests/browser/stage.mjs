@@ -56,9 +56,11 @@ export default async function stage({ withPage, shows, run, apply, button, regio
     await button(page, "Speed 10×").click();
     await apply(page, "crash.yaml", CRASH);
     await pod.getByText("main ends with exit code 3.").waitFor({ timeout: 60_000 });
+    await button(page, "Pause").click();
     await pod.getByRole("button", { name: "Logs of main" }).press("Enter");
     await pod.getByText("about to fail").last().waitFor();
     await button(page, "Close the log").click();
+    await button(page, "Play").click();
     await pod.getByRole("button", { name: /^kubectl logs crash -c main$/ }).click();
     await shows(page, /about to fail/);
     await button(page, "Speed 1×").click();
@@ -75,7 +77,7 @@ export default async function stage({ withPage, shows, run, apply, button, regio
     // Five phases, the one it is in, and what could come next.
     const phases = page.locator("svg.phase-scene");
     await phases.locator(".phase-pill.now", { hasText: "Running" }).waitFor();
-    await phases.getByText("never: Always restarts what ends").waitFor();
+    await phases.locator("text", { hasText: "never: Always restarts what ends" }).waitFor();
     await page.screenshot({ path: `${out}/reasons.png` });
   });
 
