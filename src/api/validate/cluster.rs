@@ -10,7 +10,7 @@ use k8s_openapi::api::{
 use serde_json::json;
 
 use super::{
-    METADATA,
+    METADATA, address,
     env::joined,
     meta::{self, NOT_NEGATIVE, Name},
     resources, scheduling, text,
@@ -40,6 +40,23 @@ pub fn node(errors: &mut Errors, node: &Node) {
     meta::object_meta(errors, &node.metadata, false, Name::Subdomain, &METADATA);
     taints(errors, node);
     node_resources(errors, node);
+    pod_ranges(errors, node);
+}
+
+/// One range of pods' addresses for each family.
+fn pod_ranges(errors: &mut Errors, node: &Node) {
+    let ranges = node.spec.as_ref().and_then(|spec| spec.pod_cidrs.as_deref()).unwrap_or_default();
+    let spec = Path::root("spec");
+    let path = spec.child("podCIDRs");
+    let parsed: Vec<_> =
+        ranges.iter().enumerate().filter_map(|(at, range)| address::cidr(errors, range, &path.index(at))).collect();
+    if ranges.len() > 1 {
+        let dual = parsed.iter().any(|(ip, _)| ip.is_ipv4()) && parsed.iter().any(|(ip, _)| ip.is_ipv6());
+        if !dual || ranges.len() > 2 {
+            let shown = serde_json::Value::from(ranges.to_vec());
+            errors.invalid(&path, &shown, "may specify no more than one CIDR for each IP family");
+        }
+    }
 }
 
 pub fn node_update(errors: &mut Errors, new: &Node, old: &Node) {

@@ -6,6 +6,7 @@
 mod address;
 mod cluster;
 pub mod container;
+mod endpoints;
 pub mod env;
 pub mod handler;
 mod job;
@@ -15,6 +16,7 @@ mod options;
 mod others;
 pub mod pod;
 pub mod resources;
+mod scaling;
 pub mod scheduling;
 mod security;
 mod service;

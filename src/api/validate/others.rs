@@ -3,15 +3,15 @@
 use std::{collections::BTreeMap, net::IpAddr};
 
 use k8s_openapi::{
-    api::core::v1::PersistentVolumeClaimSpec,
+    api::core::v1::{PersistentVolumeClaimSpec, Toleration},
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector as ApiSelector},
 };
 use serde_json::Value;
 
 use super::{
-    METADATA, address, limits,
+    METADATA, address, endpoints, limits,
     meta::{self, NOT_NEGATIVE, Name},
-    scheduling, volume as volumes, volume_kinds, workloads,
+    resources, scaling, scheduling, volume as volumes, volume_kinds, workloads,
 };
 use crate::api::{
     field::{Dump, Errors, Path},
@@ -32,7 +32,7 @@ pub fn create(errors: &mut Errors, object: &Other) {
     };
     if object.kind == Kind::PodDisruptionBudget {
         // Its own check leaves its metadata to the one that comes after for all kinds.
-        spec(errors, object);
+        spec(errors, object, None);
         if errors.is_empty() {
             meta::object_meta(errors, &object.metadata, true, Name::Path, &METADATA);
         }
@@ -42,14 +42,14 @@ pub fn create(errors: &mut Errors, object: &Other) {
     if object.kind == Kind::CronJob {
         workloads::cron_name(errors, &object.metadata);
     }
-    spec(errors, object);
+    spec(errors, object, None);
 }
 
 pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
     if new.kind == Kind::StatefulSet {
         workloads::stateful_set_update(errors, new, old);
     } else {
-        spec(errors, new);
+        spec(errors, new, Some(old));
     }
     workloads::update(errors, new, old);
     let changed = |path: &str| new.at(path) != old.at(path);
@@ -72,13 +72,15 @@ pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
         Kind::StorageClass => {
             for key in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
                 if changed(key) {
-                    let why = format!("updates to {key} are forbidden.");
-                    errors.forbidden(&Path::root(key), &why);
+                    errors.invalid(&Path::root(key), new.at(key), "field is immutable");
                 }
             }
         }
         Kind::ClusterRoleBinding | Kind::RoleBinding if changed("roleRef") => {
             errors.invalid(&Path::root("roleRef"), new.at("roleRef"), "cannot change roleRef");
+        }
+        Kind::EndpointSlice if changed("addressType") => {
+            errors.invalid(&Path::root("addressType"), new.at("addressType"), "field is immutable");
         }
         Kind::RuntimeClass if changed("handler") => {
             errors.invalid(&Path::root("handler"), new.at("handler"), "field is immutable");
@@ -87,12 +89,12 @@ pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
     }
 }
 
-fn spec(errors: &mut Errors, object: &Other) {
+fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
     let spec = object.at("spec");
     match object.kind {
         Kind::PersistentVolumeClaim => claim(errors, spec, &SPEC),
         Kind::PersistentVolume => volume(errors, spec),
-        Kind::HorizontalPodAutoscaler => autoscaler(errors, spec),
+        Kind::HorizontalPodAutoscaler => scaling::autoscaler(errors, spec),
         Kind::PodDisruptionBudget => budget(errors, spec),
         Kind::Ingress => ingress(errors, spec),
         Kind::IngressClass => {
@@ -113,21 +115,34 @@ fn spec(errors: &mut Errors, object: &Other) {
         Kind::ResourceQuota => limits::quota(errors, spec),
         Kind::LimitRange => limits::limit_range(errors, spec),
         Kind::StorageClass => {
-            required_text(errors, object.at("provisioner"), &Path::root("provisioner"));
+            let (provisioner, path) = (object.text("provisioner"), Path::root("provisioner"));
+            if provisioner.is_empty() {
+                errors.required(&path, "");
+            } else {
+                let lower = provisioner.to_ascii_lowercase();
+                errors.invalid_each(&path, &*lower, names::qualified_name(&lower));
+            }
+            parameters(errors, object.at("parameters"));
             let root = Value::Object(object.content.clone());
             one_of(errors, &root, "reclaimPolicy", &["Delete", "Retain"], &Path::NONE);
             one_of(errors, &root, "volumeBindingMode", &["Immediate", "WaitForFirstConsumer"], &Path::NONE);
         }
         Kind::RuntimeClass => {
-            let handler = object.text("handler");
-            errors.invalid_each(&Path::root("handler"), handler, names::dns1123_label(handler));
+            let (handler, path) = (object.text("handler"), Path::root("handler"));
+            if handler.is_empty() {
+                errors.required(&path, "");
+            } else {
+                errors.invalid_each(&path, handler, names::dns1123_label(handler));
+            }
+            if let Ok(overhead) = serde_json::from_value(object.at("overhead/podFixed").clone()) {
+                resources::overhead(errors, &overhead, &Path::root("overhead"));
+            }
+            runtime_scheduling(errors, object.at("scheduling"));
         }
         Kind::Role | Kind::ClusterRole => roles(errors, object),
         Kind::RoleBinding | Kind::ClusterRoleBinding => binding(errors, object),
-        Kind::EndpointSlice => {
-            let root = Value::Object(object.content.clone());
-            one_of(errors, &root, "addressType", &["FQDN", "IPv4", "IPv6"], &Path::NONE);
-        }
+        Kind::EndpointSlice => endpoints::slice(errors, object, old),
+        Kind::Endpoints => endpoints::subsets(errors, object, old),
         Kind::ValidatingAdmissionPolicyBinding => {
             required_text(errors, &spec["policyName"], &SPEC.child("policyName"));
             if list(&spec["validationActions"]).is_empty() {
@@ -146,6 +161,33 @@ fn spec(errors: &mut Errors, object: &Other) {
         _ if object.template_path().is_some() => workloads::spec(errors, object),
         _ => {}
     }
+}
+
+/// What a StorageClass passes on to its provisioner.
+fn parameters(errors: &mut Errors, parameters: &Value) {
+    const MOST: usize = 512;
+    const MOST_BYTES: usize = 256 << 10;
+    let path = Path::root("parameters");
+    let Some(parameters) = parameters.as_object() else { return };
+    if parameters.len() > MOST {
+        return errors.too_long(&path, MOST);
+    }
+    if parameters.contains_key("") {
+        errors.invalid(&path, "", "field can not be empty.");
+    }
+    if parameters.iter().map(|(key, value)| key.len() + text(value).len()).sum::<usize>() > MOST_BYTES {
+        errors.too_long(&path, MOST_BYTES);
+    }
+}
+
+/// Where a RuntimeClass lets its pods run.
+fn runtime_scheduling(errors: &mut Errors, given: &Value) {
+    let path = Path::root("scheduling");
+    if let Ok(labels) = serde_json::from_value(given["nodeSelector"].clone()) {
+        meta::labels(errors, Some(&labels), &path.child("nodeSelector"));
+    }
+    let tolerations: Vec<Toleration> = serde_json::from_value(given["tolerations"].clone()).unwrap_or_default();
+    scheduling::tolerations(errors, &tolerations, &path.child("tolerations"));
 }
 
 pub(super) fn text(value: &Value) -> &str {
@@ -327,23 +369,6 @@ fn volume_source(errors: &mut Errors, spec: &Value) {
         if more != "flexVolume" {
             errors.forbidden(&SPEC.child(name), "may not specify more than 1 volume type");
         }
-    }
-}
-
-fn autoscaler(errors: &mut Errors, spec: &Value) {
-    let (least, most) = (spec["minReplicas"].as_i64().unwrap_or(1), spec["maxReplicas"].as_i64().unwrap_or(0));
-    if least < 1 {
-        errors.invalid(&SPEC.child("minReplicas"), &least, "must be greater than or equal to 1");
-    }
-    if most < 1 {
-        errors.invalid(&SPEC.child("maxReplicas"), &most, "must be greater than 0");
-    }
-    if most < least {
-        errors.invalid(&SPEC.child("maxReplicas"), &most, "must be greater than or equal to `minReplicas`");
-    }
-    let target = SPEC.child("scaleTargetRef");
-    for key in ["kind", "name"] {
-        required_text(errors, &spec["scaleTargetRef"][key], &target.child(key));
     }
 }
 

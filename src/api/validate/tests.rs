@@ -114,3 +114,63 @@ fn warned() {
     ];
     assert_eq!(warnings::pod(pod), expected);
 }
+
+#[test]
+fn rarer_kinds() {
+    let meta = json!({"name": "a", "namespace": "default"});
+    let with = |mut value: Value| {
+        value["metadata"] = meta.clone();
+        value
+    };
+    let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+    let cpu = |target: Value| json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+    let cases: Vec<(Kind, Value, &[&str])> = vec![
+        (
+            Kind::HorizontalPodAutoscaler,
+            json!({"spec": {"scaleTargetRef": target, "maxReplicas": 3, "metrics": cpu(json!({"type": "Utilization", "averageUtilization": 80}))}}),
+            &[],
+        ),
+        (
+            Kind::HorizontalPodAutoscaler,
+            json!({"spec": {"scaleTargetRef": {"apiVersion": "a/b/c"}, "minReplicas": 2, "maxReplicas": 0,
+                "metrics": cpu(json!({"type": "Utilization", "averageUtilization": 0, "averageValue": "1"})),
+                "behavior": {"scaleUp": {"policies": [{"type": "Pods", "value": 0, "periodSeconds": 1801}]}}}}),
+            &[
+                "spec.maxReplicas: Required value: must be set and greater than 0",
+                "spec.maxReplicas: Invalid value: 0: must be greater than or equal to `minReplicas`",
+                "spec.scaleTargetRef.kind: Required value",
+                "spec.scaleTargetRef.name: Required value",
+                "spec.scaleTargetRef.apiVersion: Invalid value: \"a/b/c\": unexpected GroupVersion string: a/b/c",
+                "spec.metrics[0].resource.target.averageUtilization: Invalid value: 0: must be greater than 0",
+                "spec.metrics[0].resource.target.averageValue: Forbidden: may not set both a target raw value and a target utilization",
+                "spec.behavior.scaleUp.policies[0].value: Invalid value: 0: must be greater than zero",
+                "spec.behavior.scaleUp.policies[0].periodSeconds: Invalid value: 1801: must be less than or equal to 1800",
+            ],
+        ),
+        (
+            Kind::EndpointSlice,
+            json!({"addressType": "IPv4", "ports": [{"name": "A", "protocol": "TCP", "port": 80}],
+                "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": []}]}),
+            &[
+                "ports[0].name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+                "endpoints[0].addresses[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+                "endpoints[1].addresses: Required value: must contain at least 1 address",
+            ],
+        ),
+        (
+            Kind::Endpoints,
+            json!({"subsets": [{}, {"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 0, "protocol": "TCP"}]}]}),
+            &[
+                "subsets[0]: Required value: must specify `addresses` or `notReadyAddresses`",
+                "subsets[1].ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive",
+            ],
+        ),
+    ];
+    for (kind, value, expected) in cases {
+        let mut object = Object::from_value(kind, with(value)).expect("an object");
+        if kind == Kind::HorizontalPodAutoscaler {
+            default::apply(&mut object);
+        }
+        assert_eq!(texts(create(&object)), expected, "{kind}");
+    }
+}

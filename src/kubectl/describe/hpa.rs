@@ -76,7 +76,7 @@ pub fn describe(out: &mut String, o: &Other) {
     let meta = &o.metadata;
     let (namespace, name) = (meta.namespace.as_deref().unwrap_or_default(), meta.name.as_deref().unwrap_or_default());
     out.push_str(&format!("Name:\t{name}\nNamespace:\t{namespace}\n"));
-    labels(out, "Labels", meta.labels.as_ref());
+    labels(out, "Labels:", meta.labels.as_ref());
     annotations(out, meta.annotations.as_ref());
     let created = meta.creation_timestamp.as_ref();
     let created = created.map(|time| time.0.strftime("%a, %d %b %Y %H:%M:%S %z").to_string()).unwrap_or_default();

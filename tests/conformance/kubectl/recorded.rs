@@ -89,6 +89,7 @@ fn klog(word: &str) -> bool {
 fn mask_word(word: &str) -> String {
     // Go's print of a whole object.
     if let Some((key, _)) = word.split_once("\":\"")
+        && let key = key.trim_start_matches("{}{")
         && ["\"resourceVersion", "\"uid", "\"containerID", "\"imageID", "\"nodeName", "\"name"].contains(&key)
         && (key != "\"name" || word.contains(TOKEN))
     {
