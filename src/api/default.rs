@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, rc::Rc};
 use k8s_openapi::{
     ByteString,
     api::core::v1::{
-        Container, ContainerPort, EnvVar, LifecycleHandler, NamespaceStatus, ObjectFieldSelector, Probe,
+        self, ContainerPort, EnvVar, LifecycleHandler, NamespaceStatus, ObjectFieldSelector, Probe,
         ResourceFieldSelector, ResourceRequirements, Service, VolumeProjection,
     },
     apimachinery::pkg::{api::resource::Quantity as ApiQuantity, util::intstr::IntOrString},
@@ -13,7 +13,7 @@ use k8s_openapi::{
 
 use super::{
     object::Object,
-    pod::{Pod, PodSpec, Volume},
+    pod::{Container, Pod, PodSpec, SharedSpec, Volume},
     quantity::Quantity,
     resources::{self, Options},
 };
@@ -81,6 +81,7 @@ pub fn template(spec: &mut PodSpec) {
 
 /// The old name of the field is still read and written.
 fn service_account(spec: &mut PodSpec) {
+    let spec: &mut SharedSpec = spec;
     if spec.service_account_name.as_deref().is_none_or(str::is_empty) {
         spec.service_account_name = spec.service_account.take().filter(|name| !name.is_empty());
     }
@@ -193,6 +194,7 @@ fn pod_spec(spec: &mut PodSpec) {
 }
 
 fn container(container: &mut Container) {
+    let container: &mut v1::Container = container;
     set(&mut container.image_pull_policy, pull_policy(container.image.as_deref().unwrap_or_default()));
     set(&mut container.termination_message_path, "/dev/termination-log");
     set(&mut container.termination_message_policy, "File");

@@ -1,9 +1,8 @@
 //! Fields of features that are off: a write loses them, unless the stored object has them (`dropDisabledFields`).
 
-use k8s_openapi::api::core::v1::Container;
 use serde_json::Value;
 
-use super::pod::{Pod, PodSpec};
+use super::pod::{Container, Pod, PodSpec};
 
 /// Takes out of a new or changed pod what its cluster doesn't have.
 pub fn drop_fields(pod: &mut Pod, old: Option<&Pod>) {

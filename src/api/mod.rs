@@ -34,4 +34,4 @@ pub mod wire;
 pub use client::{ApiClient, Result};
 pub use error::Error;
 pub use object::{Kind, Object, Resource};
-pub use pod::{Pod, PodSpec, Shared, Volume};
+pub use pod::{Container, Pod, PodSpec, Shared, SharedSpec, Volume};

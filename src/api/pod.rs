@@ -1,9 +1,10 @@
-//! [`Pod`], its spec and its volumes: as in k8s-openapi, but that copies share what is large.
+//! [`Pod`], its spec, containers and volumes: as in k8s-openapi, but that copies share what is large.
 //!
 //! A pod is written several times on its way to Running, each time as a new object beside the old ones that watchers and
 //! histories still hold. Most of a pod is its spec, which stays the same: so a copy of a pod has the same spec in memory
-//! until one of them changes its own. And half of a plain pod's spec is the volume with its service account's token, which
-//! is that of all pods but for its name: so a volume shares its source.
+//! until one of them changes its own. And pods of one making differ in little: where they are, and the name of the volume
+//! with their service account's token. So a spec, a container and a volume have that for themselves and the rest in a part
+//! that those of other pods share ([`PodSpec::share`]).
 
 use std::{
     collections::BTreeMap,
@@ -14,9 +15,9 @@ use std::{
 
 use k8s_openapi::{
     api::core::v1::{
-        self, Affinity, Container, EphemeralContainer, HostAlias, LocalObjectReference, PodDNSConfig, PodOS,
-        PodReadinessGate, PodResourceClaim, PodSchedulingGate, PodSchedulingGroup, PodSecurityContext, PodStatus,
-        ResourceRequirements, Toleration, TopologySpreadConstraint,
+        self, Affinity, EphemeralContainer, HostAlias, LocalObjectReference, PodDNSConfig, PodOS, PodReadinessGate,
+        PodResourceClaim, PodSchedulingGate, PodSchedulingGroup, PodSecurityContext, PodStatus, ResourceRequirements,
+        Toleration, TopologySpreadConstraint, VolumeMount,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::ObjectMeta},
 };
@@ -135,9 +136,76 @@ fn null_is_empty<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deser
     Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// What a pod is to be. Its fields are those of [`SharedSpec`], but for these.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodSpec {
+    pub containers: Vec<Container>,
+    pub init_containers: Option<Vec<Container>>,
+    pub node_name: Option<String>,
+    pub volumes: Option<Vec<Volume>>,
+    rest: Shared<SharedSpec>,
+}
+
+impl PodSpec {
+    /// Has its shared parts in memory where `other` has its own, if all are equal: whether they are.
+    pub fn share(&mut self, other: &PodSpec) -> bool {
+        let inits = |spec: &PodSpec| spec.init_containers.iter().flatten().map(|c| c.rest.clone()).collect::<Vec<_>>();
+        let containers = |spec: &PodSpec| spec.containers.iter().map(|c| c.rest.clone()).collect::<Vec<_>>();
+        if self.rest != other.rest || containers(self) != containers(other) || inits(self) != inits(other) {
+            return false;
+        }
+        self.rest = other.rest.clone();
+        let own = self.containers.iter_mut().chain(self.init_containers.iter_mut().flatten());
+        for (own, other) in own.zip(other.containers.iter().chain(other.init_containers.iter().flatten())) {
+            own.rest = other.rest.clone();
+        }
+        true
+    }
+}
+
+impl From<SharedSpec> for PodSpec {
+    fn from(mut spec: SharedSpec) -> PodSpec {
+        PodSpec {
+            containers: std::mem::take(&mut spec.containers),
+            init_containers: spec.init_containers.take(),
+            node_name: spec.node_name.take(),
+            volumes: spec.volumes.take(),
+            rest: spec.into(),
+        }
+    }
+}
+
+impl Deref for PodSpec {
+    type Target = SharedSpec;
+
+    fn deref(&self) -> &SharedSpec {
+        &self.rest
+    }
+}
+
+impl DerefMut for PodSpec {
+    fn deref_mut(&mut self) -> &mut SharedSpec {
+        &mut self.rest
+    }
+}
+
+impl Serialize for PodSpec {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let PodSpec { containers, init_containers, node_name, volumes, rest } = self.clone();
+        SharedSpec { containers, init_containers, node_name, volumes, ..rest.into_inner() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PodSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PodSpec, D::Error> {
+        SharedSpec::deserialize(deserializer).map(PodSpec::from)
+    }
+}
+
+/// All of a spec. Behind a [`PodSpec`] its containers, volumes and node lie empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct PodSpec {
+pub struct SharedSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_deadline_seconds: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,6 +290,47 @@ pub struct PodSpec {
     pub topology_spread_constraints: Option<Vec<TopologySpreadConstraint>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volumes: Option<Vec<Volume>>,
+}
+
+/// A container: where its volumes are mounted, and the rest, which containers of other pods may share.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Container {
+    pub volume_mounts: Option<Vec<VolumeMount>>,
+    /// Without mounts.
+    rest: Shared<v1::Container>,
+}
+
+impl From<v1::Container> for Container {
+    fn from(mut container: v1::Container) -> Container {
+        Container { volume_mounts: container.volume_mounts.take(), rest: container.into() }
+    }
+}
+
+impl Deref for Container {
+    type Target = v1::Container;
+
+    fn deref(&self) -> &v1::Container {
+        &self.rest
+    }
+}
+
+impl DerefMut for Container {
+    fn deref_mut(&mut self) -> &mut v1::Container {
+        &mut self.rest
+    }
+}
+
+impl Serialize for Container {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Container { volume_mounts, rest } = self.clone();
+        v1::Container { volume_mounts, ..rest.into_inner() }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Container {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Container, D::Error> {
+        v1::Container::deserialize(deserializer).map(Container::from)
+    }
 }
 
 /// A volume: its name, and its source, which volumes under other names may share.

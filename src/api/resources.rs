@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerStatus, ResourceRequirements},
+    api::core::v1::{ContainerStatus, ResourceRequirements},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 
 use super::quantity::{Quantity, amount};
 
-use super::pod::Pod;
+use super::pod::{Container, Pod};
 
 /// Amounts by resource name.
 pub type Amounts = BTreeMap<String, Quantity>;

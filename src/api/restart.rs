@@ -1,8 +1,8 @@
 //! Which exits of containers a pod's spec lets be followed by a new start (`pkg/api/v1/pod/util.go`).
 
-use k8s_openapi::api::core::v1::{Container, ContainerRestartRule};
+use k8s_openapi::api::core::v1::ContainerRestartRule;
 
-use super::pod::PodSpec;
+use super::pod::{Container, PodSpec};
 
 /// The first rule whose exit codes match.
 pub fn matching_rule(container: &Container, exit_code: i32) -> Option<&ContainerRestartRule> {
@@ -56,9 +56,10 @@ pub fn may_restart_all(spec: &PodSpec) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::ContainerRestartRuleOnExitCodes;
+    use k8s_openapi::api::core::v1::{self, ContainerRestartRuleOnExitCodes};
 
     use super::*;
+    use crate::api::SharedSpec;
 
     #[test]
     fn rules_come_before_policies() {
@@ -83,12 +84,12 @@ mod tests {
             ("Never", Some("Never"), vec![rule("In", &[3], "RestartAllContainers")], 3, true),
         ];
         for (pod, own, rules, code, expected) in table {
-            let spec = PodSpec { restart_policy: Some(pod.into()), ..PodSpec::default() };
-            let container = Container {
+            let spec = PodSpec::from(SharedSpec { restart_policy: Some(pod.into()), ..SharedSpec::default() });
+            let container = Container::from(v1::Container {
                 restart_policy: own.map(str::to_string),
                 restart_policy_rules: Some(rules),
-                ..Container::default()
-            };
+                ..v1::Container::default()
+            });
             assert_eq!(restarts_after(&container, &spec, code), expected, "{pod} {own:?} {code}");
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, DownwardAPIVolumeFile, KeyToPath, Node, PersistentVolumeClaimSpec, Service,
+    ContainerPort, DownwardAPIVolumeFile, KeyToPath, Node, PersistentVolumeClaimSpec, Service,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     field::quoted,
     names,
     other::Other,
-    pod::{Pod, PodSpec},
+    pod::{Container, Pod, PodSpec},
     resources::amounts,
 };
 

@@ -2,10 +2,9 @@
 
 use k8s_openapi::{
     api::core::v1::{
-        ConfigMapProjection, Container, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace,
-        NamespaceSpec, NamespaceStatus, Node, ObjectFieldSelector, PodAffinityTerm, PodCondition, PodStatus,
-        ProjectedVolumeSource, ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount,
-        VolumeProjection,
+        ConfigMapProjection, DownwardAPIProjection, DownwardAPIVolumeFile, KeyToPath, Namespace, NamespaceSpec,
+        NamespaceStatus, Node, ObjectFieldSelector, PodAffinityTerm, PodCondition, PodStatus, ProjectedVolumeSource,
+        ServiceAccount, ServiceAccountTokenProjection, Taint, Toleration, VolumeMount, VolumeProjection,
     },
     api::scheduling::v1::PriorityClass,
     apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement, Time},
@@ -13,7 +12,7 @@ use k8s_openapi::{
 use std::rc::Rc;
 
 use super::{ApiServer, select::Selection};
-use crate::api::{Error, Kind, Object, Pod, PodSpec, Result, Volume, error::Cause};
+use crate::api::{Container, Error, Kind, Object, Pod, PodSpec, Result, Volume, error::Cause};
 
 /// Where containers find their service account's token.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";

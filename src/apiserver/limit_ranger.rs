@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::{
-    api::core::v1::{Container, LimitRangeItem, LimitRangeSpec},
+    api::core::v1::{LimitRangeItem, LimitRangeSpec},
     apimachinery::pkg::api::resource::Quantity as ApiQuantity,
 };
 
 use super::{ApiServer, select::Selection};
 use crate::api::{
-    Error, Kind, Object, Pod, Result,
+    Container, Error, Kind, Object, Pod, Result,
     quantity::{Quantity, amount},
     resources::{self, Amounts, Options, amounts},
 };

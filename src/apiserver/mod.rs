@@ -43,7 +43,7 @@ use k8s_openapi::{apimachinery::pkg::apis::meta::v1::Time, jiff::Timestamp};
 use self::{proxy::KubeletEndpoint, select::Selection, store::Store};
 use crate::{
     api::{
-        ApiClient, Error, Kind, Object, Result, Volume,
+        ApiClient, Error, Kind, Object, PodSpec, Result, Shared, Volume,
         client::{
             Answer, Body, DeleteOptions, Deleted, Dial, ExecOptions, List, ListOptions, LogOptions, Patch, Session,
             Subresource, Watch, WriteOptions, Written,
@@ -55,6 +55,9 @@ use crate::{
 
 /// What `kubectl version` shows of the server.
 pub const VERSION: &str = "v1.36.2";
+
+/// Different specs of pods that are remembered, for others to share: a manifest and a template or two at a time.
+const SPECS: usize = 8;
 
 /// How long events are kept (`--event-ttl`).
 const EVENT_TTL: Duration = Duration::from_secs(3600);
@@ -72,6 +75,8 @@ pub struct ApiServer {
     metrics_server: Cell<bool>,
     /// What pods' volumes with a token share.
     token_volume: Volume,
+    /// The specs of pods that were created lately and were not like each other, newest first.
+    specs: RefCell<VecDeque<Shared<PodSpec>>>,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
     events: RefCell<VecDeque<(SimTime, String, String, u64)>>,
     /// Sessions and forwarded ports that clients opened so far.
@@ -88,6 +93,7 @@ impl ApiServer {
             kubelets: RefCell::default(),
             metrics_server: Cell::default(),
             token_volume: admission::token_volume(),
+            specs: RefCell::default(),
             events: RefCell::default(),
             sessions: Cell::default(),
         };

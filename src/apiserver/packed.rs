@@ -14,9 +14,10 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 
-/// An event at rest.
+/// An event at rest. Cloning shares it.
+#[derive(Clone)]
 pub(super) enum PackedEvent {
-    Bytes(Box<[u8]>),
+    Bytes(Rc<[u8]>),
     Whole(Rc<Event>),
 }
 
@@ -64,7 +65,7 @@ impl PackedEvent {
 }
 
 /// `None` if the event has fields that components don't set.
-fn pack(event: &Event) -> Option<Box<[u8]>> {
+fn pack(event: &Event) -> Option<Rc<[u8]>> {
     let ObjectMeta {
         annotations: None,
         creation_timestamp,
@@ -138,7 +139,7 @@ fn pack(event: &Event) -> Option<Box<[u8]>> {
     number(series.as_ref().and_then(|series| series.count).map(i64::from));
     number(source.as_ref().map(|_| 1));
     number(series.as_ref().map(|_| 1));
-    Some(out.into_boxed_slice())
+    Some(out.into())
 }
 
 fn unpack(bytes: &[u8]) -> Event {

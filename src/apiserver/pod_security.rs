@@ -162,7 +162,7 @@ fn template(object: &Object) -> Option<Pod> {
 fn significant(old: &Pod, new: &Pod) -> bool {
     let (Some(old), Some(new)) = (&old.spec, &new.spec) else { return true };
     let images = |list: Option<&Vec<_>>| {
-        let list: Option<&Vec<k8s_openapi::api::core::v1::Container>> = list;
+        let list: Option<&Vec<crate::api::Container>> = list;
         list.into_iter().flatten().map(|c| c.image.clone()).collect::<Vec<_>>()
     };
     images(Some(&old.containers)) != images(Some(&new.containers))

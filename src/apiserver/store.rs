@@ -45,13 +45,14 @@ pub(super) struct Store {
 struct Table {
     /// By namespace ("" for cluster-scoped kinds), then name.
     objects: BTreeMap<String, BTreeMap<String, Stored>>,
-    history: VecDeque<Change>,
+    history: VecDeque<Past>,
     /// The newest version that the history no longer holds.
     forgotten: u64,
     watchers: Watchers,
 }
 
-/// An object at rest.
+/// An object at rest. Cloning shares it.
+#[derive(Clone)]
 enum Stored {
     Object(Object),
     Event(PackedEvent),
@@ -76,9 +77,23 @@ impl Stored {
 /// What happened at one version. `old` and `new` are both there for a modification.
 struct Change {
     version: u64,
-    at: SimTime,
     old: Option<Object>,
     new: Option<Object>,
+}
+
+/// A change that is over.
+struct Past {
+    version: u64,
+    at: SimTime,
+    old: Option<Stored>,
+    new: Option<Stored>,
+}
+
+impl Past {
+    fn change(&self) -> Change {
+        let object = |stored: &Option<Stored>| stored.as_ref().map(Stored::object);
+        Change { version: self.version, old: object(&self.old), new: object(&self.new) }
+    }
 }
 
 struct Watcher {
@@ -143,18 +158,19 @@ impl Store {
         self.version += 1;
         object.meta_mut().resource_version = Some(self.version.to_string());
         let kind = object.kind();
+        let new = Stored::new(&object);
         let objects = &mut self.table_mut(kind).objects;
         let stored = objects.get_mut(object.namespace()).and_then(|names| names.get_mut(object.name()));
         let old = match stored {
-            Some(stored) => Some(std::mem::replace(stored, Stored::new(&object))),
+            Some(stored) => Some(std::mem::replace(stored, new.clone())),
             None => {
                 let names = objects.entry(object.namespace().to_string()).or_default();
-                names.insert(object.name().to_string(), Stored::new(&object))
+                names.insert(object.name().to_string(), new.clone())
             }
         };
-        let old = old.as_ref().map(Stored::object);
-        self.index(old.as_ref(), Some(&object));
-        self.record(kind, old, Some(object.clone()));
+        let change = Change { version: self.version, old: old.as_ref().map(Stored::object), new: Some(object.clone()) };
+        self.index(change.old.as_ref(), change.new.as_ref());
+        self.record(kind, &change, old, Some(new));
         object
     }
 
@@ -171,7 +187,8 @@ impl Store {
         let mut last = old.clone();
         last.meta_mut().resource_version = Some(self.version.to_string());
         // Watchers get the last state; for them the removed object is both old and gone.
-        self.record(kind, Some(last.clone()), None);
+        let change = Change { version: self.version, old: Some(last.clone()), new: None };
+        self.record(kind, &change, Some(Stored::new(&last)), None);
         Some(last)
     }
 
@@ -191,8 +208,8 @@ impl Store {
             return Err(Error::new(Reason::Timeout, message));
         } else {
             let start = table.history.partition_point(|change| change.version <= since);
-            for change in table.history.range(start..) {
-                if let Some(event) = selected(&selection, change) {
+            for change in table.history.range(start..).map(Past::change) {
+                if let Some(event) = selected(&selection, &change) {
                     send(&tx, event);
                 }
             }
@@ -230,11 +247,12 @@ impl Store {
         }
     }
 
-    fn record(&mut self, kind: Kind, old: Option<Object>, new: Option<Object>) {
-        let change = Change { version: self.version, at: self.sim.now(), old, new };
+    /// Tells a change, and remembers it as `old` and `new`.
+    fn record(&mut self, kind: Kind, change: &Change, old: Option<Stored>, new: Option<Stored>) {
+        let at = self.sim.now();
         let table = self.table_mut(kind);
-        table.watchers.tell(&change);
-        table.history.push_back(change);
+        table.watchers.tell(change);
+        table.history.push_back(Past { version: change.version, at, old, new });
         self.forget();
     }
 

@@ -9,7 +9,7 @@ use k8s_openapi::{
 use serde_json::Value;
 
 use super::{
-    ApiServer, admission, checks,
+    ApiServer, SPECS, admission, checks,
     managed::{self, Part},
     select::Selection,
 };
@@ -125,11 +125,24 @@ impl ApiServer {
         if options.dry_run {
             return Ok(Written { object: in_version(object, older), warnings });
         }
+        if let Object::Pod(pod) = &mut object {
+            self.share_spec(Rc::make_mut(pod));
+        }
         for quota in charged {
             self.put(quota);
         }
         let object = self.put(object);
         Ok(Written { object: in_version(object, older), warnings })
+    }
+
+    /// Has the pod share in memory what it has in common with one before.
+    fn share_spec(&self, pod: &mut Pod) {
+        let Some(spec) = &mut pod.spec else { return };
+        let mut known = self.specs.borrow_mut();
+        if !known.iter().any(|other| spec.share(other)) {
+            known.truncate(SPECS - 1);
+            known.push_front(spec.clone());
+        }
     }
 
     /// The newest StorageClass that is marked as the default.
@@ -503,19 +516,16 @@ fn merge(old: &Object, object: &mut Object, subresource: Subresource) -> Result<
                     return Ok(false);
                 }
                 Subresource::Resize => merge_spec(old, pod, |spec, given| {
-                    let given_init = given.init_containers.into_iter().flatten();
-                    for (container, given) in spec.init_containers.iter_mut().flatten().zip(given_init) {
-                        container.resources = given.resources;
-                        container.resize_policy = given.resize_policy;
+                    let given_init = given.init_containers.iter().flatten();
+                    let init = spec.init_containers.iter_mut().flatten().zip(given_init);
+                    for (container, given) in init.chain(spec.containers.iter_mut().zip(&given.containers)) {
+                        container.resources.clone_from(&given.resources);
+                        container.resize_policy.clone_from(&given.resize_policy);
                     }
-                    for (container, given) in spec.containers.iter_mut().zip(given.containers) {
-                        container.resources = given.resources;
-                        container.resize_policy = given.resize_policy;
-                    }
-                    spec.resources = given.resources;
+                    spec.resources.clone_from(&given.resources);
                 }),
                 Subresource::EphemeralContainers => merge_spec(old, pod, |spec, given| {
-                    spec.ephemeral_containers = given.ephemeral_containers;
+                    spec.ephemeral_containers.clone_from(&given.ephemeral_containers);
                 }),
                 Subresource::Finalize => return Err(no_such_resource()),
             }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use k8s_openapi::{
-    api::core::v1::{Container, Service, ServicePort},
+    api::core::v1::{Service, ServicePort},
     apimachinery::pkg::{apis::meta::v1::ObjectMeta, apis::meta::v1::OwnerReference, util::intstr::IntOrString},
     jiff::Timestamp,
 };
@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use super::is_terminal;
 use crate::{
     api::{
-        ApiClient, Kind, Object, Pod, Resource, Result,
+        ApiClient, Container, Kind, Object, Pod, Resource, Result,
         client::{Body, DeleteOptions, ListOptions, Subresource, Watch, WatchEvent, WriteOptions},
         error::Reason,
         other::Other,

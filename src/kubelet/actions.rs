@@ -1,13 +1,11 @@
 //! What a sync has to do, by what the runtime knows.
 //! Source: kubernetes `pkg/kubelet/kuberuntime/kuberuntime_manager.go`, `computePodActions`.
 
-use k8s_openapi::api::core::v1::Container;
-
 use super::status::{
     RecordState, Runtime, init_containers, is_sidecar,
     restart::{is_restartable, starts_next},
 };
-use crate::api::Pod;
+use crate::api::{Container, Pod};
 
 /// Why a container is killed; decides its grace period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,6 +224,7 @@ fn kill(actions: &mut Actions, record: &super::status::Record, message: String, 
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::api::core::v1;
     use serde_json::json;
 
     use super::{
@@ -268,7 +267,7 @@ mod tests {
         for (sandbox, containers, expected) in table {
             let record = |(name, state): &(&str, &str)| {
                 let running = *state == "run";
-                let container = Container { name: (*name).into(), ..Container::default() };
+                let container = Container::from(v1::Container { name: (*name).into(), ..v1::Container::default() });
                 Record {
                     name: (*name).into(),
                     state: if running { RecordState::Running } else { RecordState::Exited },

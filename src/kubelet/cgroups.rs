@@ -2,12 +2,10 @@
 //! Source: kubernetes `pkg/kubelet/cm/{qos_container_manager,pod_container_manager,helpers}_linux.go`,
 //! `pkg/kubelet/kuberuntime/kuberuntime_container_linux.go`, `pkg/kubelet/qos/policy.go`.
 
-use k8s_openapi::api::core::v1::Container;
-
 use super::status::{init_containers, is_sidecar};
 use crate::{
     api::{
-        Pod, Resource,
+        Container, Pod, Resource,
         quantity::Quantity,
         resources::{self, Amounts, Options},
     },

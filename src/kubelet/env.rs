@@ -3,14 +3,14 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{ConfigMap, Container, EnvVarSource, ResourceFieldSelector, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, EnvVarSource, ResourceFieldSelector, Secret, Service};
 
 use super::{
     quantity,
     status::{phase::is_static, pod::sorted_ips},
 };
 use crate::api::{
-    ApiClient, Pod, Resource,
+    ApiClient, Container, Pod, Resource,
     client::{self, ListOptions},
 };
 

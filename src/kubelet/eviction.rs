@@ -3,10 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::{
-    api::core::v1::{Container, PodCondition},
-    apimachinery::pkg::apis::meta::v1::Time,
-};
+use k8s_openapi::{api::core::v1::PodCondition, apimachinery::pkg::apis::meta::v1::Time};
 
 use super::{
     Inner,
@@ -15,7 +12,7 @@ use super::{
 };
 use crate::{
     api::{
-        Pod, Volume,
+        Container, Pod, Volume,
         quantity::{Format, Quantity},
     },
     apiserver::events::EventType,

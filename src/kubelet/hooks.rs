@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use k8s_openapi::{
-    api::core::v1::{Container as ContainerSpec, HTTPGetAction, LifecycleHandler},
+    api::core::v1::{HTTPGetAction, LifecycleHandler},
     apimachinery::pkg::util::intstr::IntOrString,
 };
 
 use super::{Inner, exec, runtime::Container, start::pod_label, worker::Worker};
 use crate::{
-    api::Pod,
+    api::{Container as ContainerSpec, Pod},
     programs::net::http::{self, Headers, Request, Url},
 };
 

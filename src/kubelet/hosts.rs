@@ -140,6 +140,7 @@ mod tests {
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
     use super::*;
+    use crate::api::SharedSpec;
 
     fn pod(name: &str, spec: PodSpec) -> Pod {
         let metadata =
@@ -149,11 +150,13 @@ mod tests {
 
     #[test]
     fn hostnames() {
-        let spec = |hostname: &str, subdomain: &str, over: &str| PodSpec {
-            hostname: Some(hostname.into()),
-            subdomain: Some(subdomain.into()),
-            hostname_override: Some(over.into()),
-            ..PodSpec::default()
+        let spec = |hostname: &str, subdomain: &str, over: &str| {
+            PodSpec::from(SharedSpec {
+                hostname: Some(hostname.into()),
+                subdomain: Some(subdomain.into()),
+                hostname_override: Some(over.into()),
+                ..SharedSpec::default()
+            })
         };
         let long = format!("{}-{}", "a".repeat(62), "b".repeat(5));
         let cut = "a".repeat(62);
@@ -171,10 +174,12 @@ mod tests {
 
     #[test]
     fn resolvers() {
-        let spec = |policy: &str, host_network| PodSpec {
-            dns_policy: Some(policy.into()),
-            host_network: Some(host_network),
-            ..PodSpec::default()
+        let spec = |policy: &str, host_network| {
+            PodSpec::from(SharedSpec {
+                dns_policy: Some(policy.into()),
+                host_network: Some(host_network),
+                ..SharedSpec::default()
+            })
         };
         let cluster = "search default.svc.cluster.local svc.cluster.local cluster.local\nnameserver 10.96.0.10\noptions \
                        ndots:5\n";

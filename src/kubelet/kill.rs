@@ -5,7 +5,7 @@
 use std::{rc::Rc, time::Duration};
 
 use futures_util::future::join_all;
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, Probe};
+use k8s_openapi::api::core::v1::Probe;
 
 use super::{
     Inner,
@@ -15,7 +15,10 @@ use super::{
     status::{init_containers, is_sidecar},
     worker::Worker,
 };
-use crate::{api::Pod, apiserver::events::EventType};
+use crate::{
+    api::{Container as ContainerSpec, Pod},
+    apiserver::events::EventType,
+};
 
 /// Seconds that a container always gets.
 const MIN_GRACE: i64 = 2;

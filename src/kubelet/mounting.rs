@@ -3,8 +3,6 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::Container as ContainerSpec;
-
 use super::{
     Inner,
     env::Context,
@@ -12,7 +10,7 @@ use super::{
     worker::{Life, Worker},
 };
 use crate::{
-    api::{Pod, Volume},
+    api::{Container as ContainerSpec, Pod, Volume},
     apiserver::events::EventType,
     sim::{Either, SimTime, race},
 };

@@ -6,7 +6,7 @@
 
 use std::{cell::RefCell, cmp::Reverse, collections::BTreeMap, rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container, Toleration};
+use k8s_openapi::api::core::v1::Toleration;
 
 use super::{
     Inner,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     api::{
-        Pod,
+        Container, Pod,
         quantity::{self, Format, Quantity},
         resources,
         taints::tolerates,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerStatus, HTTPGetAction, PodStatus, Probe};
+use k8s_openapi::api::core::v1::{ContainerStatus, HTTPGetAction, PodStatus, Probe};
 
 use super::{
     Inner,
@@ -21,7 +21,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::Pod,
+    api::{Container as ContainerSpec, Pod},
     apiserver::events::EventType,
     os::Errno,
     programs::net::{

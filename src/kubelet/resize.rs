@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Container, PodCondition, ResourceRequirements};
+use k8s_openapi::api::core::v1::{PodCondition, ResourceRequirements};
 use serde::Serialize;
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::{Pod, Resource},
+    api::{Container, Pod, Resource},
     apiserver::events::EventType,
 };
 

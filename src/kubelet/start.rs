@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, ContainerPort, EphemeralContainer};
+use k8s_openapi::api::core::v1::{self, ContainerPort, EphemeralContainer};
 
 use super::{
     Inner,
@@ -24,7 +24,7 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::{Pod, PodSpec, Resource},
+    api::{Container as ContainerSpec, Pod, PodSpec, Resource},
     apiserver::events::EventType,
     os::{Capabilities, Capability, Cgroup, Filesystem, PidNs, Privileges, fs::Mount},
     registry::Image,
@@ -45,7 +45,7 @@ pub fn pod_label(pod: &Pod) -> String {
 /// An ephemeral container as the ordinary one that it runs like.
 pub fn ephemeral(container: &EphemeralContainer) -> ContainerSpec {
     let c = container.clone();
-    ContainerSpec {
+    ContainerSpec::from(v1::Container {
         name: c.name,
         image: c.image,
         command: c.command,
@@ -61,8 +61,8 @@ pub fn ephemeral(container: &EphemeralContainer) -> ContainerSpec {
         stdin: c.stdin,
         stdin_once: c.stdin_once,
         tty: c.tty,
-        ..ContainerSpec::default()
-    }
+        ..v1::Container::default()
+    })
 }
 
 /// A failed start: reason and message of the waiting state, and what the event says.

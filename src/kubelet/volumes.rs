@@ -3,6 +3,7 @@
 //! `pkg/volume/util/atomic_writer.go`.
 
 use std::{
+    borrow::Cow,
     cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
@@ -28,7 +29,58 @@ use crate::{
 };
 
 /// Files by relative path: data, mode.
-type Payload = BTreeMap<String, (Vec<u8>, u32)>;
+type Payload = BTreeMap<String, (Data, u32)>;
+
+/// What a file is to hold: mostly the values of objects that are in memory anyway, or what can be told again.
+#[derive(Clone, Hash)]
+enum Data {
+    Bytes(Vec<u8>),
+    Value(Value),
+    Token(Box<Token>),
+}
+
+/// A ConfigMap's text.
+#[derive(Clone)]
+struct Value {
+    map: Rc<ConfigMap>,
+    key: String,
+}
+
+impl Value {
+    fn text(&self) -> &str {
+        self.map.data.as_ref().and_then(|data| data.get(&self.key)).map_or("", String::as_str)
+    }
+}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.text().hash(state);
+    }
+}
+
+/// What a service account's token says.
+#[derive(Clone, Hash)]
+struct Token {
+    audience: Option<String>,
+    expires: i64,
+    /// Made when the pod was, so that a refresh changes nothing.
+    issued: i64,
+    namespace: String,
+    node: String,
+    pod: String,
+    uid: String,
+    account: String,
+}
+
+impl Data {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Data::Bytes(bytes) => bytes.into(),
+            Data::Value(value) => value.text().as_bytes().into(),
+            Data::Token(token) => token.text().into(),
+        }
+    }
+}
 
 /// A volume that is set up.
 pub struct Ready {
@@ -49,9 +101,9 @@ struct Written {
     /// Of the files; whether they differ is all that matters.
     hash: u64,
     /// The directory that `..data` leads to.
-    dir: String,
+    dir: Rc<str>,
     /// The links at the top.
-    tops: BTreeSet<String>,
+    tops: Rc<[Box<str>]>,
 }
 
 /// Why a volume isn't set up.
@@ -69,9 +121,9 @@ impl Fault {
     }
 }
 
-/// A pod's volumes by name.
+/// A pod's volumes, sorted by name: a list, as most pods have one.
 #[derive(Default)]
-pub struct Volumes(RefCell<BTreeMap<String, Rc<Ready>>>);
+pub struct Volumes(RefCell<Vec<(String, Rc<Ready>)>>);
 
 /// What volumes are made from besides the pod.
 pub struct Source<'a> {
@@ -84,11 +136,22 @@ pub struct Source<'a> {
 
 impl Volumes {
     pub fn get(&self, name: &str) -> Option<Rc<Ready>> {
-        self.0.borrow().get(name).cloned()
+        self.0.borrow().iter().find(|(known, _)| known == name).map(|(_, ready)| ready.clone())
     }
 
     pub fn is_ready(&self, name: &str) -> bool {
-        self.0.borrow().contains_key(name)
+        self.0.borrow().iter().any(|(known, _)| known == name)
+    }
+
+    fn put(&self, name: &str, ready: Rc<Ready>) {
+        let mut all = self.0.borrow_mut();
+        match all.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            Ok(at) => all[at].1 = ready,
+            Err(at) => {
+                all.reserve_exact(1);
+                all.insert(at, (name.to_string(), ready));
+            }
+        }
     }
 
     /// Bytes used by volume.
@@ -101,7 +164,7 @@ impl Volumes {
         if let Some(claim) = &volume.persistent_volume_claim {
             if !self.is_ready(&volume.name) {
                 let ready = persistent::set_up(source, claim).await?;
-                self.0.borrow_mut().insert(volume.name.clone(), Rc::new(ready));
+                self.put(&volume.name, Rc::new(ready));
             }
             return Ok(());
         }
@@ -115,7 +178,7 @@ impl Volumes {
             Some(ready) => ready,
             None => {
                 let ready = Rc::new(make(source, volume, payload.is_some())?);
-                self.0.borrow_mut().insert(volume.name.clone(), ready.clone());
+                self.put(&volume.name, ready.clone());
                 ready
             }
         };
@@ -144,7 +207,7 @@ impl Volumes {
             read_only: true,
             image: RefCell::new(Some(found)),
         };
-        self.0.borrow_mut().insert(volume.to_string(), Rc::new(new));
+        self.put(volume, Rc::new(new));
     }
 
     /// Why an image volume has no image.
@@ -224,37 +287,69 @@ impl Ready {
         let mut hasher = DefaultHasher::new();
         payload.hash(&mut hasher);
         let hash = hasher.finish();
-        let (old_dir, old_tops) = match &*self.written.borrow() {
-            Some(written) if written.hash == hash => return Ok(()),
-            Some(written) => (Some(written.dir.clone()), written.tops.clone()),
-            None => (None, BTreeSet::new()),
-        };
-        let fs = &self.fs;
-        let dir = format!("..{}.{}", source.now.strftime("%Y_%m_%d_%H_%M_%S"), self.number(source, &payload));
+        let old = self.written.take();
+        if old.as_ref().is_some_and(|written| written.hash == hash) {
+            *self.written.borrow_mut() = old;
+            return Ok(());
+        }
+        let number = self.number(source, &payload);
+        let dir: Rc<str> = format!("..{}.{number}", source.now.strftime("%Y_%m_%d_%H_%M_%S")).into();
+        let tops: BTreeSet<&str> = payload.keys().map(|path| path.split('/').next().unwrap_or_default()).collect();
+        let tops: Rc<[Box<str>]> = tops.into_iter().map(Box::from).collect();
+        // The group may read what it has, as far as volumes that the kubelet writes go.
+        let group = if source.group.is_some() { 0o440 } else { 0 };
+        let files: Box<[(Box<str>, Data, u32)]> =
+            payload.into_iter().map(|(path, (data, mode))| (path.into(), data, mode | group)).collect();
+        let plan = Plan { files, dir: dir.clone(), tops: tops.clone() };
+        // Few ever look into the volume with their token. What can't fail waits until then: an empty tree takes any names.
+        if old.is_none() && plan.is_flat() {
+            self.fs.fill_later(move |fs| {
+                let _cannot_fail = plan.carry_out(fs, None);
+            });
+        } else if let Err(errno) = plan.carry_out(&self.fs, old.as_ref()) {
+            *self.written.borrow_mut() = old;
+            return Err(errno);
+        }
+        *self.written.borrow_mut() = Some(Written { hash, dir, tops });
+        Ok(())
+    }
+}
+
+/// What is to be written.
+struct Plan {
+    files: Box<[(Box<str>, Data, u32)]>,
+    dir: Rc<str>,
+    tops: Rc<[Box<str>]>,
+}
+
+impl Plan {
+    fn is_flat(&self) -> bool {
+        self.files.iter().all(|(path, ..)| !path.contains('/') && path.len() < 250)
+    }
+
+    fn carry_out(&self, fs: &Filesystem, old: Option<&Written>) -> Result<(), Errno> {
+        let dir = &self.dir;
         // Below a set-group-id directory all get its group and that bit.
         fs.mkdir_all(&format!("/{dir}"), 0o755)?;
-        for (path, (data, mode)) in &payload {
+        for (path, data, mode) in &self.files {
             let full = format!("/{dir}/{path}");
             if let Some((parent, _)) = full.rsplit_once('/') {
                 fs.mkdir_all(parent, 0o755)?;
             }
-            // The group may read what it has, as far as volumes that the kubelet writes go.
-            fs.write(&full, data, mode | if source.group.is_some() { 0o440 } else { 0 })?;
+            fs.write(&full, &data.bytes(), *mode)?;
         }
-        fs.symlink(&dir, "/..data_tmp")?;
+        fs.symlink(dir, "/..data_tmp")?;
         fs.rename("/..data_tmp", "/..data")?;
-        let tops: BTreeSet<String> =
-            payload.keys().map(|path| path.split('/').next().unwrap_or_default().to_string()).collect();
-        for top in tops.difference(&old_tops) {
+        let old_tops = old.map_or(&[][..], |old| &old.tops);
+        for top in self.tops.iter().filter(|top| !old_tops.contains(top)) {
             fs.symlink(&format!("..data/{top}"), &format!("/{top}"))?;
         }
-        for top in old_tops.difference(&tops) {
+        for top in old_tops.iter().filter(|top| !self.tops.contains(top)) {
             fs.remove(&format!("/{top}"))?;
         }
-        if let Some(old) = old_dir {
-            fs.remove(&format!("/{old}"))?;
+        if let Some(old) = old {
+            fs.remove(&format!("/{}", old.dir))?;
         }
-        *self.written.borrow_mut() = Some(Written { hash, dir, tops });
         Ok(())
     }
 }
@@ -392,9 +487,10 @@ async fn add_config_map(
     files: &mut Payload,
 ) -> Result<(), String> {
     let Some(map) = fetch::<ConfigMap>(source, name, optional).await? else { return Ok(()) };
-    let mut data: BTreeMap<String, Vec<u8>> =
-        map.data.iter().flatten().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect();
-    data.extend(map.binary_data.iter().flatten().map(|(key, bytes)| (key.clone(), bytes.0.clone())));
+    let value = |key: &String| Data::Value(Value { map: map.clone(), key: key.clone() });
+    let mut data: BTreeMap<String, Data> =
+        map.data.iter().flatten().map(|(key, _)| (key.clone(), value(key))).collect();
+    data.extend(map.binary_data.iter().flatten().map(|(key, bytes)| (key.clone(), Data::Bytes(bytes.0.clone()))));
     pick("configmap", data, optional, items, mode, files)
 }
 
@@ -407,7 +503,7 @@ async fn add_secret(
     files: &mut Payload,
 ) -> Result<(), String> {
     let Some(secret) = fetch::<Secret>(source, name, optional).await? else { return Ok(()) };
-    let data = secret.data.iter().flatten().map(|(key, bytes)| (key.clone(), bytes.0.clone())).collect();
+    let data = secret.data.iter().flatten().map(|(key, bytes)| (key.clone(), Data::Bytes(bytes.0.clone()))).collect();
     pick("secret", data, optional, items, mode, files)
 }
 
@@ -424,7 +520,7 @@ async fn fetch<R: Resource>(source: &Source<'_>, name: &str, optional: Option<bo
 /// All keys, or those that `items` names.
 fn pick(
     kind: &str,
-    data: BTreeMap<String, Vec<u8>>,
+    data: BTreeMap<String, Data>,
     optional: Option<bool>,
     items: Option<&[KeyToPath]>,
     default_mode: u32,
@@ -471,38 +567,48 @@ fn add_downward(
             continue;
         };
         let mode = item.mode.map_or(default_mode, |m| mode(Some(m)));
-        files.insert(item.path.clone(), (value.into_bytes(), mode));
+        files.insert(item.path.clone(), (Data::Bytes(value.into_bytes()), mode));
     }
     Ok(())
 }
 
-/// A token in the form of a JWT. It says what a real one says; nobody signs or checks it.
-fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProjection) -> Vec<u8> {
+fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProjection) -> Data {
     let pod = source.context.pod;
     let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
-    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
-    // Made when the pod was, so that a refresh changes nothing.
     let issued = pod.metadata.creation_timestamp.as_ref().map_or(0, |at| at.0.as_second());
-    let audience = token.audience.as_deref().unwrap_or("https://kubernetes.default.svc.cluster.local");
-    // Names need no escapes in JSON; only the audience is free text.
-    let claims = format!(
-        "{{\"aud\":[{}],\"exp\":{},\"iat\":{issued},\"iss\":\"https://kubernetes.default.svc.cluster.local\",\
-         \"kubernetes.io\":{{\"namespace\":\"{namespace}\",\"node\":{{\"name\":\"{}\"}},\
-         \"pod\":{{\"name\":\"{}\",\"uid\":\"{}\"}},\"serviceaccount\":{{\"name\":\"{account}\"}}}},\
-         \"nbf\":{issued},\"sub\":\"system:serviceaccount:{namespace}:{account}\"}}",
-        serde_json::Value::from(audience),
-        issued + token.expiration_seconds.unwrap_or(3600),
-        source.context.node,
-        pod.name(),
-        pod.uid(),
-    );
-    let mut text = Vec::with_capacity(2 * claims.len());
-    base64_url(br#"{"alg":"RS256","kid":"podarium"}"#, &mut text);
-    text.push(b'.');
-    base64_url(claims.as_bytes(), &mut text);
-    text.push(b'.');
-    base64_url(pod.uid().as_bytes(), &mut text);
-    text
+    Data::Token(Box::new(Token {
+        audience: token.audience.clone(),
+        expires: issued + token.expiration_seconds.unwrap_or(3600),
+        issued,
+        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
+        node: source.context.node.into(),
+        pod: pod.name().into(),
+        uid: pod.uid().into(),
+        account: account.into(),
+    }))
+}
+
+impl Token {
+    /// In the form of a JWT. It says what a real one says; nobody signs or checks it.
+    fn text(&self) -> Vec<u8> {
+        let Token { audience, expires, issued, namespace, node, pod, uid, account } = self;
+        let audience = audience.as_deref().unwrap_or("https://kubernetes.default.svc.cluster.local");
+        // Names need no escapes in JSON; only the audience is free text.
+        let claims = format!(
+            "{{\"aud\":[{}],\"exp\":{expires},\"iat\":{issued},\"iss\":\"https://kubernetes.default.svc.cluster.local\",\
+             \"kubernetes.io\":{{\"namespace\":\"{namespace}\",\"node\":{{\"name\":\"{node}\"}},\
+             \"pod\":{{\"name\":\"{pod}\",\"uid\":\"{uid}\"}},\"serviceaccount\":{{\"name\":\"{account}\"}}}},\
+             \"nbf\":{issued},\"sub\":\"system:serviceaccount:{namespace}:{account}\"}}",
+            serde_json::Value::from(audience),
+        );
+        let mut text = Vec::with_capacity(2 * claims.len());
+        base64_url(br#"{"alg":"RS256","kid":"podarium"}"#, &mut text);
+        text.push(b'.');
+        base64_url(claims.as_bytes(), &mut text);
+        text.push(b'.');
+        base64_url(uid.as_bytes(), &mut text);
+        text
+    }
 }
 
 #[cfg(test)]

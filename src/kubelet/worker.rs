@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Container as ContainerSpec, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 
 use super::{
     Inner, LeftBehind, PICKUP,
@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     api::{
-        Kind, Pod, Resource,
+        Container as ContainerSpec, Kind, Pod, Resource,
         client::{self, DeleteOptions},
     },
     apiserver::events::EventType,

@@ -177,7 +177,17 @@ impl Catalogue {
         let (digest, size) = (digest_of(&repository, entry), entry.size);
         let bases = self.bases.clone();
         let files = Box::new(move || assemble(&bases, &file, &file.tags[index]).unwrap_or_default().0);
-        Image { reference, repository, digest, size, pull_time, config, files, fs: OnceCell::new() }
+        Image {
+            reference,
+            repository,
+            digest,
+            size,
+            pull_time,
+            config,
+            files,
+            fs: OnceCell::new(),
+            mounted: RefCell::default(),
+        }
     }
 }
 

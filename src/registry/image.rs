@@ -1,6 +1,12 @@
 //! One image: its configuration and its files.
 
-use std::{cell::OnceCell, collections::BTreeMap, fmt, rc::Rc, time::Duration};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::BTreeMap,
+    fmt,
+    rc::Rc,
+    time::Duration,
+};
 
 use crate::os::{FsImage, Signal, fs::Content};
 
@@ -45,7 +51,12 @@ pub struct Image {
     pub config: ImageConfig,
     pub(super) files: Box<dyn Fn() -> Files>,
     pub(super) fs: OnceCell<Rc<FsImage>>,
+    /// By mount points.
+    pub(super) mounted: RefCell<BTreeMap<String, Rc<FsImage>>>,
 }
+
+/// Sets of mount points that an image remembers.
+const MOUNTED: usize = 32;
 
 impl Image {
     /// What a container's status shows as `imageID`: `docker.io/luksa/kubia@sha256:…`.
@@ -61,6 +72,21 @@ impl Image {
                 Rc::new(FsImage::new(files.into_iter().map(|(path, (mode, uid, content))| (path, mode, uid, content))))
             })
             .clone()
+    }
+
+    /// The files with the directories above these mount points: containers with the same ones share them.
+    pub fn fs_with(&self, mount_points: &[&str]) -> Rc<FsImage> {
+        let mut mounted = self.mounted.borrow_mut();
+        let key = mount_points.join("\n");
+        if let Some(fs) = mounted.get(&key) {
+            return fs.clone();
+        }
+        if mounted.len() >= MOUNTED {
+            mounted.clear();
+        }
+        let fs = Rc::new(self.fs().with_mount_points(mount_points));
+        mounted.insert(key, fs.clone());
+        fs
     }
 
     /// The programs that the image's files name: (path, program).

@@ -10,8 +10,9 @@ use std::{
 use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Container, ContainerRestartRule, ContainerStatus, HostAlias, PodCondition, PodStatus, Secret, Service,
+    ConfigMap, ContainerRestartRule, ContainerStatus, HostAlias, PodCondition, PodStatus, Secret, Service,
 };
+use podarium::api::Container;
 use podarium::{
     api::{
         ApiClient, Error, Kind, Object, Pod, PodSpec, available,

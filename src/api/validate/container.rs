@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    Container, ContainerPort, ContainerResizePolicy, ContainerRestartRule, EphemeralContainer,
+    self, ContainerPort, ContainerResizePolicy, ContainerRestartRule, EphemeralContainer,
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     volume::{self, Known},
 };
 use crate::api::{
-    PodSpec,
+    Container, PodSpec,
     field::{Errors, Path},
     names,
 };
@@ -228,7 +228,7 @@ pub fn ephemeral_containers(errors: &mut Errors, around: &Around, path: &Path) {
 /// The part that an ephemeral container has in common with others.
 pub fn as_container(ephemeral: &EphemeralContainer) -> Container {
     let own = ephemeral.clone();
-    Container {
+    Container::from(v1::Container {
         args: own.args,
         command: own.command,
         env: own.env,
@@ -254,7 +254,7 @@ pub fn as_container(ephemeral: &EphemeralContainer) -> Container {
         volume_devices: own.volume_devices,
         volume_mounts: own.volume_mounts,
         working_dir: own.working_dir,
-    }
+    })
 }
 
 fn common(errors: &mut Errors, container: &Container, around: &Around, path: &Path) {

@@ -250,10 +250,7 @@ fn subdomain(errors: &mut Errors, value: &str, path: &Path) {
 }
 
 /// All containers of a pod with their paths' parts, in the order of the real visitor.
-pub(super) fn each_container(
-    spec: &PodSpec,
-    mut visit: impl FnMut(&'static str, usize, &k8s_openapi::api::core::v1::Container),
-) {
+pub(super) fn each_container(spec: &PodSpec, mut visit: impl FnMut(&'static str, usize, &crate::api::Container)) {
     for (index, container) in spec.init_containers.iter().flatten().enumerate() {
         visit("initContainers", index, container);
     }

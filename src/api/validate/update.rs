@@ -1,11 +1,11 @@
 //! Changes of pods.
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, NodeAffinity, NodeSelectorTerm};
+use k8s_openapi::api::core::v1::{ContainerStatus, NodeAffinity, NodeSelectorTerm};
 use serde_json::json;
 
 use super::{METADATA, meta, names_of_gates, pod as pods, scheduling, text};
 use crate::api::{
-    Pod, PodSpec,
+    Container, Pod, PodSpec,
     field::{Errors, Path},
     internal, names, restart,
 };

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use k8s_openapi::api::core::v1::{
-    Container, DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PersistentVolumeClaimSpec,
+    DownwardAPIVolumeFile, EphemeralVolumeSource, ImageVolumeSource, KeyToPath, PersistentVolumeClaimSpec,
     ProjectedVolumeSource, TypedLocalObjectReference, VolumeDevice, VolumeMount,
 };
 
 use super::{container, env, meta, resources, text, volume_kinds};
 use crate::api::{
-    PodSpec, Volume,
+    Container, PodSpec, Volume,
     field::{Dump, Errors, Path, quoted},
     names,
     quantity::amount,

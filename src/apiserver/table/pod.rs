@@ -1,12 +1,9 @@
 //! A pod's row.
 
-use k8s_openapi::{
-    api::core::v1::{Container, ContainerStatus},
-    jiff::Timestamp,
-};
+use k8s_openapi::{api::core::v1::ContainerStatus, jiff::Timestamp};
 
 use super::{age, elapsed};
-use crate::api::Pod;
+use crate::api::{Container, Pod};
 
 /// What the walk over the containers finds.
 struct Summary {

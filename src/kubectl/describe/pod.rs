@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{
-        Container, ContainerPort, ContainerState, ContainerStatus, EnvVar, Probe, ResourceFieldSelector,
-        ResourceRequirements,
+        ContainerPort, ContainerState, ContainerStatus, EnvVar, Probe, ResourceFieldSelector, ResourceRequirements,
     },
     apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::Time, util::intstr::IntOrString},
     jiff::Timestamp,
@@ -13,7 +12,7 @@ use k8s_openapi::{
 use serde_json::Value;
 
 use super::{age, annotations, labels, time};
-use crate::api::{Pod, field::quoted, quantity::amount, resources::qos};
+use crate::api::{Container, Pod, field::quoted, quantity::amount, resources::qos};
 
 fn some(text: Option<&String>) -> &str {
     text.map(String::as_str).unwrap_or_default()

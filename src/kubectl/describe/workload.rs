@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{annotations, labels, pod, storage::formatted, time, volumes};
 use crate::{
     api::{
-        Kind, Object, Pod, PodSpec, Resource, client, client::ListOptions, duration::human_duration, other::Other,
+        Kind, Object, Pod, Resource, SharedSpec, client, client::ListOptions, duration::human_duration, other::Other,
         selector::LabelSelector,
     },
     kubectl::{Ctx, Failure},
@@ -268,7 +268,7 @@ pub fn template(out: &mut String, o: &Other) {
         annotations(&mut lines, meta.annotations.as_ref());
         out.push_str(&format!("  {lines}"));
     }
-    let PodSpec { service_account_name, priority_class_name, node_selector, tolerations, .. } = &spec;
+    let SharedSpec { service_account_name, priority_class_name, node_selector, tolerations, .. } = &*spec;
     if let Some(account) = service_account_name.as_ref().filter(|name| !name.is_empty()) {
         out.push_str(&format!("  Service Account:\t{account}\n"));
     }

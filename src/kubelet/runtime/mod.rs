@@ -182,6 +182,15 @@ impl Sandbox {
     }
 }
 
+/// Where something is mounted in the root itself, not within another mount.
+fn in_root(mounts: &[Mount]) -> Vec<&str> {
+    let within = |target: &str| {
+        let of = |mount: &Mount| target.strip_prefix(&*mount.target).is_some_and(|rest| rest.starts_with('/'));
+        mounts.iter().any(of)
+    };
+    mounts.iter().map(|mount| &*mount.target).filter(|target| !within(target)).collect()
+}
+
 /// Calls its function when it is dropped: when the process that owns it has ended.
 struct Ended(Option<Box<dyn FnOnce()>>);
 
@@ -263,11 +272,12 @@ impl Container {
     /// Makes the container's root and namespaces. The error is the runtime's text.
     pub fn create(machine: &Machine, sandbox: &Sandbox, options: ContainerOptions) -> Result<Rc<Container>, String> {
         let sim = machine.sim();
-        let root = Filesystem::new("overlay", options.image.fs());
-        root.lie_on(machine.disk());
-        let mnt = MountNs::new(root, options.read_only_root);
         let mut mounts = options.mounts;
         mounts.sort_by_key(|mount| mount.target.matches('/').count());
+        let root = Filesystem::new("overlay", options.image.fs_with(&in_root(&mounts)));
+        root.lie_on(machine.disk());
+        let mnt = MountNs::new(root, options.read_only_root);
+        mnt.reserve(mounts.len());
         for mount in mounts {
             let (target, source) = (mount.target.clone(), mount.source.clone());
             mnt.mount(mount).map_err(|errno| mount_error(&source, &target, errno))?;

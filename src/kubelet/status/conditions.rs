@@ -163,13 +163,14 @@ pub fn all_restarting(spec: &PodSpec, runtime: &Runtime, told: &PodStatus, phase
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::api::core::v1::{Container, PodReadinessGate};
+    use k8s_openapi::api::core::v1::{self, PodReadinessGate};
 
     use super::*;
+    use crate::api::{Container, SharedSpec};
 
     fn spec(containers: &[&str]) -> PodSpec {
-        let named = |n: &&str| Container { name: (*n).into(), ..Container::default() };
-        PodSpec { containers: containers.iter().map(named).collect(), ..PodSpec::default() }
+        let named = |n: &&str| Container::from(v1::Container { name: (*n).into(), ..v1::Container::default() });
+        SharedSpec { containers: containers.iter().map(named).collect(), ..SharedSpec::default() }.into()
     }
 
     fn status(name: &str, ready: bool) -> ContainerStatus {

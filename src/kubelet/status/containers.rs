@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{
-    Container, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
+    ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting, ContainerStatus,
     ContainerUser, LinuxContainerUser, ResourceRequirements, VolumeMount, VolumeMountStatus,
 };
 
 use super::{NOT_LOCATED, Record, RecordState, Runtime, UNKNOWN, is_sidecar, restart, terminated, time, vanished};
-use crate::api::Pod;
+use crate::api::{Container, Pod};
 
 const INIT_VANISHED: &str = "Unable to get init container status from container runtime and pod has been initialized, \
                              treat it as exited normally";
@@ -240,10 +240,13 @@ fn mounts(container: &Container) -> Option<Vec<VolumeMountStatus>> {
 
 #[cfg(test)]
 mod tests {
-    use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+    use k8s_openapi::{
+        api::core::v1,
+        apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time},
+    };
 
     use super::*;
-    use crate::api::PodSpec;
+    use crate::api::{PodSpec, SharedSpec};
 
     fn show(s: &ContainerStatus) -> String {
         let state = |s: &Option<ContainerState>| match s {
@@ -296,13 +299,15 @@ mod tests {
             (vec![], None, Some(("ErrImagePull", "x")), false, "waiting ErrImagePull | none | 0"),
         ];
         for (containers, old, reason, deleted, expected) in table {
-            let container = Container { name: "c".into(), ..Container::default() };
+            let container = Container::from(v1::Container { name: "c".into(), ..v1::Container::default() });
             let pod = Pod {
                 metadata: ObjectMeta {
                     deletion_timestamp: deleted.then_some(Time(Timestamp::UNIX_EPOCH)),
                     ..ObjectMeta::default()
                 },
-                spec: Some(PodSpec { containers: vec![container.clone()], ..PodSpec::default() }.into()),
+                spec: Some(
+                    PodSpec::from(SharedSpec { containers: vec![container.clone()], ..SharedSpec::default() }).into(),
+                ),
                 ..Pod::default()
             };
             let old: Vec<ContainerStatus> = old

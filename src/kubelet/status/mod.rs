@@ -11,11 +11,11 @@ pub mod restart;
 
 use jiff::Timestamp;
 use k8s_openapi::{
-    api::core::v1::{Container, ContainerState, ContainerStateTerminated, ContainerStatus},
+    api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus},
     apimachinery::pkg::apis::meta::v1::Time,
 };
 
-use crate::api::{Pod, PodSpec};
+use crate::api::{Container, Pod, PodSpec};
 
 pub const UNKNOWN: &str = "ContainerStatusUnknown";
 /// The state of a container that a restart of all has removed.

@@ -1,9 +1,9 @@
 //! `status.phase`. Source: kubernetes `pkg/kubelet/kubelet_pods.go`, `getPhase`.
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus};
+use k8s_openapi::api::core::v1::ContainerStatus;
 
 use super::{init_containers, is_sidecar, last_terminated, restart::restarts_after, running, terminated, waiting};
-use crate::api::Pod;
+use crate::api::{Container, Pod};
 
 /// The phase by the containers' states. `statuses` holds init and regular containers. `pod_ends`: no
 /// container will run any more. `initialized`: some regular container has started in this sandbox.
@@ -120,11 +120,11 @@ pub fn is_static(pod: &Pod) -> bool {
 #[cfg(test)]
 mod tests {
     use k8s_openapi::api::core::v1::{
-        ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
+        self, ContainerState, ContainerStateRunning, ContainerStateTerminated, ContainerStateWaiting,
     };
 
     use super::*;
-    use crate::api::PodSpec;
+    use crate::api::{PodSpec, SharedSpec};
 
     /// `run`, `exit N`, `wait`, `wait after N`, `none`.
     fn status(name: &str, text: &str) -> ContainerStatus {
@@ -187,14 +187,16 @@ mod tests {
             };
             let (inits, containers) = (named("i", inits), named("c", containers));
             let specs = |list: &[(String, ContainerStatus)]| {
-                list.iter().map(|(n, _)| Container { name: n.clone(), ..Container::default() }).collect::<Vec<_>>()
+                list.iter()
+                    .map(|(n, _)| Container::from(v1::Container { name: n.clone(), ..v1::Container::default() }))
+                    .collect::<Vec<_>>()
             };
-            let spec = PodSpec {
+            let spec = PodSpec::from(SharedSpec {
                 restart_policy: Some((*policy).into()),
                 init_containers: Some(specs(&inits)),
                 containers: specs(&containers),
-                ..PodSpec::default()
-            };
+                ..SharedSpec::default()
+            });
             let pod = Pod { spec: Some(spec.into()), ..Pod::default() };
             let statuses: Vec<_> = inits.iter().chain(&containers).map(|(_, s)| s.clone()).collect();
             assert_eq!(phase(&pod, &statuses, *ends, true), *expected, "{policy} {statuses:?} {ends}");

@@ -96,8 +96,9 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
 
     let host_network = spec.host_network == Some(true);
     let all = together(&init, &regular);
-    let mut list: Vec<_> =
-        api.conditions.iter().flatten().filter(|c| !OWNED.contains(&c.type_.as_str())).cloned().collect();
+    // Most pods have these five and no others.
+    let mut list = Vec::with_capacity(5);
+    list.extend(api.conditions.iter().flatten().filter(|c| !OWNED.contains(&c.type_.as_str())).cloned());
     let was = old.conditions.iter().flatten().any(|c| c.type_ == "Initialized" && c.status == "True");
     let containers_ready = conditions::containers_ready(spec, Some(&all), &word);
     let ready = conditions::ready(spec, &list, &containers_ready);

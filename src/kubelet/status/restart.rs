@@ -1,11 +1,11 @@
 //! Whether a container that has ended is started again.
 //! Source: kubernetes `pkg/kubelet/container/helpers.go`, `pkg/api/v1/pod/util.go`.
 
-use k8s_openapi::api::core::v1::{Container, PodCondition, PodStatus};
+use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 
 use super::{RecordState, Runtime, is_sidecar};
 pub use crate::api::restart::{is_restartable, matching_rule, may_restart_all, restarts_after};
-use crate::api::{Pod, PodSpec};
+use crate::api::{Container, Pod, PodSpec};
 
 /// Whether an exit with this code calls for a restart of the whole pod in place.
 pub fn calls_for_all(container: &Container, exit_code: i32) -> bool {

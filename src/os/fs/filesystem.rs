@@ -3,12 +3,11 @@
 use std::{
     borrow::Cow,
     cell::{Cell, OnceCell, RefCell},
-    collections::BTreeMap,
     rc::{Rc, Weak},
 };
 
 use super::{
-    Cred, Device, FileType, FsImage, Ino, ROOT, Stat, Step,
+    Cred, Device, FileType, FsImage, Ino, Names, ROOT, Stat, Step,
     data::{self, Data},
     disk::{Account, Disk},
     image::{ImageBody, ImageNode},
@@ -24,9 +23,14 @@ use crate::{
 pub struct Filesystem(Rc<FsInner>);
 
 struct FsInner {
-    kind: Rc<str>,
+    kind: &'static str,
     lower: Option<Rc<FsImage>>,
-    upper: RefCell<BTreeMap<Ino, Rc<Node>>>,
+    /// By inode.
+    upper: RefCell<Vec<Rc<Node>>>,
+    /// Makes what it holds, when somebody first looks.
+    fill: Cell<Option<Fill>>,
+    /// What is being made has this date, and takes nobody's memory: no process makes it.
+    filling: Cell<Option<SimTime>>,
     next: Cell<Ino>,
     used: Rc<Account>,
     limit: Option<u64>,
@@ -37,6 +41,9 @@ struct FsInner {
     /// A tmpfs' pages are in the memory of this kernel.
     kernel: OnceCell<Weak<MachineInner>>,
 }
+
+/// When it was to be done, and what.
+type Fill = (SimTime, Box<dyn FnOnce(&Filesystem)>);
 
 /// An inode that was made or changed here.
 pub(in crate::os) struct Node {
@@ -56,7 +63,7 @@ pub(in crate::os) struct Node {
 
 pub(in crate::os) enum Body {
     File(RefCell<Data>),
-    Directory(RefCell<BTreeMap<Rc<str>, Ino>>),
+    Directory(RefCell<Names>),
     Symlink(Rc<str>),
     Device(Device),
     Terminal(WeakTty),
@@ -127,13 +134,13 @@ impl Drop for Node {
 
 impl Filesystem {
     /// `kind` as /proc/mounts names it: overlay, tmpfs, ext4.
-    pub fn new(kind: &str, lower: Rc<FsImage>) -> Filesystem {
+    pub fn new(kind: &'static str, lower: Rc<FsImage>) -> Filesystem {
         let next = lower.len() + 1;
         Filesystem::make(kind, Some(lower), next, None)
     }
 
     /// An empty directory, `limit` bytes at most (ENOSPC beyond).
-    pub fn empty(kind: &str, limit: Option<u64>) -> Filesystem {
+    pub fn empty(kind: &'static str, limit: Option<u64>) -> Filesystem {
         let fs = Filesystem::make(kind, None, ROOT, limit);
         fs.insert(Body::Directory(RefCell::default()), 0o755, 0, 0);
         fs
@@ -144,11 +151,13 @@ impl Filesystem {
         Filesystem::new("tmpfs", DEV.with(Rc::clone))
     }
 
-    fn make(kind: &str, lower: Option<Rc<FsImage>>, next: Ino, limit: Option<u64>) -> Filesystem {
+    fn make(kind: &'static str, lower: Option<Rc<FsImage>>, next: Ino, limit: Option<u64>) -> Filesystem {
         Filesystem(Rc::new(FsInner {
-            kind: kind.into(),
+            kind,
             lower,
             upper: RefCell::default(),
+            fill: Cell::default(),
+            filling: Cell::default(),
             next: Cell::new(next),
             used: Rc::default(),
             limit,
@@ -159,12 +168,13 @@ impl Filesystem {
         }))
     }
 
-    pub fn kind(&self) -> &str {
-        &self.0.kind
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
     }
 
     /// Bytes used by files written here.
     pub fn used(&self) -> u64 {
+        self.nodes();
         self.0.used.used()
     }
 
@@ -220,7 +230,7 @@ impl Filesystem {
 
     /// Takes memory for `bytes` more of a file; false if who writes was killed for it.
     fn touch(&self, node: &Node, bytes: u64) -> bool {
-        if bytes == 0 {
+        if bytes == 0 || self.0.filling.get().is_some() {
             return true;
         }
         let Some(kernel) = self.0.kernel.get().and_then(Weak::upgrade) else { return true };
@@ -231,6 +241,44 @@ impl Filesystem {
             (machine.sim().clone(), cgroup)
         });
         machine.charge(&owner.1, bytes, writer.as_ref().map(|proc| &proc.0))
+    }
+
+    /// `fill` makes what it holds when somebody first looks, with the dates of now. Most of what the kubelet writes for a
+    /// pod nobody ever reads.
+    pub fn fill_later(&self, fill: impl FnOnce(&Filesystem) + 'static) {
+        let at = self.now();
+        self.0.fill.set(Some((at, Box::new(fill))));
+    }
+
+    fn nodes(&self) -> &RefCell<Vec<Rc<Node>>> {
+        if let Some((at, fill)) = self.0.fill.take() {
+            self.0.filling.set(Some(at));
+            fill(self);
+            self.0.filling.set(None);
+        }
+        &self.0.upper
+    }
+
+    /// The tree as it stands, as an image; without owning groups and dates.
+    pub(super) fn freeze(&self) -> FsImage {
+        let node = |ino| match (self.upper(ino), self.lower(ino)) {
+            (Some(node), _) => {
+                let body = match &node.body {
+                    Body::Directory(names) => ImageBody::Directory(names.borrow().clone()),
+                    Body::Symlink(target) => ImageBody::Symlink(target.clone()),
+                    Body::File(data) => match &*data.borrow() {
+                        Data::Program { name, size } => ImageBody::Program { name: name.clone(), size: *size },
+                        data => ImageBody::Data(data.read(0, usize::MAX).into()),
+                    },
+                    Body::Device(device) => ImageBody::Device(*device),
+                    Body::Terminal(_) | Body::Fifo(_) | Body::Socket => ImageBody::Data(Rc::default()),
+                };
+                ImageNode { mode: node.mode.get(), uid: node.uid.get(), body }
+            }
+            (None, Some(node)) => node.clone(),
+            (None, None) => ImageNode { mode: 0, uid: 0, body: ImageBody::Data(Rc::default()) },
+        };
+        FsImage::of((ROOT..self.0.next.get()).map(node).collect())
     }
 
     // Direct access from outside any process (volumes set up by the kubelet, the workspace).
@@ -350,7 +398,7 @@ impl Filesystem {
     pub fn names(&self, path: &str) -> Result<Vec<String>, Errno> {
         let ino = self.at(path)?;
         match self.file_type(ino) {
-            FileType::Directory => Ok(self.entries(ino).into_keys().map(|name| name.to_string()).collect()),
+            FileType::Directory => Ok(self.entries(ino).into_iter().map(|(name, _)| name.to_string()).collect()),
             _ => Err(Errno::ENOTDIR),
         }
     }
@@ -419,7 +467,7 @@ impl Filesystem {
     // By inode.
 
     fn now(&self) -> SimTime {
-        self.0.clock.get().map_or(SimTime::ZERO, Sim::now)
+        self.0.filling.get().unwrap_or_else(|| self.0.clock.get().map_or(SimTime::ZERO, Sim::now))
     }
 
     fn changed(&self) {
@@ -430,7 +478,8 @@ impl Filesystem {
     }
 
     fn upper(&self, ino: Ino) -> Option<Rc<Node>> {
-        self.0.upper.borrow().get(&ino).cloned()
+        let nodes = self.nodes().borrow();
+        find(&nodes, ino).ok().map(|at| nodes[at].clone())
     }
 
     fn lower(&self, ino: Ino) -> Option<&ImageNode> {
@@ -457,7 +506,16 @@ impl Filesystem {
             owner: OnceCell::new(),
         });
         node.account();
-        self.0.upper.borrow_mut().insert(ino, node.clone());
+        let mut nodes = self.nodes().borrow_mut();
+        if nodes.len() == nodes.capacity() {
+            let more = 1 + nodes.len() / 2;
+            nodes.reserve_exact(more);
+        }
+        match find(&nodes, ino) {
+            Ok(at) => nodes[at] = node.clone(),
+            Err(at) => nodes.insert(at, node.clone()),
+        }
+        drop(nodes);
         node
     }
 
@@ -494,7 +552,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn file_type(&self, ino: Ino) -> FileType {
-        if let Some(node) = self.0.upper.borrow().get(&ino) {
+        if let Some(node) = self.upper(ino) {
             return match node.body {
                 Body::File(_) => FileType::Regular,
                 Body::Directory(_) => FileType::Directory,
@@ -513,33 +571,33 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
-        if let Some(node) = self.0.upper.borrow().get(&dir) {
+        if let Some(node) = self.upper(dir) {
             return match &node.body {
-                Body::Directory(entries) => entries.borrow().get(name).copied(),
+                Body::Directory(entries) => entries.borrow().get(name),
                 _ => None,
             };
         }
         match &self.lower(dir)?.body {
-            ImageBody::Directory(entries) => entries.get(name).copied(),
+            ImageBody::Directory(entries) => entries.get(name),
             _ => None,
         }
     }
 
-    pub(in crate::os) fn entries(&self, dir: Ino) -> BTreeMap<Rc<str>, Ino> {
-        if let Some(node) = self.0.upper.borrow().get(&dir) {
+    pub(in crate::os) fn entries(&self, dir: Ino) -> Names {
+        if let Some(node) = self.upper(dir) {
             return match &node.body {
                 Body::Directory(entries) => entries.borrow().clone(),
-                _ => BTreeMap::new(),
+                _ => Names::default(),
             };
         }
         match self.lower(dir).map(|n| &n.body) {
             Some(ImageBody::Directory(entries)) => entries.clone(),
-            _ => BTreeMap::new(),
+            _ => Names::default(),
         }
     }
 
     pub(in crate::os) fn link_target(&self, ino: Ino) -> Option<Rc<str>> {
-        if let Some(node) = self.0.upper.borrow().get(&ino) {
+        if let Some(node) = self.upper(ino) {
             return match &node.body {
                 Body::Symlink(target) => Some(target.clone()),
                 _ => None,
@@ -552,7 +610,7 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn device(&self, ino: Ino) -> Option<Device> {
-        if let Some(node) = self.0.upper.borrow().get(&ino) {
+        if let Some(node) = self.upper(ino) {
             return match node.body {
                 Body::Device(device) => Some(device),
                 _ => None,
@@ -609,7 +667,7 @@ impl Filesystem {
 
     /// [`Filesystem::stat_ino`] without the number of a directory's links, which is a count.
     pub(in crate::os) fn inode(&self, ino: Ino) -> Stat {
-        if let Some(node) = self.0.upper.borrow().get(&ino) {
+        if let Some(node) = self.upper(ino) {
             return node.stat();
         }
         let lower = self.lower(ino);
@@ -627,7 +685,8 @@ impl Filesystem {
 
     /// Itself, its name, and `..` of each directory in it.
     fn directory_links(&self, ino: Ino) -> u32 {
-        let inside = self.entries(ino).values().filter(|i| self.file_type(**i) == FileType::Directory).count();
+        let inside =
+            self.entries(ino).into_iter().filter(|(_, ino)| self.file_type(*ino) == FileType::Directory).count();
         2 + inside as u32
     }
 
@@ -686,7 +745,9 @@ impl Filesystem {
         if let Some(node) = self.upper(ino) {
             node.nlink.set(node.nlink.get().saturating_sub(1));
             if node.nlink.get() == 0 || matches!(node.body, Body::Directory(_)) {
-                let gone = self.0.upper.borrow_mut().remove(&ino);
+                let mut nodes = self.nodes().borrow_mut();
+                let gone = find(&nodes, ino).ok().map(|at| nodes.remove(at));
+                drop(nodes);
                 drop(gone);
             }
         }
@@ -728,6 +789,11 @@ impl Filesystem {
     pub(in crate::os) fn open(&self, ino: Ino) -> OpenNode {
         OpenNode { fs: self.clone(), ino, node: RefCell::new(self.upper(ino)) }
     }
+}
+
+/// Where an inode is in a list of them, or where it belongs.
+fn find(nodes: &[Rc<Node>], ino: Ino) -> Result<usize, usize> {
+    nodes.binary_search_by_key(&ino, |node| node.ino)
 }
 
 /// A regular file as an open description holds it. The inode of an image is looked at in place;

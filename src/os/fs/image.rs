@@ -1,8 +1,8 @@
 //! Immutable trees of files.
 
-use std::{collections::BTreeMap, rc::Rc};
+use std::rc::Rc;
 
-use super::{Content, Device, Ino, ROOT};
+use super::{Content, Device, Ino, Names, ROOT};
 
 /// An immutable tree of files: an image's layers, flattened.
 pub struct FsImage {
@@ -10,23 +10,25 @@ pub struct FsImage {
     nodes: Vec<ImageNode>,
 }
 
+#[derive(Clone)]
 pub(super) struct ImageNode {
     pub(super) mode: u32,
     pub(super) uid: u32,
     pub(super) body: ImageBody,
 }
 
+#[derive(Clone)]
 pub(super) enum ImageBody {
     Data(Rc<[u8]>),
     Program { name: Rc<str>, size: u64 },
     Symlink(Rc<str>),
-    Directory(BTreeMap<Rc<str>, Ino>),
+    Directory(Names),
     Device(Device),
 }
 
 impl Default for FsImage {
     fn default() -> Self {
-        FsImage { nodes: vec![ImageNode { mode: 0o755, uid: 0, body: ImageBody::Directory(BTreeMap::new()) }] }
+        FsImage { nodes: vec![ImageNode { mode: 0o755, uid: 0, body: ImageBody::Directory(Names::default()) }] }
     }
 }
 
@@ -40,7 +42,7 @@ impl FsImage {
                 Content::Data(data) => ImageBody::Data(data),
                 Content::Program { name, size } => ImageBody::Program { name: name.into(), size },
                 Content::Symlink(target) => ImageBody::Symlink(target.into()),
-                Content::Directory => ImageBody::Directory(BTreeMap::new()),
+                Content::Directory => ImageBody::Directory(Names::default()),
             };
             image.insert(&path, ImageNode { mode, uid, body });
         }
@@ -72,13 +74,18 @@ impl FsImage {
             image.insert(name, ImageNode { mode: 0o777, uid: 0, body: ImageBody::Symlink(target.into()) });
         }
         for (name, mode) in [("mqueue", 0o1777), ("pts", 0o755), ("shm", 0o1777)] {
-            image.insert(name, ImageNode { mode, uid: 0, body: ImageBody::Directory(BTreeMap::new()) });
+            image.insert(name, ImageNode { mode, uid: 0, body: ImageBody::Directory(Names::default()) });
         }
         image
     }
 
     pub(super) fn node(&self, ino: Ino) -> Option<&ImageNode> {
         self.nodes.get(usize::try_from(ino).ok()?.checked_sub(1)?)
+    }
+
+    /// `nodes` in the order of their inodes.
+    pub(super) fn of(nodes: Vec<ImageNode>) -> FsImage {
+        FsImage { nodes }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -118,7 +125,7 @@ impl FsImage {
 
     fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
         match &self.node(dir)?.body {
-            ImageBody::Directory(entries) => entries.get(name).copied(),
+            ImageBody::Directory(entries) => entries.get(name),
             _ => None,
         }
     }
@@ -137,7 +144,7 @@ impl FsImage {
             let ino = match self.child(here, part) {
                 Some(ino) => ino,
                 None => {
-                    let body = ImageBody::Directory(BTreeMap::new());
+                    let body = ImageBody::Directory(Names::default());
                     self.add(here, part.clone(), ImageNode { mode: 0o755, uid: 0, body })
                 }
             };
@@ -155,7 +162,7 @@ impl FsImage {
                 ImageBody::Symlink(_) => return None,
                 _ => {
                     // A file where a directory must be: the later layer wins.
-                    let body = ImageBody::Directory(BTreeMap::new());
+                    let body = ImageBody::Directory(Names::default());
                     *self.nodes.get_mut(ino as usize - 1)? = ImageNode { mode: 0o755, uid: 0, body };
                     stack.push(ino);
                 }

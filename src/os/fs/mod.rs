@@ -10,6 +10,7 @@ mod disk;
 mod filesystem;
 mod image;
 mod mount;
+mod names;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub(super) use filesystem::{Body, Executable, OpenNode};
 pub use image::FsImage;
 pub(super) use mount::{Cred, Resolved, Step, clean_path};
 pub use mount::{Mount, MountNs};
+pub(super) use names::Names;
 
 /// An inode number, unique within a file system.
 pub(super) type Ino = u64;

@@ -10,7 +10,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Body, DirEntry, FileType, Filesystem, Ino, ROOT, Stat};
+use super::{Body, DirEntry, FileType, Filesystem, FsImage, Ino, ROOT, Stat};
 use crate::os::{Capabilities, Capability, Errno, Machine, Privileges, Proc, Tty, procfs};
 
 /// A mount: a directory of `fs` (or a file, for subPath and /etc/hosts) seen at `target`.
@@ -45,6 +45,19 @@ struct Mounted {
     read_only: bool,
     /// /proc or /sys: no file system behind it.
     proc: bool,
+}
+
+impl FsImage {
+    /// With the directories above these mount points, which [`MountNs::mount`] would make in each container.
+    pub fn with_mount_points(self: &Rc<FsImage>, targets: &[&str]) -> FsImage {
+        let root = Filesystem::new("overlay", self.clone());
+        let ns = MountNs::new(root.clone(), false);
+        for target in targets {
+            // What can't be made is told when it is mounted.
+            let _made = ns.make_mount_point(target);
+        }
+        root.freeze()
+    }
 }
 
 /// Whose permissions count.
@@ -130,6 +143,20 @@ pub(in crate::os) fn clean_path(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
+/// What the kernel's mounts are called. It is the same everywhere and never changes: one copy serves all.
+struct Places {
+    /// Names and targets of /proc, /sys and /dev.
+    kernels: [(Rc<str>, Rc<str>); 3],
+    root: Rc<str>,
+}
+
+thread_local! {
+    static PLACES: Places = Places {
+        kernels: ["proc", "sys", "dev"].map(|name| (name.into(), format!("/{name}").into())),
+        root: "/".into(),
+    };
+}
+
 const MAX_LINKS: u32 = 40;
 pub(super) const MAX_NAME: usize = 255;
 pub(super) const MAX_PATH: usize = 4096;
@@ -140,34 +167,38 @@ impl MountNs {
         {
             let mut mounts = ns.0.mounts.borrow_mut();
             mounts[0].read_only = root_read_only;
-            let dev = Filesystem::dev();
-            for (fs, name, proc) in [(root.clone(), "proc", true), (root, "sys", true), (dev, "dev", false)] {
-                mounts.push(Mounted {
-                    fs,
-                    root: ROOT,
-                    parent: 0,
-                    dir: ROOT,
-                    name: name.into(),
-                    target: format!("/{name}").into(),
-                    source: "/".into(),
-                    read_only: false,
-                    proc,
-                });
-            }
+            PLACES.with(|places| {
+                let dev = Filesystem::dev();
+                let systems = [(root.clone(), true), (root, true), (dev, false)];
+                for ((fs, proc), (name, target)) in systems.into_iter().zip(&places.kernels) {
+                    mounts.push(Mounted {
+                        fs,
+                        root: ROOT,
+                        parent: 0,
+                        dir: ROOT,
+                        name: name.clone(),
+                        target: target.clone(),
+                        source: places.root.clone(),
+                        read_only: false,
+                        proc,
+                    });
+                }
+            });
         }
         ns
     }
 
     /// `fs` with nothing mounted on it.
     pub(super) fn alone(fs: &Filesystem) -> MountNs {
+        let path = PLACES.with(|places| places.root.clone());
         let root = Mounted {
             fs: fs.clone(),
             root: ROOT,
             parent: 0,
             dir: 0,
-            name: "".into(),
-            target: "/".into(),
-            source: "/".into(),
+            name: path.clone(),
+            target: path.clone(),
+            source: path,
             read_only: false,
             proc: false,
         };
@@ -250,6 +281,11 @@ impl MountNs {
             found = Resolved { parent, name: name.into(), node: None, path, must_be_dir: false };
         }
         Ok(found)
+    }
+
+    /// Makes room for so many mounts more.
+    pub fn reserve(&self, more: usize) {
+        self.0.mounts.borrow_mut().reserve_exact(more);
     }
 
     pub fn mounts(&self) -> Vec<Mount> {

@@ -2,7 +2,8 @@
 
 use std::{rc::Rc, time::Duration};
 
-use k8s_openapi::api::core::v1::{Container, ContainerStatus, Node, ResourceRequirements, Taint};
+use k8s_openapi::api::core::v1::{ContainerStatus, Node, ResourceRequirements, Taint};
+use podarium::api::Container;
 use podarium::{
     api::{
         Error, Kind, Object, Pod,

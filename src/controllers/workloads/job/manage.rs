@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, rc::Rc};
 
-use k8s_openapi::api::core::v1::{Container, EnvVar, EnvVarSource, ObjectFieldSelector};
+use k8s_openapi::api::core::v1::{EnvVar, EnvVarSource, ObjectFieldSelector};
 
 use super::{
     INDEX, INDEX_FAILURES, Look, TRACKING, backoff, completions, count, indexes, is_failed, is_indexed, is_suspended,
     is_tracked, limit_per_index, policy, replaces_failed_only,
 };
 use crate::{
-    api::{Pod, PodSpec, Resource, Result, other::Other},
+    api::{Container, Pod, PodSpec, Resource, Result, other::Other},
     controllers::workloads::{
         World, key_of, name_of, number,
         pods::{Template, deleted_first},
