@@ -31,13 +31,17 @@ pub struct Resize {
     pub granted: Option<Rc<Pod>>,
     /// What containers still have, by name, while they were granted something else.
     former: BTreeMap<String, ResourceRequirements>,
-    pending: Option<PodCondition>,
-    in_progress: Option<PodCondition>,
+    pending: Option<Box<PodCondition>>,
+    in_progress: Option<Box<PodCondition>>,
 }
 
 impl Resize {
     pub fn conditions(&self) -> Vec<PodCondition> {
-        [&self.pending, &self.in_progress].into_iter().flatten().cloned().collect()
+        [&self.pending, &self.in_progress]
+            .into_iter()
+            .flatten()
+            .map(|condition| PodCondition::clone(condition))
+            .collect()
     }
 }
 
@@ -136,7 +140,7 @@ impl Worker {
                     }
                 }
                 (resize.granted, resize.pending) = (None, None);
-                resize.in_progress = Some(condition(RESIZE_IN_PROGRESS, wanted, None, None));
+                resize.in_progress = Some(condition(RESIZE_IN_PROGRESS, wanted, None, None).into());
                 kubelet.event(wanted, None, EventType::Normal, "ResizeStarted", text("Pod resize started", wanted, ""));
             }
             Err((_, message)) => {
@@ -146,7 +150,7 @@ impl Worker {
                     let text = text("Pod resize Deferred", wanted, &message);
                     kubelet.event(wanted, None, EventType::Warning, "ResizeDeferred", text);
                 }
-                resize.pending = Some(condition(RESIZE_PENDING, wanted, Some("Deferred"), Some(message)));
+                resize.pending = Some(condition(RESIZE_PENDING, wanted, Some("Deferred"), Some(message)).into());
                 resize.granted = Some(Rc::new(with_resources(wanted, before)));
             }
         }

@@ -28,8 +28,8 @@ fn pod(history: &PodHistory, now: SimTime) -> Option<String> {
     if let Some(what) = last.and_then(|last| change(before, last)) {
         return Some(format!("{name}: {what}"));
     }
-    let event = history.events.back().filter(|(at, _)| *at == now)?;
-    Some(format!("{name}: {}", event.1.reason.as_deref().unwrap_or("event")))
+    let (_, event) = history.events.back().filter(|(at, _)| *at == now)?;
+    Some(format!("{name}: {}", if event.reason.is_empty() { "event" } else { &event.reason }))
 }
 
 fn change(before: Option<&PodRecord>, now: &PodRecord) -> Option<String> {

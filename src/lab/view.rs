@@ -30,7 +30,7 @@ const MAX_NET_EVENTS: usize = 2048;
 type Word = Cow<'static, str>;
 
 fn word(text: &str) -> Word {
-    const USUAL: [&str; 13] = [
+    const USUAL: [&str; 21] = [
         "",
         "True",
         "False",
@@ -44,6 +44,14 @@ fn word(text: &str) -> Word {
         "CrashLoopBackOff",
         "Completed",
         "Error",
+        "Scheduled",
+        "Pulling",
+        "Pulled",
+        "Created",
+        "Started",
+        "Killing",
+        "BackOff",
+        "Unhealthy",
     ];
     USUAL.into_iter().find(|usual| *usual == text).map_or_else(|| text.to_owned().into(), Cow::Borrowed)
 }
@@ -166,6 +174,26 @@ fn container_state(state: Option<&ApiState>) -> ContainerState {
     ContainerState::Waiting { reason: word(reason) }
 }
 
+/// What of an event is shown. The event itself is ten times as large, and a pod has a handful.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRecord {
+    pub reason: Word,
+    pub message: Box<str>,
+    pub warning: bool,
+    pub count: u32,
+}
+
+impl EventRecord {
+    fn of(event: &Event) -> EventRecord {
+        EventRecord {
+            reason: word(event.reason.as_deref().unwrap_or_default()),
+            message: event.message.as_deref().unwrap_or_default().into(),
+            warning: event.type_.as_deref() == Some("Warning"),
+            count: event.count.and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        }
+    }
+}
+
 /// The life of one pod.
 #[derive(Clone, Debug)]
 pub struct PodHistory {
@@ -178,7 +206,7 @@ pub struct PodHistory {
     /// Changes of what is recorded, oldest first; no two neighbours are equal.
     pub records: VecDeque<(SimTime, PodRecord)>,
     /// Events about the pod as they were reported, repeats included.
-    pub events: VecDeque<(SimTime, Rc<Event>)>,
+    pub events: VecDeque<(SimTime, EventRecord)>,
 }
 
 /// The objects now, and the pods' histories.
@@ -302,7 +330,7 @@ impl View {
         self.nodes.insert(node.name().to_string(), node.clone());
     }
 
-    fn event_written(&mut self, now: SimTime, event: &Rc<Event>) {
+    fn event_written(&mut self, now: SimTime, event: &Event) {
         let Some(uid) = &event.involved_object.uid else { return };
         // What happens to a static pod is shown with its mirror.
         let about = &event.involved_object;
@@ -313,7 +341,7 @@ impl View {
             if history.events.len() == MAX_RECORDS_PER_POD {
                 history.events.pop_front();
             }
-            history.events.push_back((now, event.clone()));
+            history.events.push_back((now, EventRecord::of(event)));
             self.changes += 1;
         }
     }

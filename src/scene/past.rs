@@ -262,10 +262,10 @@ fn events(history: &PodHistory) -> Vec<EventMark> {
         .iter()
         .map(|(at, e)| EventMark {
             at: at.as_secs_f64(),
-            reason: e.reason.clone().unwrap_or_default(),
-            message: e.message.clone().unwrap_or_default(),
-            warning: e.type_.as_deref() == Some("Warning"),
-            count: e.count.and_then(|c| u32::try_from(c).ok()).unwrap_or(1),
+            reason: e.reason.to_string(),
+            message: e.message.to_string(),
+            warning: e.warning,
+            count: e.count,
         })
         .collect()
 }

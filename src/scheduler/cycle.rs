@@ -25,7 +25,7 @@ pub struct Verdict {
     pub refused: Option<(&'static str, Refusal)>,
     /// Normalised scores (0..=100) by position in [`PLUGINS`], before weighting. All zero if there
     /// was nothing to choose between.
-    pub scores: [i64; PLUGINS.len()],
+    pub scores: [i8; PLUGINS.len()],
     /// The weighted sum.
     pub total: i64,
 }
@@ -217,7 +217,8 @@ fn choose(cache: &Cache, pod: &PodInfo, feasible: &[usize], verdicts: &mut Vec<V
         verdicts.push(Verdict {
             node: nodes[feasible[node]].name.clone(),
             refused: None,
-            scores: scores[node],
+            // Some thousand are kept: normalised scores need no more.
+            scores: scores[node].map(|score| score.clamp(0, 100) as i8),
             total: totals[node],
         });
     }
