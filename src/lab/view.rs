@@ -179,13 +179,19 @@ fn container_state(state: Option<&ApiState>) -> ContainerState {
 pub struct EventRecord {
     pub reason: Word,
     pub message: Box<str>,
+    /// Whom of the pod it is about.
+    pub container: Option<Box<str>>,
     pub warning: bool,
     pub count: u32,
 }
 
 impl EventRecord {
     fn of(event: &Event) -> EventRecord {
+        // `spec.containers{web}`
+        let path = event.involved_object.field_path.as_deref();
+        let container = path.and_then(|path| path.split_once('{')?.1.strip_suffix('}'));
         EventRecord {
+            container: container.map(Box::from),
             reason: word(event.reason.as_deref().unwrap_or_default()),
             message: event.message.as_deref().unwrap_or_default().into(),
             warning: event.type_.as_deref() == Some("Warning"),

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Event, Node, Service};
+use k8s_openapi::api::core::v1::{Node, Service};
 
 use super::cluster::{ClusterFacts, Pulls, SYSTEM, ServiceTile};
 use super::facts::{Counter, Happened, Inside, InsideContainer, Listener, PodFacts, Process, Pull, Refusal};
@@ -12,7 +12,7 @@ use super::traffic;
 use crate::apiserver::table;
 use crate::kubelet::inspect::{self, ProbeKind, SandboxView};
 use crate::lab::Lab;
-use crate::lab::view::View;
+use crate::lab::view::{EventRecord, View};
 use crate::network::Table;
 use crate::os::ProcInfo;
 use crate::scheduler::Verdict;
@@ -114,13 +114,11 @@ pub fn pod(lab: &Lab, uid: &str) -> Option<PodFacts> {
     Some(facts)
 }
 
-fn happened(e: &Event) -> Happened {
-    // `spec.containers{web}`
-    let container = e.involved_object.field_path.as_deref().and_then(|p| p.split_once('{')?.1.strip_suffix('}'));
+fn happened(e: &EventRecord) -> Happened {
     Happened {
-        reason: e.reason.clone().unwrap_or_default(),
-        message: e.message.clone().unwrap_or_default(),
-        container: container.map(str::to_owned),
+        reason: e.reason.to_string(),
+        message: e.message.to_string(),
+        container: e.container.as_deref().map(str::to_owned),
     }
 }
 

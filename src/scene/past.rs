@@ -161,8 +161,8 @@ fn probes(sandbox: &SandboxView) -> Vec<Probe> {
 fn pulls(history: &PodHistory, until: Option<f64>) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     for (at, e) in &history.events {
-        let (at, reason) = (at.as_secs_f64(), e.reason.as_deref().unwrap_or_default());
-        let Some(image) = e.message.as_deref().and_then(|m| m.split('"').nth(1)) else { continue };
+        let (at, reason) = (at.as_secs_f64(), &*e.reason);
+        let Some(image) = e.message.split('"').nth(1) else { continue };
         let open = spans.iter_mut().rev().find(|s| s.until.is_none() && s.words.ends_with(image));
         match (reason, open) {
             ("Pulling", _) => {
