@@ -10,6 +10,13 @@ use super::notes::Note;
 
 impl App {
     pub(super) fn open_file(&mut self, path: Option<String>) {
+        self.show_file(path);
+        self.settings.open_file = self.open.clone();
+        self.keep_settings();
+    }
+
+    /// Shows a file for now: the one that a person opened comes back when it is there again.
+    pub(super) fn show_file(&mut self, path: Option<String>) {
         self.renaming = false;
         self.open = path;
         if let (Some(path), Some(editor)) = (&self.open, &self.editor)
@@ -17,8 +24,6 @@ impl App {
         {
             editor.open(path, text);
         }
-        self.settings.open_file = self.open.clone();
-        self.keep_settings();
     }
 
     pub(super) fn rename(&mut self, ctx: &Context<Self>, to: Option<String>) {

@@ -113,8 +113,12 @@ impl App {
             self.unsaved = true;
             self.drawn = u64::MAX;
         }
-        if self.open.as_ref().is_none_or(|p| !self.files.contains_key(p)) {
-            self.open_file(self.files.keys().next().cloned());
+        // Files come and go as time does.
+        let there = |path: &Option<String>| path.as_ref().is_some_and(|p| self.files.contains_key(p));
+        if there(&self.settings.open_file) && self.open != self.settings.open_file {
+            self.show_file(self.settings.open_file.clone());
+        } else if !there(&self.open) {
+            self.show_file(self.files.keys().next().cloned());
         }
     }
 
