@@ -7,6 +7,7 @@ use crate::{
     api::{Kind, client::FieldValidation},
     manifest,
     os::fs::{DirEntry, FileType},
+    registry::{Catalogue, own},
 };
 
 /// One object of the files.
@@ -21,6 +22,14 @@ pub struct Loaded {
     pub name: String,
     /// The object with its namespace filled in.
     pub value: Value,
+}
+
+/// What a document of a file is.
+enum Item {
+    Object(Loaded),
+    Fault(Failure),
+    /// An image of the workspace: where it is defined, its name, and what is wrong with it.
+    Image { source: String, name: String, faults: Vec<String> },
 }
 
 /// Does `each` with every object of all `-f`; what fails does not keep it from the others. `verb` is the command, as
@@ -43,19 +52,48 @@ pub async fn for_each_of(
     mut each: impl AsyncFnMut(Loaded) -> Result<(), Failure>,
 ) -> Outcome {
     let mut failures = Vec::new();
-    let mut all = load_each(cx, args).await?;
-    all.retain(|item| item.as_ref().map_or(true, &chosen));
+    let mut all = load_all(cx, args).await?;
+    all.retain(|item| match item {
+        Item::Object(loaded) => chosen(loaded),
+        _ => true,
+    });
     if all.is_empty() {
         return Err(Failure::Message(format!("no objects passed to {verb}")));
     }
     for item in all {
         let result = match item {
-            Ok(loaded) => each(loaded).await,
-            Err(failure) => Err(failure),
+            Item::Object(loaded) => each(loaded).await,
+            Item::Fault(failure) => Err(failure),
+            Item::Image { source, name, faults } => image(cx, verb, &source, &name, &faults).await,
         };
         failures.extend(result.err());
     }
     finish(cx, failures).await
+}
+
+/// What there is to say of an image of the workspace, which no verb sends to the cluster.
+async fn image(cx: &Ctx, verb: &str, source: &str, name: &str, faults: &[String]) -> Result<(), Failure> {
+    let home = format!("{}/", cx.proc.env("HOME").unwrap_or_default().trim_end_matches('/'));
+    if !faults.is_empty() {
+        return Err(Failure::Message(faults.join("\nerror: ")));
+    }
+    if !matches!(verb, "apply" | "create" | "replace") {
+        return Err(Failure::Message(not_an_object(source)));
+    }
+    if source == "STDIN" || !cx.proc.absolute(source).starts_with(&home) {
+        return Err(Failure::Message(format!(
+            "an Image is read from the workspace's files when a node pulls it; save {source} as one of them"
+        )));
+    }
+    cx.out(format!("image.podarium.dev/{name} defined by {source}, not by the cluster: pods can pull it now\n")).await;
+    Ok(())
+}
+
+fn not_an_object(source: &str) -> String {
+    format!(
+        "the Image in \"{source}\" is no object of the cluster: nodes pull it as long as the file defines it, and it goes with \
+         the file"
+    )
 }
 
 /// `-f` is needed and absent.
@@ -68,6 +106,15 @@ pub fn required(args: &Args) -> Result<(), Failure> {
 
 /// The objects and faults of all `-f` in their order: a fault in one document does not hide the others.
 pub async fn load_each(cx: &Ctx, args: &Args) -> Result<Vec<Result<Loaded, Failure>>, Failure> {
+    let all = load_all(cx, args).await?.into_iter().map(|item| match item {
+        Item::Object(loaded) => Ok(loaded),
+        Item::Fault(failure) => Err(failure),
+        Item::Image { source, .. } => Err(Failure::Message(not_an_object(&source))),
+    });
+    Ok(all.collect())
+}
+
+async fn load_all(cx: &Ctx, args: &Args) -> Result<Vec<Item>, Failure> {
     let validate = validation(args)? != FieldValidation::Ignore;
     let mut found = Vec::new();
     for (source, bytes) in texts(cx, args).await? {
@@ -79,7 +126,16 @@ pub async fn load_each(cx: &Ctx, args: &Args) -> Result<Vec<Result<Loaded, Failu
                     } else {
                         format!("error parsing {source}")
                     };
-                    found.push(Err(Failure::Message(format!("{doing}: {}", error.message))));
+                    found.push(Item::Fault(Failure::Message(format!("{doing}: {}", error.message))));
+                }
+                Ok(document) if own::is_image(&document.value) => {
+                    let text = String::from_utf8_lossy(&bytes);
+                    let told = |fault: own::Fault| {
+                        format!("{source}:{}: {}", own::line(&text, &document, &fault), fault.told())
+                    };
+                    let faults = Catalogue::faults_of_own(&document).into_iter().map(told).collect();
+                    let name = own::name_of(&document.value).to_string();
+                    found.push(Item::Image { source: source.clone(), name, faults });
                 }
                 Ok(document) => document_objects(cx, &source, document.value, validate, &mut found),
             }
@@ -142,9 +198,9 @@ fn directory(cx: &Ctx, path: &str, recursive: bool, depth: usize, files: &mut Ve
     }
 }
 
-fn document_objects(cx: &Ctx, source: &str, value: Value, validate: bool, found: &mut Vec<Result<Loaded, Failure>>) {
+fn document_objects(cx: &Ctx, source: &str, value: Value, validate: bool, found: &mut Vec<Item>) {
     if let Err(message) = check(source, &value, validate) {
-        found.push(Err(Failure::Message(message)));
+        found.push(Item::Fault(Failure::Message(message)));
         return;
     }
     let is_list = value["apiVersion"] == "v1" && value["kind"] == "List";
@@ -157,7 +213,10 @@ fn document_objects(cx: &Ctx, source: &str, value: Value, validate: bool, found:
         }
         return;
     }
-    found.push(object(cx, source, value).map_err(Failure::Message));
+    found.push(match object(cx, source, value) {
+        Ok(loaded) => Item::Object(loaded),
+        Err(message) => Item::Fault(Failure::Message(message)),
+    });
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

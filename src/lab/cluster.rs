@@ -229,6 +229,10 @@ impl Cluster {
         &self.network
     }
 
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     pub(super) fn internet(&self) -> &Rc<Internet> {
         &self.internet
     }

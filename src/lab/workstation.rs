@@ -8,6 +8,7 @@ use crate::{
     kubectl,
     os::{Errno, File, Filesystem, FsImage, Machine, Proc, SpawnOptions, Tty, fs::Content, fs::Mount},
     programs::{self, Programs},
+    registry::Workspace,
     sim::Sim,
 };
 
@@ -65,6 +66,7 @@ impl Workstation {
             read_only: false,
         });
         debug_assert!(mounted.is_ok(), "the home directory is part of the image");
+        cluster.catalogue().set_workspace(Rc::new(Manifests(workspace.clone())));
         let workstation = Workstation { machine, workspace };
         // The root of a fresh file system can always be given away.
         let _ = workstation.workspace.chown("/", Some(UID), Some(UID));
@@ -139,6 +141,24 @@ impl Workstation {
     pub(super) fn rename_file(&self, from: &str, to: &str) {
         // A name that can't be taken leaves the file as it was.
         let _ = self.workspace.rename(&workspace_path(from), &workspace_path(to));
+    }
+}
+
+/// The workspace, as registries see it.
+struct Manifests(Filesystem);
+
+impl Workspace for Manifests {
+    fn revision(&self) -> u64 {
+        self.0.revision()
+    }
+
+    fn manifests(&self) -> Vec<(String, Vec<u8>)> {
+        let paths = self.0.files().into_iter().map(|(path, _)| path);
+        let is_manifest = |path: &String| [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end));
+        paths
+            .filter(is_manifest)
+            .filter_map(|path| Some((path.trim_start_matches('/').to_string(), self.0.read(&path).ok()?)))
+            .collect()
     }
 }
 

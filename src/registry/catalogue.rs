@@ -1,7 +1,7 @@
 //! Which images exist.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     fmt,
     rc::Rc,
@@ -12,8 +12,10 @@ use super::{
     Image, ImageConfig, ImageRef, Login, PullError,
     format::{ImageFile, Layer, TagEntry},
     image::Files,
+    own,
     pull::{self, Registry},
 };
+use crate::manifest::{self, Document};
 
 // `IMAGES` and `BASES`: (file name, text) of every file under images/ and base/; see build.rs.
 include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
@@ -28,6 +30,19 @@ pub struct Catalogue {
     resolved: RefCell<BTreeMap<String, Rc<Image>>>,
     resolver: String,
     registries: Vec<Registry>,
+    workspace: RefCell<Option<Rc<dyn Workspace>>>,
+    /// The revision of the workspace whose images are known.
+    seen: Cell<Option<u64>>,
+    /// The workspace's images by full name.
+    own: RefCell<BTreeMap<String, Rc<ImageFile>>>,
+}
+
+/// Where images of a person's own come from (`own`).
+pub trait Workspace {
+    /// Changes with the files.
+    fn revision(&self) -> u64;
+    /// The manifests: path and contents, by path.
+    fn manifests(&self) -> Vec<(String, Vec<u8>)>;
 }
 
 /// A catalogue file that can't be used: which one, and why.
@@ -100,6 +115,9 @@ impl Catalogue {
             // kind's nodes ask Docker's gateway.
             resolver: "172.18.0.1:53".into(),
             registries: pull::registries(),
+            workspace: RefCell::default(),
+            seen: Cell::default(),
+            own: RefCell::default(),
         }
     }
 
@@ -137,10 +155,20 @@ impl Catalogue {
     /// same image.
     pub fn resolve(&self, reference: &ImageRef) -> Result<Rc<Image>, PullError> {
         let name = reference.to_string();
+        self.look_at_workspace();
+        let repository = reference.repository();
+        let own = self.own.borrow().get(&name).cloned();
+        if let Some(error) = own.as_ref().and_then(|file| file.tags.first()?.pull_error.as_ref()) {
+            return Err(pull::told(reference, error));
+        }
         if let Some(image) = self.resolved.borrow().get(&name) {
             return Ok(image.clone());
         }
-        let repository = reference.repository();
+        if let Some(file) = own {
+            let image = Rc::new(self.image(name.clone(), repository, file, 0));
+            self.resolved.borrow_mut().insert(name, image.clone());
+            return Ok(image);
+        }
         let file = self.repositories.borrow().get(&repository).cloned();
         let missing =
             |known| pull::failure(reference, known, Registry::of(&self.registries, reference), &self.resolver);
@@ -154,6 +182,57 @@ impl Catalogue {
         let image = Rc::new(self.image(name.clone(), repository, file, index));
         self.resolved.borrow_mut().insert(name, image.clone());
         Ok(image)
+    }
+
+    /// Has images come from `workspace`, too.
+    pub fn set_workspace(&self, workspace: Rc<dyn Workspace>) {
+        *self.workspace.borrow_mut() = Some(workspace);
+    }
+
+    /// Reads the workspace's images anew if a file has changed.
+    fn look_at_workspace(&self) {
+        let Some(workspace) = self.workspace.borrow().clone() else { return };
+        let revision = workspace.revision();
+        if self.seen.replace(Some(revision)) == Some(revision) {
+            return;
+        }
+        let mut found = BTreeMap::new();
+        for (path, bytes) in workspace.manifests() {
+            let text = String::from_utf8_lossy(&bytes);
+            if !text.contains(own::API_VERSION) {
+                continue;
+            }
+            for document in manifest::parse(&text).docs().filter(|document| own::is_image(&document.value)) {
+                let Ok(reference) = ImageRef::parse(own::name_of(&document.value)) else { continue };
+                let file = own::read(&document.value).and_then(|file| self.check_own(file));
+                let file = file.unwrap_or_else(|faults| {
+                    let told = |fault: &own::Fault| {
+                        format!("{path}:{}: {}", own::line(&text, document, fault), fault.told())
+                    };
+                    let told = faults.iter().map(told).collect::<Vec<_>>().join("; ");
+                    ImageFile::broken(format!("the image's definition can't be used: {told}"))
+                });
+                found.insert(reference.to_string(), Rc::new(file));
+            }
+        }
+        let mut resolved = self.resolved.borrow_mut();
+        let mut own = self.own.borrow_mut();
+        resolved.retain(|name, _| !own.contains_key(name) && !found.contains_key(name));
+        *own = found;
+    }
+
+    /// What only building it can tell: a base that isn't there, a signal that is none.
+    fn check_own(&self, file: ImageFile) -> Result<ImageFile, Vec<own::Fault>> {
+        match file.tags.first().map(|entry| assemble(&self.bases, &file, entry)) {
+            Some(Err(message)) => Err(vec![own::Fault { path: "spec".into(), message }]),
+            _ => Ok(file),
+        }
+    }
+
+    /// All complaints about an image of the workspace.
+    pub fn faults_of_own(document: &Document) -> Vec<own::Fault> {
+        let checked = own::read(&document.value).and_then(|file| Catalogue::empty().check_own(file));
+        checked.err().unwrap_or_default()
     }
 
     /// What a registry answers to somebody who wants to pull: the image, or why not.
@@ -210,13 +289,33 @@ fn assemble(bases: &Bases, file: &ImageFile, entry: &TagEntry) -> Result<(Files,
     Ok((files, config))
 }
 
+impl ImageFile {
+    /// An image that is there only to say why it isn't.
+    fn broken(why: String) -> ImageFile {
+        let entry = TagEntry {
+            tag: Vec::new(),
+            digest: None,
+            size: 0,
+            pull_seconds: None,
+            pull_error: Some(why),
+            layer: Layer::default(),
+        };
+        ImageFile { name: String::new(), aliases: Vec::new(), common: Layer::default(), tags: vec![entry] }
+    }
+}
+
 fn digest_of(repository: &str, entry: &TagEntry) -> String {
     if let Some(digest) = &entry.digest {
         return digest.clone();
     }
     let tag = entry.tag.first().map_or("", String::as_str);
+    digest_from(&format!("{repository}:{tag}"))
+}
+
+/// A digest that differs from text to text.
+pub(super) fn digest_from(text: &str) -> String {
     let mut state = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in repository.bytes().chain([b':']).chain(tag.bytes()) {
+    for byte in text.bytes() {
         state = (state ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     }
     // SplitMix64 spreads the hash over a digest's 256 bits.

@@ -33,6 +33,9 @@ pub(super) struct TagEntry {
     pub size: u64,
     #[serde(default)]
     pub pull_seconds: Option<f64>,
+    /// What a pull fails with.
+    #[serde(default)]
+    pub pull_error: Option<String>,
     #[serde(flatten)]
     pub layer: Layer,
 }
@@ -76,7 +79,7 @@ pub(super) struct Layer {
     pub remove: Vec<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileEntry {
     #[serde(default)]
@@ -184,7 +187,7 @@ fn octal(mode: &str) -> Result<u32, String> {
     u32::from_str_radix(mode, 8).ok().filter(|m| *m <= 0o7777).ok_or_else(|| format!("mode {mode}: must be octal"))
 }
 
-fn parse_port(text: &str) -> Option<(u16, PortProtocol)> {
+pub(super) fn parse_port(text: &str) -> Option<(u16, PortProtocol)> {
     let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let protocol = match protocol {
         "tcp" => PortProtocol::Tcp,

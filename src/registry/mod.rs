@@ -11,12 +11,13 @@
 mod catalogue;
 mod format;
 mod image;
+pub mod own;
 mod pull;
 mod reference;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{Catalogue, CatalogueError};
+pub use catalogue::{Catalogue, CatalogueError, Workspace};
 pub use image::{Image, ImageConfig, PortProtocol};
 pub use pull::{Login, PullError, PullTimes};
 pub use reference::{ImageRef, ReferenceError, apply_default_tag};

@@ -207,6 +207,11 @@ pub(super) fn cut_off(image: &ImageRef, registry: Option<&Registry>, resolver: &
     (failed(image, "Unknown", &format!("failed to do request: Head \"{url}\": {dial}")), took)
 }
 
+/// A failure that an image brings along.
+pub(super) fn told(image: &ImageRef, cause: &str) -> PullError {
+    failed(image, "Unknown", cause)
+}
+
 fn is_address(host: &str) -> bool {
     host.parse::<std::net::IpAddr>().is_ok() || host.starts_with('[')
 }

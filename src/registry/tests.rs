@@ -598,3 +598,17 @@ fn nginx_reads_its_configuration_again() {
     assert!(out.contains("nginx: configuration file /etc/nginx/nginx.conf test failed\n"), "{out}");
     assert_eq!(lab.exec(&nginx, &["curl", "-s", "127.0.0.1:8080/api/"]).0, "/api/ of web\n");
 }
+
+/// Images that the examples of tests/examples name, as Docker's and Kubernetes' tutorials do, one a line; behind `-` those
+/// that aren't simulated, with the reason.
+const REFERENCES: &str = include_str!("references.txt");
+
+#[test]
+fn what_tutorials_name_can_be_pulled() {
+    let catalogue = Catalogue::load();
+    for line in REFERENCES.lines().filter(|line| !line.starts_with('#')) {
+        let (name, reason) = line.split_once(" - ").map_or((line, None), |(name, reason)| (name, Some(reason)));
+        let found = ImageRef::parse(name).is_ok_and(|name| catalogue.resolve(&name).is_ok());
+        assert_eq!(found, reason.is_none(), "{name}");
+    }
+}

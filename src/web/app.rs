@@ -45,6 +45,7 @@ pub enum Msg {
     /// Something in the picture of the chosen pod.
     Act(Action),
     HostPids,
+    Internet(bool),
     Play,
     Step,
     Speed(usize),
@@ -314,6 +315,10 @@ impl Component for App {
                     self.log_of = None;
                 }
                 self.chosen = Some(uid);
+            }
+            Msg::Internet(on) => {
+                self.said = format!("Internet {}", if on { "on" } else { "off" });
+                self.session.set_internet(on);
             }
             Msg::Node(name, start) => {
                 self.said = format!("{} {name}", if start { "Starting" } else { "Stopping" });

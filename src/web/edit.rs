@@ -8,7 +8,10 @@ use yew::prelude::*;
 
 use super::app::{App, Msg};
 use super::notes;
-use crate::manifest;
+use crate::{
+    api::diagnose::{self, Diagnostic},
+    manifest,
+};
 
 /// Texts above this many bytes are not checked while typing.
 const MOST_CHECKED: usize = 512 * 1024;
@@ -95,7 +98,9 @@ pub fn line_of(text: &str, pod: &str, field: &str) -> Option<u32> {
 pub fn diagnose(text: &str) -> JsValue {
     let marks = Array::new();
     if text.len() <= MOST_CHECKED {
-        for d in crate::api::diagnose::diagnose(text) {
+        let images = crate::registry::own::diagnose(text).into_iter();
+        let images = images.map(|(span, message)| Diagnostic { start: span.start, end: span.end, message });
+        for d in diagnose::diagnose(text).into_iter().chain(images) {
             let mark = Object::new();
             let set = |key: &str, value: JsValue| {
                 // A plain object takes any property.

@@ -13,7 +13,7 @@ use crate::scene::facts::PodFacts;
 /// Real milliseconds of work in a frame.
 const WORK: f64 = 9.0;
 /// Polls between two looks at the clock.
-pub(super) const SLICE: u64 = 400;
+pub(super) const SLICE: u64 = 100;
 /// Real milliseconds of a frame's work on the way to another time, where nothing else is to be done.
 const SEEK: f64 = 34.0;
 /// Real milliseconds in which a page that is opened again may come back to where it was before anything is drawn.

@@ -22,6 +22,17 @@ fn typed(shape: Shape) -> Shape {
     }))
 }
 
+/// The switch that cuts the world outside off.
+pub fn internet(app: &App, link: &Scope<App>) -> Html {
+    let on = app.session.has_internet();
+    html! {
+        <button type="button" class="button" aria-label="Internet" aria-pressed={on.to_string()}
+            title="Whether pods and nodes reach the world outside" onclick={link.callback(move |_| Msg::Internet(!on))}>
+            { if on { "Internet on" } else { "Internet off" } }
+        </button>
+    }
+}
+
 pub fn form(app: &App, link: &Scope<App>) -> Html {
     let shape = app.settings.shape;
     let submit = link.callback(move |e: SubmitEvent| {

@@ -233,6 +233,14 @@ impl Session {
         self.player.input(Input::StopNode(name.into()));
     }
 
+    pub fn has_internet(&self) -> bool {
+        self.lab().cluster().has_internet()
+    }
+
+    pub fn set_internet(&mut self, on: bool) {
+        self.player.input(Input::Internet(on));
+    }
+
     pub fn start_node(&mut self, name: &str) {
         self.player.input(Input::StartNode(name.into()));
     }

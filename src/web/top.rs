@@ -116,6 +116,7 @@ impl App {
                 if self.refused {
                     <span class="crumb warn" role="status">{ "Not saved: this browser's storage is refused or full" }</span>
                 }
+                { nodes::internet(self, link) }
                 { nodes::form(self, link) }
                 <button type="button" class="button square" aria-label="Commands" aria-keyshortcuts="Control+K Meta+K F1"
                     title="Every command by name (Ctrl+K)" onclick={link.callback(|_| Msg::Palette)}>{ "⌘" }</button>
