@@ -29,7 +29,11 @@ enum Item {
     Object(Loaded),
     Fault(Failure),
     /// An image of the workspace: where it is defined, its name, and what is wrong with it.
-    Image { source: String, name: String, faults: Vec<String> },
+    Image {
+        source: String,
+        name: String,
+        faults: Vec<String>,
+    },
 }
 
 /// Does `each` with every object of all `-f`; what fails does not keep it from the others. `verb` is the command, as

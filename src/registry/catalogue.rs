@@ -206,9 +206,8 @@ impl Catalogue {
                 let Ok(reference) = ImageRef::parse(own::name_of(&document.value)) else { continue };
                 let file = own::read(&document.value).and_then(|file| self.check_own(file));
                 let file = file.unwrap_or_else(|faults| {
-                    let told = |fault: &own::Fault| {
-                        format!("{path}:{}: {}", own::line(&text, document, fault), fault.told())
-                    };
+                    let told =
+                        |fault: &own::Fault| format!("{path}:{}: {}", own::line(&text, document, fault), fault.told());
                     let told = faults.iter().map(told).collect::<Vec<_>>().join("; ");
                     ImageFile::broken(format!("the image's definition can't be used: {told}"))
                 });

@@ -412,7 +412,10 @@ mod tests {
         let text = format!("apiVersion: podarium.dev/v1\nkind: Image\nspec:\n{spec}");
         let documents = manifest::parse(&text);
         let document = documents.docs().next().expect("a document");
-        faults(&document.value).iter().map(|fault| format!("{}: {}", line(&text, document, fault), fault.told())).collect()
+        faults(&document.value)
+            .iter()
+            .map(|fault| format!("{}: {}", line(&text, document, fault), fault.told()))
+            .collect()
     }
 
     #[test]
@@ -421,13 +424,17 @@ mod tests {
         let rows: [(&str, &[&str]); 9] = [
             ("", &[]),
             ("  http: {port: 0}\n", &["5: spec.http.port: must be a number from 1 to 65535"]),
-            ("  http:\n    routes:\n      /:\n        errorRate: 2\n", &[
-                "8: spec.http.routes[/].errorRate: must be a number from 0 to 1",
-            ]),
-            ("  size: huge\n  pullTime: soon\n", &[
-                "6: spec.pullTime: must be a duration: 250ms, 1.5s, 2m, or a number of seconds",
-                "5: spec.size: must be a size: 25Mi, 300M",
-            ]),
+            (
+                "  http:\n    routes:\n      /:\n        errorRate: 2\n",
+                &["8: spec.http.routes[/].errorRate: must be a number from 0 to 1"],
+            ),
+            (
+                "  size: huge\n  pullTime: soon\n",
+                &[
+                    "6: spec.pullTime: must be a duration: 250ms, 1.5s, 2m, or a number of seconds",
+                    "5: spec.size: must be a size: 25Mi, 300M",
+                ],
+            ),
             ("  files:\n    etc/x: hello\n", &["6: spec.files[etc/x]: must be an absolute path"]),
             ("  files:\n    /x: {mode: \"9\"}\n", &["6: spec.files[/x].mode: must be octal: \"0755\""]),
             ("  ports: [8080, x]\n", &["5: spec.ports[1]: must be a port: 8080, 53/udp"]),
@@ -437,9 +444,10 @@ mod tests {
         for (spec, expected) in rows {
             assert_eq!(told(&format!("{name}{spec}")), expected, "{spec}");
         }
-        assert_eq!(told("  image: Example.com/Web\n"), [
-            "4: spec.image: invalid reference format: repository name (Example.com/Web) must be lowercase"
-        ]);
+        assert_eq!(
+            told("  image: Example.com/Web\n"),
+            ["4: spec.image: invalid reference format: repository name (Web) must be lowercase"]
+        );
         assert!(told("  imagee: x\n")[0].starts_with("4: spec.imagee: there is no such field; there are image, from,"));
     }
 }

@@ -48,6 +48,8 @@ const IDLE: f64 = 5.0;
 const SLICE: u64 = 250;
 /// Real milliseconds between two writes to the session's storage, if something was done, and if only time passed.
 const KEEP: (f64, f64) = (800.0, 5_000.0);
+/// The same while time stands still.
+const STILL: f64 = 100.0;
 /// Real milliseconds that an announcement stays.
 const SHOWN: f64 = 9_000.0;
 
@@ -187,7 +189,8 @@ impl App {
             self.clock.revision = self.session.revision();
         }
         let since = at - self.clock.last_keep;
-        if since > KEEP.0 && self.keep_session(since > KEEP.1) {
+        // Where time stands still only a person changes anything, and may leave right after it.
+        if since > if still { STILL } else { KEEP.0 } && self.keep_session(still || since > KEEP.1) {
             self.clock.last_keep = at;
         }
         let mut news = self.clock.revision != revision;
