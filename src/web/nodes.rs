@@ -26,8 +26,7 @@ fn typed(shape: Shape) -> Shape {
 pub fn internet(app: &App, link: &Scope<App>) -> Html {
     let on = app.session.has_internet();
     html! {
-        <button type="button" class="button" aria-label="Cut off the internet" aria-pressed={(!on).to_string()}
-            title="Whether pods and nodes reach the world outside" onclick={link.callback(move |_| Msg::Internet(!on))}>
+        <button type="button" class="button" title="Whether pods and nodes reach the world outside" onclick={link.callback(move |_| Msg::Internet(!on))}>
             { if on { "Internet on" } else { "Internet off" } }
         </button>
     }
