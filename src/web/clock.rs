@@ -356,7 +356,7 @@ fn branches(app: &App, link: &Scope<App>) -> Html {
     let name = if all.len() == 1 { "1 branch".to_string() } else { format!("{} branches", all.len()) };
     let list = html! {
         <>
-            <p class="hint">{ "Go back on the timeline and change something: another course of things begins there, and this one is kept." }</p>
+            <p class="how">{ "Go back on the timeline and change something: another course of things begins there, and this one is kept." }</p>
             { for all.into_iter().map(|b| branch(link, b)) }
         </>
     };
