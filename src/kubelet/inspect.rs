@@ -13,7 +13,8 @@ pub use super::{
     probes::{Counter, Kind as ProbeKind, Streak},
 };
 use crate::{
-    os::{ProcInfo, net::Interface},
+    os::{ProcInfo, namespace::IpcObject, net::Interface},
+    programs::net::ip,
     sim::SimTime,
 };
 
@@ -24,6 +25,14 @@ pub struct SandboxView {
     pub host_network: bool,
     pub gateway: Option<std::net::IpAddr>,
     pub interfaces: Vec<Interface>,
+    /// As `ip route` prints them.
+    pub routes: Vec<String>,
+    /// Lives in the node's IPC namespace.
+    pub host_ipc: bool,
+    /// System V objects of its IPC namespace.
+    pub ipc: Vec<IpcObject>,
+    /// Files of the /dev/shm that its containers share: POSIX shared memory, in bytes.
+    pub shm: Vec<(String, u64)>,
     /// Listening sockets.
     pub listeners: Vec<Listener>,
     pub containers: Vec<ContainerView>,
@@ -100,6 +109,10 @@ impl Kubelet {
             host_network: sandbox.address.is_none(),
             gateway: sandbox.net.gateway(),
             interfaces: sandbox.net.interfaces(),
+            routes: ip::routes(&sandbox.net, false).lines().map(|line| line.trim_end().to_string()).collect(),
+            host_ipc: sandbox.ipc.same(&machine.namespaces().ipc),
+            ipc: sandbox.ipc.objects(),
+            shm: worker.shm.borrow().as_ref().map(|shm| shm.files()).unwrap_or_default(),
             // On the host's network only what is the pod's own.
             listeners: listeners.filter(|l| sandbox.address.is_some() || l.container.is_some()).collect(),
             containers: names.iter().map(|name| self.container_view(&worker, name)).collect(),

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use crate::api::{Pod, quantity::amount};
+use crate::os::namespace::IpcObject;
 
 /// A pod at one moment.
 #[derive(Clone, Debug)]
@@ -81,6 +82,14 @@ pub struct Inside {
     /// eth0's and lo's addresses as `ip addr` prints them: `eth0`, `10.244.1.7/24`.
     pub interfaces: Vec<(String, String)>,
     pub gateway: Option<String>,
+    /// As `ip route` prints them in the pod.
+    pub routes: Vec<String>,
+    /// Lives in the node's IPC namespace.
+    pub host_ipc: bool,
+    /// System V shared memory, semaphores and queues of its IPC namespace.
+    pub ipc: Vec<IpcObject>,
+    /// POSIX shared memory: name and bytes of the files in /dev/shm.
+    pub shm: Vec<(String, u64)>,
     /// Bytes used by volume.
     pub volumes: Vec<(String, u64)>,
     pub probes: Vec<Counter>,

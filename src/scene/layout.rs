@@ -7,6 +7,10 @@ use serde_json::{Value, json};
 use super::facts::{Counter, Inside, InsideContainer, Listener, Outcome, PodFacts, Process, Request};
 use super::timeline::{self, EventMark, Lane, Span, TimelineFacts};
 use super::{Group, Mark, Part, Rect, mono, phases, pod, sans};
+use crate::os::namespace::{
+    IpcKind::{Memory, Queue, Semaphores},
+    IpcObject,
+};
 
 /// The stage's widths on a phone, beside editor and terminal, and on a wide screen.
 const WIDTHS: [f64; 12] = [300.0, 344.0, 366.0, 458.0, 559.0, 560.0, 680.0, 778.0, 880.0, 1100.0, 1400.0, 1600.0];
@@ -168,6 +172,24 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
                 Vec::new()
             },
             gateway: Some("10.244.111.1".into()),
+            routes: [
+                "default via 10.244.111.1 dev eth0",
+                "10.244.111.0/24 dev eth0 proto kernel scope link src 10.244.111.211",
+            ]
+            .map(String::from)
+            .into(),
+            host_ipc: long,
+            ipc: (0..mounts as u32 * 5)
+                .map(|id| IpcObject {
+                    kind: [Memory, Semaphores, Queue][id as usize % 3],
+                    key: 0xfe00_0000 + id,
+                    id,
+                    uid: 0,
+                    mode: 0o644,
+                    size: 1 << (id * 2),
+                })
+                .collect(),
+            shm: (0..ports).map(|i| (format!("/a/{}", "segment-of-shared-memory-".repeat(i)), 1 << (i * 8))).collect(),
             volumes: (0..mounts).map(|m| (format!("volume-{m}"), 4096 << m)).collect(),
             probes: (0..containers)
                 .flat_map(|i| ["liveness", "readiness"].map(|kind| (i, kind)))

@@ -175,6 +175,10 @@ pub fn inside(sandbox: &SandboxView, at: impl Fn(SimTime) -> Timestamp) -> Insid
         shared_processes: sandbox.shared_processes.iter().flatten().map(process).collect(),
         interfaces: sandbox.interfaces.iter().map(|i| (i.name.clone(), format!("{}/{}", i.addr, i.prefix))).collect(),
         gateway: sandbox.gateway.map(|ip| ip.to_string()),
+        routes: sandbox.routes.clone(),
+        host_ipc: sandbox.host_ipc,
+        ipc: sandbox.ipc.clone(),
+        shm: sandbox.shm.clone(),
         volumes: sandbox.volumes.clone(),
         probes: sandbox
             .probes

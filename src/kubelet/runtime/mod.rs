@@ -65,7 +65,7 @@ pub struct Sandbox {
     pub attempt: u32,
     pub net: NetNs,
     pub uts: UtsNs,
-    ipc: IpcNs,
+    pub ipc: IpcNs,
     /// Shared by all containers, if the pod wants that.
     pub shared_pids: Option<PidNs>,
     host_pid: bool,

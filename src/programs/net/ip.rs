@@ -222,7 +222,8 @@ fn networks(net: &NetNs) -> Vec<(Ipv4Addr, u8, String, Ipv4Addr)> {
     net.interfaces().into_iter().filter_map(of).collect()
 }
 
-fn routes(net: &NetNs, busybox: bool) -> String {
+/// `ip route`.
+pub fn routes(net: &NetNs, busybox: bool) -> String {
     let networks = networks(net);
     let mut text = String::new();
     if let (Some(gateway), Some((_, _, device, _))) = (net.gateway(), networks.first()) {

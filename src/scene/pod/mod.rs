@@ -7,6 +7,7 @@
 mod card;
 mod network;
 mod rail;
+mod shared;
 mod volumes;
 
 use serde::Serialize;
@@ -113,7 +114,8 @@ struct Picture<'a> {
 
 impl Picture<'_> {
     fn inside(&mut self, shown: Vec<ContainerFacts<'_>>, steps: &[ContainerFacts<'_>], top: f64) -> f64 {
-        let mut steps_y = top + 20.0;
+        let top = self.routes(top);
+        let mut steps_y = self.segments(top) + 20.0;
         if !steps.is_empty() {
             steps_y = self.steps(steps, steps_y);
         }

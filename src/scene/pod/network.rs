@@ -31,7 +31,7 @@ impl Picture<'_> {
                 ip.is_some(),
             ),
             ("uts", "one hostname", hostname.to_owned(), true),
-            ("ipc", "one IPC", String::new(), true),
+            ("ipc", if self.host_ipc() { "the node's IPC" } else { "one IPC" }, String::new(), true),
         ];
         // Without it each container shows its own.
         if one_tree {
