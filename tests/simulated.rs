@@ -114,7 +114,11 @@ fn programs(text: &mut String) {
         }
     }
     let groups: [(&str, &str, &[Entry]); 4] = [
-        ("Shells", "POSIX, in the words and with the extensions of each; arrays and menus are not there.", sh::TABLE),
+        (
+            "Shells",
+            "POSIX, in the words and with the extensions of each: bash with its arrays, menus and extended patterns.",
+            sh::TABLE,
+        ),
         (
             "Servers",
             "They listen, answer and log as the real ones; what they keep is as much as their clients notice.",

@@ -178,3 +178,7 @@ function g() { echo g; }
 g
 ### select is reserved [bash]
 printf '1\n' | { select x in a b; do echo "got $x"; break; done; } 2>/dev/null
+### select [bash]
+PS3='choose: '; printf '2\n\n9\nquit\n1\n' | { select x in alpha "b c" gamma; do echo "[$x] $REPLY"; [ "$x" = alpha ] && break; done; echo "end $x"; }
+### select in columns [bash]
+COLUMNS=40; echo 12 | { select x in a bb ccc dddd eeeee ffffff ggggggg h i j k l m n o p q; do echo $x; break; done; }; set -- p q; echo 2 | { select y; do echo $y; break; done; }; select z in; do echo never; done; select w in a; do :; done </dev/null; echo $?

@@ -232,3 +232,8 @@ cd /nope
 ### line number of a failed redirection
 :
 cat < nope
+### an open substitution over lines [bash]
+echo x
+echo $(
+echo hi
+

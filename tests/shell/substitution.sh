@@ -100,3 +100,7 @@ cat <<EOF
 $(echo "a  b")
 `echo c`
 EOF
+### files that are processes [bash]
+diff <(printf '1\n2\n') <(printf '1\n3\n'); echo $?; while read -r l; do n=$((n+1)); done < <(printf 'a\nb\nc\n'); echo $n; cat < <(echo in); f() { cat "$1" "$2"; }; f <(echo one) <(echo two); echo data | tee >(sed s/^/got:/ > out) > /dev/null; sleep 0.2; cat out; mapfile -t l < <(seq 3); echo ${l[2]}
+### process substitution in ash and not in dash [dash ash]
+cat <(echo a)

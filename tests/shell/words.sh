@@ -95,3 +95,13 @@ x=12345; [ ${#x} -eq 5 ] && echo five
 set -- a.txt b.txt; echo ${@%.txt} "${@/txt/md}"
 ### trims on star in dash [dash ash]
 set -- a.txt; echo ${1%.txt}
+### extended patterns [bash]
+shopt -s extglob
+touch a.txt b.md c.txt abc; echo !(*.txt) @(a|b).* +([a-c]) ?(x)abc *(a|b|c)
+x=aaabbb; echo ${x##+(a)} ${x%%+(b)} ${x/+(a)/-} ${x//@(a|b)/.} ${x#*(a)b}; y='  trim me  '; y=${y##+( )}; echo "[${y%%+( )}]"
+case yes in @(y|yes|Y)) echo affirmative;; !(n)) echo other;; esac
+case file.tar.gz in *.@(tar.gz|tgz)) echo archive;; esac; case 12a in +([0-9])) echo number;; *) echo text;; esac
+### extended patterns only in double brackets [bash]
+[[ foobar == foo@(bar|baz) ]]; echo $?; [[ foo == !(bar) ]]; echo $?; [[ ab12 == +([a-z])+([0-9]) ]]; echo $?; [[ x == @("x"|y) ]]; echo $?; x='@(a|b)'; [[ a == $x ]]; echo $?
+### extended patterns switched off [bash]
+echo @(a|b)

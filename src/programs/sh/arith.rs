@@ -7,6 +7,10 @@ pub trait Variables {
     /// The value of a variable; `None` if it isn't set.
     fn get(&mut self, name: &str) -> Result<Option<String>, String>;
     fn set(&mut self, name: &str, value: i64) -> Result<(), String>;
+    /// Whether subscripts of this array are words rather than expressions.
+    fn is_associative(&self, _name: &str) -> bool {
+        false
+    }
     fn dialect(&self) -> Dialect {
         Dialect::Bash
     }
@@ -27,7 +31,8 @@ pub enum ArithError {
 #[derive(Clone, Debug, PartialEq)]
 enum Tok {
     Num(i64),
-    Name(String),
+    /// A variable and, in bash, what stands in brackets after it.
+    Name(String, Option<String>),
     Op(&'static str),
 }
 
@@ -36,7 +41,7 @@ const OPS: &[&str] = &[
     "|=", "^=", "+", "-", "*", "/", "%", "<", ">", "=", "!", "~", "&", "|", "^", "?", ":", "(", ")", ",",
 ];
 
-fn tokens(text: &str) -> Result<Vec<(Tok, usize)>, ArithError> {
+fn tokens(text: &str, arrays: bool) -> Result<Vec<(Tok, usize)>, ArithError> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(c) = text[at..].chars().next() {
@@ -48,11 +53,15 @@ fn tokens(text: &str) -> Result<Vec<(Tok, usize)>, ArithError> {
                 .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '#' || c == '@'))
                 .unwrap_or(rest.len());
             let word = &rest[..length];
-            out.push(match c.is_ascii_digit() {
-                true => (Tok::Num(number(word).ok_or_else(|| ArithError::BadNumber(word.to_string()))?), at),
-                false => (Tok::Name(word.to_string()), at),
-            });
+            let from = at;
             at += length;
+            if c.is_ascii_digit() {
+                out.push((Tok::Num(number(word).ok_or_else(|| ArithError::BadNumber(word.to_string()))?), from));
+                continue;
+            }
+            let index = text[at..].strip_prefix('[').filter(|_| arrays).and_then(closed);
+            at += index.map_or(0, |index| index.len() + 2);
+            out.push((Tok::Name(word.to_string(), index.map(str::to_string)), from));
         } else if let Some(op) = OPS.iter().find(|op| rest.starts_with(**op)) {
             out.push((Tok::Op(op), at));
             at += op.len();
@@ -61,6 +70,20 @@ fn tokens(text: &str) -> Result<Vec<(Tok, usize)>, ArithError> {
         }
     }
     Ok(out)
+}
+
+/// The text up to the bracket that closes one before it.
+fn closed(text: &str) -> Option<&str> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        match c {
+            ']' if depth == 0 => return Some(&text[..at]),
+            ']' => depth -= 1,
+            '[' => depth += 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// `12`, `0x1f`, `017`, `2#101`. Too large numbers stick at the largest, as strtoimax does.
@@ -87,7 +110,7 @@ pub fn evaluate(text: &str, variables: &mut dyn Variables) -> Result<i64, ArithE
 }
 
 fn evaluate_at(text: &str, variables: &mut dyn Variables, depth: u32) -> Result<i64, ArithError> {
-    let tokens = tokens(text)?;
+    let tokens = tokens(text, variables.dialect() == Dialect::Bash)?;
     if tokens.is_empty() {
         if variables.dialect() == Dialect::Dash {
             return Err(ArithError::ExpectingPrimary(String::new()));
@@ -151,13 +174,14 @@ impl Eval<'_> {
     }
 
     fn assignment_at_depth(&mut self) -> Result<i64, ArithError> {
-        if let Some((Tok::Name(name), _)) = self.tokens.get(self.pos)
+        if let Some((Tok::Name(name, index), _)) = self.tokens.get(self.pos)
             && let Some((Tok::Op(op), _)) = self.tokens.get(self.pos + 1)
             && let Some(operator) = op.strip_suffix('=')
             && !matches!(*op, "==" | "!=" | "<=" | ">=")
         {
-            let name = name.clone();
+            let (name, index) = (name.clone(), index.clone());
             self.pos += 2;
+            let name = self.place(name, index)?;
             let right = self.assignment()?;
             let value = match operator {
                 "" => right,
@@ -279,7 +303,8 @@ impl Eval<'_> {
         self.pos += 1;
         match token {
             Tok::Num(value) => Ok(value),
-            Tok::Name(name) => {
+            Tok::Name(name, index) => {
+                let name = self.place(name, index)?;
                 let value = self.variable(&name)?;
                 if let Some(op @ ("++" | "--")) = self.op() {
                     self.pos += 1;
@@ -288,8 +313,9 @@ impl Eval<'_> {
                 Ok(value)
             }
             Tok::Op(op @ ("++" | "--")) => {
-                if let Some((Tok::Name(name), _)) = self.tokens.get(self.pos).cloned() {
+                if let Some((Tok::Name(name, index), _)) = self.tokens.get(self.pos).cloned() {
                     self.pos += 1;
+                    let name = self.place(name, index)?;
                     let value = self.variable(&name)?.wrapping_add(if op == "++" { 1 } else { -1 });
                     self.set(&name, value)?;
                     return Ok(value);
@@ -317,6 +343,19 @@ impl Eval<'_> {
     fn expected_primary(&self) -> ArithError {
         let at = self.tokens.get(self.pos).or(self.tokens.last()).map_or(self.text.len(), |(_, at)| *at);
         ArithError::ExpectingPrimary(self.text[at..].to_string())
+    }
+
+    /// A variable, or an element as `name[key]`.
+    fn place(&mut self, name: String, index: Option<String>) -> Result<String, ArithError> {
+        let Some(index) = index.filter(|_| !self.skip) else { return Ok(name) };
+        if self.variables.is_associative(&name) {
+            return Ok(format!("{name}[{index}]"));
+        }
+        if self.depth > MAX_DEPTH / 2 {
+            return Err(ArithError::TooDeep);
+        }
+        let index = evaluate_at(&index, self.variables, self.depth + 8)?;
+        Ok(format!("{name}[{index}]"))
     }
 
     /// A variable's value is an expression itself.

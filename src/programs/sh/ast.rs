@@ -76,6 +76,12 @@ pub enum CommandKind {
         condition: List,
         body: List,
     },
+    /// bash's `select`.
+    Select {
+        name: String,
+        words: Option<Vec<Word>>,
+        body: List,
+    },
     Case {
         word: Word,
         arms: Vec<CaseArm>,
@@ -111,6 +117,16 @@ pub enum AfterArm {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Assign {
     pub name: String,
+    /// Of `a[index]=value`.
+    pub index: Option<Word>,
+    pub append: bool,
+    pub value: Word,
+}
+
+/// One of the words of `a=(x [2]=y)`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Element {
+    pub index: Option<Word>,
     pub append: bool,
     pub value: Word,
 }
@@ -168,6 +184,13 @@ pub enum Part {
     Param(Box<Param>),
     Command(Rc<List>),
     Arith(Vec<Part>),
+    /// `<(…)`, or with `output` `>(…)`
+    Process {
+        list: Rc<List>,
+        output: bool,
+    },
+    /// `(…)` after `name=`, with its text as written.
+    Array(Rc<(Vec<Element>, String)>),
     /// `${…}` that makes no sense: an error when it is expanded.
     Bad(String),
 }
@@ -176,9 +199,20 @@ pub enum Part {
 pub struct Param {
     /// A name, digits, or one of `@*#?-$!0`.
     pub name: String,
+    pub index: Option<Index>,
     pub op: ParamOp,
     /// As written, for messages.
     pub text: String,
+}
+
+/// What stands in brackets after a name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Index {
+    /// `[@]`
+    At,
+    /// `[*]`
+    Star,
+    Word(Word),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -187,6 +221,12 @@ pub enum ParamOp {
     Length,
     /// `${!x}`
     Indirect,
+    /// `${!a[@]}`
+    Keys,
+    /// `${!prefix*}`, `${!prefix@}`
+    Names,
+    /// `${x@Q}`
+    Transform(char),
     /// `-`, `=`, `+` or `?`; with `colon` an empty value counts as unset.
     Default {
         colon: bool,
@@ -257,16 +297,53 @@ fn written(parts: &[Part]) -> String {
             Part::Double(inner) => format!("\"{}\"", written(inner)),
             Part::Param(param) => param.text.clone(),
             Part::Command(_) => "$(...)".to_string(),
+            Part::Process { output, .. } => format!("{}(...)", if *output { '>' } else { '<' }),
+            Part::Array(array) => array.1.clone(),
             Part::Arith(inner) => format!("$(({}))", written(inner)),
         })
         .collect()
+}
+
+impl Assign {
+    pub fn written(&self) -> String {
+        let index = self.index.as_ref().map(|index| format!("[{}]", index.written())).unwrap_or_default();
+        format!("{}{index}{}{}", self.name, if self.append { "+=" } else { "=" }, self.value.written())
+    }
+}
+
+impl Param {
+    /// Whether its values are one word between double quotes: `$*`, `${a[*]}`.
+    pub fn is_star(&self) -> bool {
+        match &self.index {
+            Some(index) => *index == Index::Star,
+            None => self.name == "*",
+        }
+    }
+
+    /// Whether its values are a word each between double quotes: `$@`, `${a[@]}`.
+    pub fn is_at(&self) -> bool {
+        match &self.index {
+            Some(index) => *index == Index::At,
+            None => self.name == "@",
+        }
+    }
+
+    /// Name and index as messages say them.
+    pub fn place(&self) -> String {
+        match &self.index {
+            None => self.name.clone(),
+            Some(Index::At) => format!("{}[@]", self.name),
+            Some(Index::Star) => format!("{}[*]", self.name),
+            Some(Index::Word(word)) => format!("{}[{}]", self.name, word.written()),
+        }
+    }
 }
 
 impl Command {
     /// A simple command's words as they were written; nothing of a compound one.
     pub fn written(&self) -> String {
         let CommandKind::Simple { assigns, words } = &self.kind else { return String::new() };
-        let assigns = assigns.iter().map(|assign| format!("{}={}", assign.name, assign.value.written()));
+        let assigns = assigns.iter().map(Assign::written);
         assigns.chain(words.iter().map(Word::written)).collect::<Vec<_>>().join(" ")
     }
 }

@@ -6,7 +6,8 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     arith::{self, ArithError},
-    ast::{Param, ParamOp, Part, ReplaceAt, Word},
+    arrays,
+    ast::{Index, Param, ParamOp, Part, ReplaceAt, Word},
     brace,
     pattern::Pattern,
     state::{Flow, MAX_TEXT, Shell},
@@ -99,7 +100,27 @@ impl Shell {
             return self.fields(words).await;
         }
         let mut fields = vec![name.to_string()];
+        self.lists.clear();
         for word in &words[1..] {
+            if let [Part::Literal(head), Part::Array(array)] = word.parts.as_slice() {
+                let list = head.trim_end_matches('=');
+                let (list, append) = match list.strip_suffix('+') {
+                    Some(list) => (list, true),
+                    None => (list, false),
+                };
+                let items = self.items(&array.0).await?;
+                self.trace_bash(|| {
+                    let words = items.iter().map(|(key, _, value)| {
+                        let key = key.as_ref().map(|key| format!("[{key}]=")).unwrap_or_default();
+                        format!("{key}{}", super::builtins::bash_single_quoted(value))
+                    });
+                    format!("{head}({})", words.collect::<Vec<_>>().join(" "))
+                })
+                .await;
+                self.lists.push((list.to_string(), append, items));
+                fields.push(list.to_string());
+                continue;
+            }
             match assignment_like(word) {
                 Some((name, value)) => fields.push(name + &self.assigned(&value).await?),
                 None => fields.extend(self.fields(std::slice::from_ref(word)).await?),
@@ -129,14 +150,22 @@ impl Shell {
 
     pub async fn pattern(&mut self, word: &Word) -> Result<Pattern, Flow> {
         let pieces = self.pieces(word, PLAIN).await?;
-        let mut chars = Vec::new();
-        for piece in pieces {
-            match piece {
-                Piece::Text { text, quoted, .. } => chars.extend(text.chars().map(|c| (c, quoted))),
-                Piece::Break => chars.push((' ', true)),
-            }
+        let chars = characters(pieces);
+        Ok(self.compiled(&chars))
+    }
+
+    fn compiled(&self, chars: &[(char, bool)]) -> Pattern {
+        match self.dialect.is_bash() && self.shopt.has("extglob") {
+            true => Pattern::extended(chars),
+            false => Pattern::new(chars),
         }
-        Ok(Pattern::new(&chars))
+    }
+
+    /// The right side of `==` in `[[`.
+    pub async fn test_pattern(&mut self, word: &Word) -> Result<Pattern, Flow> {
+        let pieces = self.pieces(word, PLAIN).await?;
+        let chars = characters(pieces);
+        Ok(if self.dialect.is_bash() { Pattern::extended(&chars) } else { Pattern::new(&chars) })
     }
 
     /// A regular expression: quoted text stands for itself.
@@ -208,6 +237,14 @@ impl Shell {
                         let text = self.quoted_text(inner).await?;
                         let value = self.arithmetic(&text).await?.to_string();
                         out.push(Piece::Text { text: value, quoted, split: !quoted });
+                    }
+                    Part::Process { list, output } => {
+                        let text = self.process_file(list.clone(), *output).await?;
+                        out.push(Piece::Text { text, quoted: true, split: false });
+                    }
+                    // Only assignments know what to do with it.
+                    Part::Array(array) => {
+                        out.push(Piece::Text { text: array.1.clone(), quoted: true, split: false });
                     }
                     Part::Bad(text) => {
                         let message = match self.dialect {
@@ -313,7 +350,50 @@ impl Shell {
             }
             "EPOCHSECONDS" if self.dialect.has_bash_syntax() => scalar(self.proc.sim().wall().as_second().to_string()),
             "BASHPID" if self.dialect.is_bash() => scalar(self.proc.pid().to_string()),
+            _ if name.ends_with(']') && self.dialect.is_bash() => match arrays::subscripted(name) {
+                Some((name, "@" | "*")) => Value::List(self.all_values(name)),
+                Some((name, key)) => self.element(name, key).ok().flatten().map_or(Value::Unset, Value::Scalar),
+                None => Value::Unset,
+            },
+            "PIPESTATUS" | "FUNCNAME" | "BASH_SOURCE" | "BASH_VERSINFO" | "GROUPS" => {
+                let first = self.array(name).and_then(|array| array.first().cloned());
+                first.or_else(|| self.get(name)).map_or(Value::Unset, Value::Scalar)
+            }
             _ => self.get(name).map_or(Value::Unset, Value::Scalar),
+        }
+    }
+
+    /// What a parameter names: a variable, or `name[key]` with the key worked out. `None`: nothing that can be.
+    async fn place(&mut self, param: &Param) -> Result<Option<String>, Flow> {
+        let name = &param.name;
+        let Some(Index::Word(word)) = &param.index else { return Ok(Some(name.clone())) };
+        let key = self.single(word).await?;
+        if key.is_empty() {
+            self.complain(None, &format!("{}: bad substitution", param.text)).await;
+            return Err(Flow::Error(1));
+        }
+        if self.has_words_as_keys(name) {
+            return Ok(Some(format!("{name}[{key}]")));
+        }
+        let index = self.arithmetic(&key).await?;
+        match self.index(&index.to_string(), self.array_end(name)) {
+            Ok(Some(index)) => Ok(Some(format!("{name}[{index}]"))),
+            _ => {
+                self.complain(None, &format!("{name}: bad array subscript")).await;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The values of `${name[@]}` and its like.
+    fn values_of(&mut self, param: &Param) -> Vec<String> {
+        match param.op {
+            ParamOp::Keys => self.all_keys(&param.name),
+            ParamOp::Names => {
+                let variables = self.variables.iter().filter(|(_, variable)| **variable != Default::default());
+                variables.map(|(name, _)| name.clone()).filter(|name| name.starts_with(&param.name)).collect()
+            }
+            _ => self.all_values(&param.name),
         }
     }
 
@@ -327,7 +407,16 @@ impl Shell {
     }
 
     async fn parameter(&mut self, param: &Param, mode: Mode, out: &mut Vec<Piece>) -> Result<(), Flow> {
-        let mut value = self.value_of(&param.name);
+        let (place, mut value) = match param.index {
+            Some(Index::At | Index::Star) => (param.name.clone(), Value::List(self.values_of(param))),
+            _ => match self.place(param).await? {
+                Some(place) => {
+                    let value = self.value_of(&place);
+                    (place, value)
+                }
+                None => (param.place(), Value::Unset),
+            },
+        };
         if let ParamOp::Default { colon, op, word } = &param.op {
             let is_empty = match &value {
                 Value::Unset => true,
@@ -343,7 +432,7 @@ impl Shell {
                         true => self.quoted_text(&word.parts).await?,
                         false => self.assigned(word).await?,
                     };
-                    if !super::ast::is_name(&param.name) && self.dialect.is_bash() {
+                    if !super::ast::is_name(&param.name) && param.index.is_none() && self.dialect.is_bash() {
                         self.complain(None, &format!("${}: cannot assign in this way", param.name)).await;
                         return Err(Flow::Error(1));
                     }
@@ -351,7 +440,7 @@ impl Shell {
                         self.complain(None, &format!("{}: bad variable name", param.name)).await;
                         return Err(Flow::Error(2));
                     }
-                    self.set_or_fail(&param.name, text.clone()).await?;
+                    self.set_or_fail(&place, text.clone()).await?;
                     value = Value::Scalar(text);
                 }
                 ('?', true) => {
@@ -363,7 +452,7 @@ impl Shell {
                         (true, true) => "parameter not set or null".to_string(),
                         (true, false) => "parameter not set".to_string(),
                     };
-                    self.complain(None, &format!("{}: {text}", param.name)).await;
+                    self.complain(None, &format!("{}: {text}", param.place())).await;
                     return Err(self.unset_parameter());
                 }
                 _ => {}
@@ -372,7 +461,7 @@ impl Shell {
         if let (Value::Unset, true) = (&value, self.options.nounset) {
             let text = if self.dialect.is_bash() { "unbound variable" } else { "parameter not set" };
             let dollar = if self.dialect.is_bash() && !super::ast::is_name(&param.name) { "$" } else { "" };
-            self.complain(None, &format!("{dollar}{}: {text}", param.name)).await;
+            self.complain(None, &format!("{dollar}{}: {text}", param.place())).await;
             return Err(self.unset_parameter());
         }
         if param.op == ParamOp::Length {
@@ -392,13 +481,13 @@ impl Shell {
                 other => other,
             };
         }
-        let value = self.transform(value, &param.op).await?;
+        let value = self.transform(value, param).await?;
         let (quoted, split) = (mode.quoted, !mode.quoted);
         match value {
             Value::Unset => {}
             Value::Scalar(text) if text.is_empty() => {}
             Value::Scalar(text) => out.push(Piece::Text { text, quoted, split }),
-            Value::List(list) if mode.quoted && param.name == "*" => {
+            Value::List(list) if param.is_star() && (mode.quoted || mode.tilde == Tilde::Assignment) => {
                 let separator = self.get("IFS").map_or(" ".to_string(), |ifs| ifs.chars().take(1).collect());
                 let text = list.join(&separator);
                 out.push(Piece::Text { text, quoted, split });
@@ -438,7 +527,7 @@ impl Shell {
         }
     }
 
-    async fn transform(&mut self, value: Value, op: &ParamOp) -> Result<Value, Flow> {
+    async fn transform(&mut self, value: Value, param: &Param) -> Result<Value, Flow> {
         let each = |value: Value, f: &dyn Fn(&[char]) -> String| {
             let apply = |text: String| f(&text.chars().collect::<Vec<_>>());
             match value {
@@ -448,8 +537,34 @@ impl Shell {
             }
         };
         let collect = |chars: &[char]| chars.iter().collect::<String>();
-        Ok(match op {
-            ParamOp::Value | ParamOp::Length | ParamOp::Indirect | ParamOp::Default { .. } => value,
+        Ok(match &param.op {
+            ParamOp::Value
+            | ParamOp::Length
+            | ParamOp::Indirect
+            | ParamOp::Keys
+            | ParamOp::Names
+            | ParamOp::Default { .. } => value,
+            ParamOp::Transform('A') => {
+                let name = &param.name;
+                match (self.variable(name).cloned(), value) {
+                    (Some(variable), Value::List(_)) => Value::Scalar(super::builtins::declaration(name, &variable)),
+                    (_, Value::Scalar(text)) => {
+                        Value::Scalar(format!("{}={}", param.place(), super::builtins::bash_single_quoted(&text)))
+                    }
+                    (_, value) => value,
+                }
+            }
+            ParamOp::Transform(op) => each(value, &|text| {
+                let all = collect(text);
+                match op {
+                    'U' => all.to_uppercase(),
+                    'L' => all.to_lowercase(),
+                    'u' => {
+                        text.iter().take(1).flat_map(|c| c.to_uppercase()).chain(text.iter().skip(1).copied()).collect()
+                    }
+                    _ => super::builtins::bash_single_quoted(&all),
+                }
+            }),
             ParamOp::Trim { suffix, longest, pattern } => {
                 let pattern = self.pattern(pattern).await?;
                 each(value, &|text| match suffix {
@@ -481,6 +596,22 @@ impl Shell {
                     None => None,
                 };
                 match value {
+                    // Indices count here, not places.
+                    Value::List(list) if param.index.is_some() => {
+                        let keys = self.all_keys(&param.name);
+                        let end = i64::try_from(self.array_end(&param.name)).unwrap_or(i64::MAX);
+                        let from = if offset < 0 { end.saturating_add(offset) } else { offset };
+                        if let Some(length) = length.filter(|length| *length < 0) {
+                            self.complain(None, &format!("{length}: substring expression < 0")).await;
+                            return Err(Flow::Error(1));
+                        }
+                        let count = length.and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
+                        let index =
+                            |place: usize| keys.get(place).and_then(|key| key.parse().ok()).unwrap_or(place as i64);
+                        let items =
+                            list.into_iter().enumerate().filter(|(place, _)| from >= 0 && index(*place) >= from);
+                        Value::List(items.map(|(_, item)| item).take(count).collect())
+                    }
                     Value::List(list) => {
                         let mut all = vec![self.arg0.clone()];
                         all.extend(list);
@@ -503,9 +634,14 @@ impl Shell {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
+        self.complain(None, &self.arithmetic_message(text, &error)).await;
+        Err(Flow::Error(if self.dialect.is_bash() { 1 } else { 2 }))
+    }
+
+    /// What the shell says of an expression it can't work out.
+    pub fn arithmetic_message(&self, text: &str, error: &ArithError) -> String {
         let trimmed = text.trim_start();
-        let bash = self.dialect.is_bash();
-        let message = match (&error, self.dialect) {
+        match (error, self.dialect) {
             (ArithError::Variable(message), _) => message.clone(),
             (ArithError::DivisionByZero, super::Dialect::Ash) => "divide by zero".to_string(),
             (_, super::Dialect::Ash) => "arithmetic syntax error".to_string(),
@@ -535,9 +671,7 @@ impl Shell {
             (ArithError::BadNumber(number), _) => {
                 format!("{number}: value too great for base (error token is \"{number}\")")
             }
-        };
-        self.complain(None, &message).await;
-        Err(Flow::Error(if bash { 1 } else { 2 }))
+        }
     }
 
     // Fields
@@ -585,7 +719,11 @@ impl Shell {
     }
 
     fn pathnames(&mut self, field: Field, out: &mut Vec<String>) {
-        let special = !self.options.noglob && field.iter().any(|(c, quoted)| !quoted && matches!(c, '*' | '?' | '['));
+        let extglob = self.shopt.has("extglob");
+        let is_special = |(c, quoted): &(char, bool)| {
+            !quoted && (matches!(c, '*' | '?' | '[') || (extglob && matches!(c, '+' | '@' | '!')))
+        };
+        let special = !self.options.noglob && field.iter().any(is_special);
         if special {
             let mut found = self.glob(&field);
             if !found.is_empty() {
@@ -614,7 +752,7 @@ impl Shell {
                 }
                 continue;
             }
-            let pattern = Pattern::new(component);
+            let pattern = self.compiled(component);
             let mut next = Vec::new();
             for base in &found {
                 let child = |name: &str| format!("{base}{name}{}", if is_last { "" } else { "/" });
@@ -692,6 +830,10 @@ impl arith::Variables for Shell {
         self.assign(name, value.to_string())
     }
 
+    fn is_associative(&self, name: &str) -> bool {
+        self.has_words_as_keys(name)
+    }
+
     fn dialect(&self) -> super::Dialect {
         self.dialect
     }
@@ -706,10 +848,21 @@ fn assignment_like(word: &Word) -> Option<(String, Word)> {
     Some((format!("{name}="), Word { parts }))
 }
 
+fn characters(pieces: Vec<Piece>) -> Vec<(char, bool)> {
+    let mut chars = Vec::new();
+    for piece in pieces {
+        match piece {
+            Piece::Text { text, quoted, .. } => chars.extend(text.chars().map(|c| (c, quoted))),
+            Piece::Break => chars.push((' ', true)),
+        }
+    }
+    chars
+}
+
 /// `"$@"`, or several of them.
 fn is_only_at(parts: &[Part]) -> bool {
     !parts.is_empty()
-        && parts.iter().any(|part| matches!(part, Part::Param(param) if param.name == "@"))
+        && parts.iter().any(|part| matches!(part, Part::Param(param) if param.is_at()))
         && parts.iter().all(|part| matches!(part, Part::Param(_)))
 }
 

@@ -110,6 +110,16 @@ impl Shell {
         };
         self.tested -= u32::from(pipeline.negated);
         let status = result?;
+        if self.dialect.is_bash()
+            && let [command] = pipeline.commands.as_slice()
+            && matches!(
+                command.kind,
+                CommandKind::Simple { .. } | CommandKind::Subshell(_) | CommandKind::Test(_) | CommandKind::Arith(_)
+            )
+        {
+            self.pipe_status.clear();
+            self.pipe_status.push(status);
+        }
         if let Some(format) = pipeline.timed {
             let real = self.proc.sim().now().since(started).as_secs_f64();
             let text = match format {
@@ -167,6 +177,7 @@ impl Shell {
             return Err(Flow::Interrupt);
         }
         let last = statuses.last().copied().unwrap_or(0);
+        self.pipe_status.clone_from(&statuses);
         Ok(match self.options.pipefail {
             true => statuses.into_iter().rev().find(|status| *status != 0).unwrap_or(0),
             false => last,
@@ -190,6 +201,7 @@ impl Shell {
             }
             self.line = u32::try_from(i64::from(command.line) + self.line_shift).unwrap_or(0);
             self.calls += 1;
+            let substituting = self.substituting.len();
             let result = match &command.kind {
                 CommandKind::Simple { assigns, words } => self.simple(command, assigns, words, tail).await,
                 kind if command.redirects.is_empty() => self.compound(kind, tail).await,
@@ -203,6 +215,9 @@ impl Shell {
                 },
             };
             self.calls -= 1;
+            if self.substituting.len() > substituting {
+                self.end_substitutions(substituting);
+            }
             if let Ok(status) = result {
                 self.status = status;
             }
@@ -246,6 +261,16 @@ impl Shell {
                 };
                 self.loops += 1;
                 let result = self.for_loop(name, &written, items, body).await;
+                self.loops -= 1;
+                result
+            }
+            CommandKind::Select { name, words, body } => {
+                let items = match words {
+                    Some(words) => self.fields(words).await?,
+                    None => self.positional.clone(),
+                };
+                self.loops += 1;
+                let result = self.select(name, items, body).await;
                 self.loops -= 1;
                 result
             }

@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, rc::Rc};
 
 use super::{
-    ast::{Param, ParamOp, Part, ReplaceAt, Word},
+    ast::{Index, Param, ParamOp, Part, ReplaceAt, Word, is_name},
     escapes::{Style, unescape},
     parser::{ErrorKind, Parser, SyntaxError},
 };
@@ -46,6 +46,8 @@ enum Until {
     Brace { quoted: bool },
     /// `}` or the given character at the same level.
     BraceOr { quoted: bool, stop: char },
+    /// `]` of a subscript, left unread.
+    Bracket,
     /// The end of a here-document.
     End,
     /// The `))` of an arithmetic expansion, which is left unread.
@@ -105,7 +107,8 @@ impl Parser {
             self.read_here_docs()?;
             return Ok(Token::Newline);
         }
-        for op in OPERATORS {
+        let process = self.dialect.has_bash_syntax() && (self.looking_at("<(") || self.looking_at(">("));
+        for op in OPERATORS.iter().filter(|_| !process) {
             if self.looking_at(op)
                 && match *op {
                     "&>" | ";&" | ";;&" => self.dialect.has_bash_syntax(),
@@ -135,6 +138,16 @@ impl Parser {
         Ok(Word { parts: self.parts(Until::Arith)? })
     }
 
+    /// A subscript, up to its `]`.
+    pub(super) fn subscript_word(&mut self) -> Result<Word, SyntaxError> {
+        Ok(Word { parts: self.parts(Until::Bracket)? })
+    }
+
+    /// What is left of a word.
+    pub(super) fn rest_of_word(&mut self) -> Result<Word, SyntaxError> {
+        Ok(Word { parts: self.parts(Until::Word)? })
+    }
+
     pub(super) fn arith_for_word(&mut self) -> Result<Word, SyntaxError> {
         Ok(Word { parts: self.parts(Until::ArithFor)? })
     }
@@ -150,6 +163,9 @@ impl Parser {
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut parens = 0usize;
+        let mut brackets = 0usize;
+        // Open parentheses of extended patterns.
+        let mut groups = 0usize;
         let quoted = matches!(
             until,
             Until::Quote | Until::End | Until::Brace { quoted: true } | Until::BraceOr { quoted: true, .. }
@@ -165,6 +181,7 @@ impl Parser {
             let Some(c) = self.peek_char(0) else {
                 match until {
                     Until::Word | Until::End => break,
+                    Until::Bracket => return Err(self.unclosed(ErrorKind::Unterminated(']'), start_line)),
                     Until::Quote => return Err(self.unclosed(ErrorKind::Unterminated('"'), start_line)),
                     Until::Brace { .. } | Until::BraceOr { .. } => {
                         return Err(self.unclosed(ErrorKind::MissingBrace, start_line));
@@ -173,8 +190,37 @@ impl Parser {
                 }
             };
             match c {
-                ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' if until == Until::Word => {
+                '<' | '>'
+                    if until == Until::Word && self.dialect.has_bash_syntax() && self.peek_char(1) == Some('(') =>
+                {
+                    flush(&mut text, &mut parts);
+                    self.bump();
+                    if let Part::Command(list) = self.command_substitution()? {
+                        parts.push(Part::Process { list, output: c == '>' });
+                    }
+                }
+                '?' | '*' | '+' | '@' | '!'
+                    if until == Until::Word && self.extglob && self.peek_char(1) == Some('(') =>
+                {
+                    text.extend([c, '(']);
+                    self.pos += 2;
+                    groups += 1;
+                }
+                '(' | ')' if groups > 0 => {
+                    text.push(c);
+                    self.bump();
+                    groups = if c == '(' { groups + 1 } else { groups - 1 };
+                }
+                ' ' | '\t' | '\n' | ';' | '&' | '|' | '<' | '>' | '(' | ')' if until == Until::Word && groups == 0 => {
                     break;
+                }
+                '[' | ']' if until == Until::Bracket => {
+                    if c == ']' && brackets == 0 {
+                        break;
+                    }
+                    brackets = if c == '[' { brackets + 1 } else { brackets - 1 };
+                    text.push(c);
+                    self.bump();
                 }
                 '"' if until == Until::Quote => {
                     self.bump();
@@ -216,6 +262,16 @@ impl Parser {
                         }
                     }
                     parts.push(Part::Quoted(inner));
+                }
+                // bash looks for the other quote, though it quotes nothing.
+                '\'' if self.dialect.is_bash() && until == (Until::Brace { quoted: true }) => {
+                    let end = (self.pos + 1..self.chars.len()).find(|at| self.chars[*at] == '\'');
+                    let Some(end) = end else {
+                        return Err(self.unclosed(ErrorKind::Unterminated('\''), self.line));
+                    };
+                    while self.pos <= end {
+                        text.extend(self.bump());
+                    }
                 }
                 '"' if until != Until::End && !arith => {
                     flush(&mut text, &mut parts);
@@ -294,7 +350,7 @@ impl Parser {
                     Err(error) if error.kind == ErrorKind::NotArith => {
                         self.pos = pos;
                         self.line = line;
-                        self.command_substitution().map(Some)
+                        self.command_substitution().map(Some).map_err(|error| SyntaxError { line, ..error })
                     }
                     Err(error) => Err(error),
                 }
@@ -416,33 +472,45 @@ impl Parser {
         self.pos += 1;
         let text = format!("${}", self.chars[start..self.pos].iter().collect::<String>());
         Ok(match found {
-            Some((name, op)) => Part::Param(Box::new(Param { name, op, text })),
+            Some((name, index, op)) => Part::Param(Box::new(Param { name, index, op, text })),
             None => Part::Bad(text),
         })
     }
 
     /// Name and operation, up to the closing brace; `None` if they make no sense.
-    fn braced_body(&mut self, quoted: bool) -> Result<Option<(String, ParamOp)>, SyntaxError> {
+    fn braced_body(&mut self, quoted: bool) -> Result<Option<(String, Option<Index>, ParamOp)>, SyntaxError> {
         let starts_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if self.peek_char(0) == Some('#') && self.peek_char(1).is_some_and(|c| starts_name(c) || "@*?-$!#".contains(c))
         {
             let start = self.pos;
             self.pos += 1;
             let name = self.braced_name();
+            let index = self.braced_index(&name)?;
             if self.peek_char(0) == Some('}') {
-                return Ok(Some((name, ParamOp::Length)));
+                return Ok(Some((name, index, ParamOp::Length)));
             }
             self.pos = start;
         }
         if self.dialect.is_bash() && self.peek_char(0) == Some('!') && self.peek_char(1).is_some_and(starts_name) {
             self.pos += 1;
             let name = self.braced_name();
-            return Ok((self.peek_char(0) == Some('}')).then_some((name, ParamOp::Indirect)));
+            let index = self.braced_index(&name)?;
+            let op = match (&index, self.peek_char(0)) {
+                (Some(Index::At | Index::Star), _) => ParamOp::Keys,
+                (None, Some(c @ ('@' | '*'))) => {
+                    self.pos += 1;
+                    let index = Some(if c == '@' { Index::At } else { Index::Star });
+                    return Ok((self.peek_char(0) == Some('}')).then_some((name, index, ParamOp::Names)));
+                }
+                _ => ParamOp::Indirect,
+            };
+            return Ok((self.peek_char(0) == Some('}')).then_some((name, index, op)));
         }
         let name = self.braced_name();
         if name.is_empty() {
             return Ok(None);
         }
+        let index = self.braced_index(&name)?;
         let extended = self.dialect.has_bash_syntax();
         let colon = self.peek_char(0) == Some(':');
         let op = self.peek_char(usize::from(colon));
@@ -491,9 +559,29 @@ impl Parser {
                 self.pos += usize::from(all);
                 ParamOp::Case { upper: op == '^', all }
             }
+            (false, Some('@')) if self.dialect.is_bash() && self.peek_char(2) == Some('}') => {
+                let Some(op) = self.peek_char(1).filter(|op| "QAUuL".contains(*op)) else { return Ok(None) };
+                self.pos += 2;
+                ParamOp::Transform(op)
+            }
             _ => return Ok(None),
         };
-        Ok((matches!(self.peek_char(0), Some('}') | None)).then_some((name, param)))
+        Ok((matches!(self.peek_char(0), Some('}') | None)).then_some((name, index, param)))
+    }
+
+    /// bash's `[…]` after a name.
+    fn braced_index(&mut self, name: &str) -> Result<Option<Index>, SyntaxError> {
+        if !self.dialect.is_bash() || self.peek_char(0) != Some('[') || !is_name(name) {
+            return Ok(None);
+        }
+        self.pos += 1;
+        let word = self.subscript_word()?;
+        self.pos += 1;
+        Ok(Some(match word.literal() {
+            Some("@") => Index::At,
+            Some("*") => Index::Star,
+            _ => Index::Word(word),
+        }))
     }
 
     fn braced_word(&mut self, quoted: bool) -> Result<Word, SyntaxError> {
@@ -521,5 +609,5 @@ impl Parser {
 
 fn simple_param(name: String) -> Part {
     let text = format!("${name}");
-    Part::Param(Box::new(Param { name, op: ParamOp::Value, text }))
+    Part::Param(Box::new(Param { name, index: None, op: ParamOp::Value, text }))
 }

@@ -10,6 +10,7 @@
 //! - A pipeline stage, a subshell, a background job and a command substitution are forked processes.
 
 mod arith;
+mod arrays;
 mod ast;
 mod brace;
 mod builtins;
@@ -31,6 +32,7 @@ pub use ast::is_name;
 pub use readline::width;
 mod processes;
 mod redirect;
+mod select;
 mod simple;
 mod state;
 pub mod test;

@@ -1,15 +1,26 @@
-//! Shell patterns: `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]`.
+//! Shell patterns: `*`, `?`, `[a-z]`, `[!a]`, `[[:digit:]]`, and bash's `@(a|b)`.
+
+use std::collections::BTreeSet;
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pattern(Vec<Element>);
+
+/// Patterns with groups aren't tried on longer texts, as they cost the square of the length.
+const MAX_GROUPED: usize = 512;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Element {
     Char(char),
     Any,
     Star,
-    Set { negated: bool, ranges: Vec<(char, char)>, classes: Vec<Class> },
+    Set {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+        classes: Vec<Class>,
+    },
+    /// bash's `@(a|b)`, and with the others of `?*+!`.
+    Group(char, Vec<Vec<Element>>),
 }
 
 type Class = fn(&char) -> bool;
@@ -36,34 +47,21 @@ impl Pattern {
     /// Compiles characters, each with whether it was quoted. A backslash that wasn't quoted (it came
     /// from an expansion) quotes the next character.
     pub fn new(chars: &[(char, bool)]) -> Pattern {
-        let mut elements = Vec::new();
-        let mut i = 0;
-        while let Some((c, quoted)) = chars.get(i).copied() {
-            i += 1;
-            elements.push(match c {
-                _ if quoted => Element::Char(c),
-                '*' => {
-                    if elements.last() == Some(&Element::Star) {
-                        continue;
-                    }
-                    Element::Star
-                }
-                '?' => Element::Any,
-                '\\' if i < chars.len() => {
-                    i += 1;
-                    Element::Char(chars[i - 1].0)
-                }
-                '[' => match set(&chars[i..]) {
-                    Some((set, used)) => {
-                        i += used;
-                        set
-                    }
-                    None => Element::Char('['),
-                },
-                _ => Element::Char(c),
-            });
-        }
-        Pattern(elements)
+        Pattern(elements(chars, false, 0))
+    }
+
+    /// With bash's extended patterns.
+    pub fn extended(chars: &[(char, bool)]) -> Pattern {
+        Pattern(elements(chars, true, 0))
+    }
+
+    fn has_groups(&self) -> bool {
+        self.0.iter().any(|element| matches!(element, Element::Group(..)))
+    }
+
+    /// Where matches that begin at the start of `text` may end.
+    fn ends(&self, text: &[char]) -> BTreeSet<usize> {
+        if text.len() > MAX_GROUPED { BTreeSet::new() } else { ends(&self.0, text, BTreeSet::from([0])) }
     }
 
     /// Compiles text in which nothing is quoted but by backslashes.
@@ -77,6 +75,9 @@ impl Pattern {
 
     /// Linear but for going back to the last star.
     pub fn matches_chars(&self, text: &[char]) -> bool {
+        if self.has_groups() {
+            return self.ends(text).contains(&text.len());
+        }
         let (mut p, mut t) = (0, 0);
         let mut back: Option<(usize, usize)> = None;
         loop {
@@ -117,14 +118,133 @@ impl Pattern {
 
     /// Length of the shortest or longest prefix of `text` that matches.
     pub fn prefix(&self, text: &[char], longest: bool) -> Option<usize> {
+        if self.has_groups() {
+            let ends = self.ends(text);
+            return if longest { ends.last().copied() } else { ends.first().copied() };
+        }
         length(&self.0.iter().collect::<Vec<_>>(), text.iter().copied(), longest)
     }
 
     /// Where the shortest or longest suffix of `text` that matches begins.
     pub fn suffix(&self, text: &[char], longest: bool) -> Option<usize> {
+        if self.has_groups() {
+            let matches = |from: &usize| self.ends(&text[*from..]).contains(&(text.len() - from));
+            return if longest { (0..=text.len()).find(matches) } else { (0..=text.len()).rev().find(matches) };
+        }
         let backwards: Vec<_> = self.0.iter().rev().collect();
         length(&backwards, text.iter().rev().copied(), longest).map(|length| text.len() - length)
     }
+}
+
+/// Groups deeper in each other than this are text.
+const MAX_NESTED: u32 = 4;
+
+fn elements(chars: &[(char, bool)], extended: bool, depth: u32) -> Vec<Element> {
+    let mut elements = Vec::new();
+    let mut i = 0;
+    while let Some((c, quoted)) = chars.get(i).copied() {
+        i += 1;
+        let group =
+            (extended && depth < MAX_NESTED && !quoted && "?*+@!".contains(c) && chars.get(i) == Some(&('(', false)))
+                .then(|| alternatives(&chars[i + 1..]))
+                .flatten();
+        if let Some((alternatives, used)) = group {
+            i += used + 1;
+            let inner = alternatives.into_iter().map(|inner| self::elements(inner, extended, depth + 1));
+            elements.push(Element::Group(c, inner.collect()));
+            continue;
+        }
+        elements.push(match c {
+            _ if quoted => Element::Char(c),
+            '*' => {
+                if elements.last() == Some(&Element::Star) {
+                    continue;
+                }
+                Element::Star
+            }
+            '?' => Element::Any,
+            '\\' if i < chars.len() => {
+                i += 1;
+                Element::Char(chars[i - 1].0)
+            }
+            '[' => match set(&chars[i..]) {
+                Some((set, used)) => {
+                    i += used;
+                    set
+                }
+                None => Element::Char('['),
+            },
+            _ => Element::Char(c),
+        });
+    }
+    elements
+}
+
+/// A character, and whether it was quoted.
+type Char = (char, bool);
+
+/// What a group holds, given what follows its parenthesis: the alternatives, and the length up to the closing one.
+fn alternatives(chars: &[Char]) -> Option<(Vec<&[Char]>, usize)> {
+    let (mut from, mut depth, mut found) = (0, 0, Vec::new());
+    for (i, (c, quoted)) in chars.iter().enumerate() {
+        match c {
+            _ if *quoted => {}
+            '(' => depth += 1,
+            ')' if depth == 0 => {
+                found.push(&chars[from..i]);
+                return Some((found, i + 1));
+            }
+            ')' => depth -= 1,
+            '|' if depth == 0 => {
+                found.push(&chars[from..i]);
+                from = i + 1;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where matches may end that begin at one of `places`.
+fn ends(elements: &[Element], text: &[char], mut places: BTreeSet<usize>) -> BTreeSet<usize> {
+    for element in elements {
+        places = match element {
+            Element::Star => match places.first() {
+                Some(first) => (*first..=text.len()).collect(),
+                None => return places,
+            },
+            Element::Group(sort, inner) => {
+                let once = |from: &BTreeSet<usize>| -> BTreeSet<usize> {
+                    inner.iter().flat_map(|elements| ends(elements, text, from.clone())).collect()
+                };
+                match sort {
+                    '@' => once(&places),
+                    '?' => once(&places).union(&places).copied().collect(),
+                    '!' => {
+                        let others = |place: &usize| {
+                            let matched = once(&BTreeSet::from([*place]));
+                            (*place..=text.len()).filter(move |end| !matched.contains(end))
+                        };
+                        places.iter().flat_map(others).collect()
+                    }
+                    _ => {
+                        let mut all = if *sort == '*' { places.clone() } else { BTreeSet::new() };
+                        let mut next = once(&places);
+                        while !next.is_subset(&all) {
+                            all.extend(&next);
+                            next = once(&next);
+                        }
+                        all
+                    }
+                }
+            }
+            other => {
+                let taken = |place: usize| text.get(place).is_some_and(|c| other.accepts(*c)).then_some(place + 1);
+                places.into_iter().filter_map(taken).collect()
+            }
+        };
+    }
+    places
 }
 
 /// How much from the beginning of `text` the elements match, at least or at most. Goes through the text once with all
@@ -181,7 +301,7 @@ impl Element {
         match self {
             Element::Char(own) => *own == c,
             Element::Any => true,
-            Element::Star => false,
+            Element::Star | Element::Group(..) => false,
             Element::Set { negated, ranges, classes } => {
                 let inside = ranges.iter().any(|(a, b)| (*a..=*b).contains(&c)) || classes.iter().any(|f| f(&c));
                 inside != *negated

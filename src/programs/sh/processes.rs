@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::{
     Dialect,
-    ast::{AndOr, CommandKind},
+    ast::{AndOr, CommandKind, List},
     interpret::{FORK_COST, Work},
     jobs::Spawned,
     state::{Flow, Outcome, Shell},
@@ -41,6 +41,30 @@ impl Shell {
             Box::pin(shell.work(work)).await
         };
         self.proc.try_fork(fds, group, main)
+    }
+
+    /// bash's `<(…)`: starts the command and gives the name of the file to talk to it.
+    pub async fn process_file(&mut self, list: Rc<List>, output: bool) -> Result<String, Flow> {
+        let (read, write) = self.proc.pipe();
+        let (own, theirs) = if output { (write, (0, read)) } else { (read, (1, write)) };
+        let Ok(pid) = self.fork(vec![theirs], Work::List(list)) else { return Err(self.cannot_fork().await) };
+        let fd = (10..=63).rev().find(|fd| self.proc.fd(*fd).is_none()).unwrap_or(63);
+        self.proc.set_fd(fd, Some(own));
+        self.substituting.push((fd, pid));
+        Ok(format!("/dev/fd/{fd}"))
+    }
+
+    /// The command is over that was given such files, from the given one on.
+    pub(super) fn end_substitutions(&mut self, from: usize) {
+        for (fd, pid) in self.substituting.drain(from..).collect::<Vec<_>>() {
+            self.proc.set_fd(fd, None);
+            // One that still runs is left to itself, as a job that nobody asks about.
+            if matches!(self.proc.try_wait(pid), Ok(None)) {
+                self.left_behind.push(pid);
+            }
+        }
+        let proc = self.proc.clone();
+        self.left_behind.retain(|pid| matches!(proc.try_wait(*pid), Ok(None)));
     }
 
     /// Reports that no process could be made.

@@ -22,6 +22,8 @@ struct Request {
     delimiter: u8,
     fd: i32,
     names: Vec<String>,
+    /// bash's `-a`: all words go into this array.
+    array: Option<String>,
 }
 
 /// How reading a line ended.
@@ -67,6 +69,14 @@ impl Shell {
             tty.set_modes(modes);
         }
         let (chars, end) = result?;
+        if let Some(array) = &request.array {
+            let words = self.read_words(&chars).into_iter().map(|word| (None, false, word)).collect();
+            if let Err(message) = self.assign_list(array, false, words) {
+                self.complain(Some("read"), &message).await;
+                return Ok(1);
+            }
+            return Ok(i32::from(!matches!(end, End::Delimiter | End::Count)));
+        }
         match self.distribute(&request.names, &chars).await {
             Err(Flow::Error(_)) if self.dialect.is_bash() => return Ok(1),
             distributed => distributed?,
@@ -99,7 +109,11 @@ impl Shell {
                     'r' => request.raw = true,
                     's' if self.dialect != Dialect::Dash => request.silent = true,
                     'e' if self.dialect.is_bash() => {}
-                    'p' | 't' | 'n' | 'N' | 'd' | 'u' if letter == 'p' || self.dialect != Dialect::Dash => {
+                    'p' | 't' | 'n' | 'N' | 'd' | 'u' | 'a' | 'i'
+                        if letter == 'p'
+                            || (self.dialect != Dialect::Dash && !"ai".contains(letter))
+                            || self.dialect.is_bash() =>
+                    {
                         let value = if rest.is_empty() {
                             args.next().cloned().ok_or_else(|| format!("-{letter}: option requires an argument"))?
                         } else {
@@ -109,6 +123,9 @@ impl Shell {
                         let bad = || format!("{value}: invalid number");
                         match letter {
                             'p' => request.prompt = Some(value),
+                            'a' => request.array = Some(value),
+                            // What a line is begun with at a terminal.
+                            'i' => {}
                             't' => {
                                 let seconds: f64 = value.parse().map_err(|_| bad())?;
                                 request.timeout = Some(Duration::try_from_secs_f64(seconds).map_err(|_| bad())?);
@@ -134,7 +151,9 @@ impl Shell {
             }
             names.push("REPLY".to_string());
         }
-        if let Some(bad) = names.iter().find(|name| !is_name(name)) {
+        let is_place =
+            |name: &str| is_name(name) || (self.dialect.is_bash() && super::arrays::subscripted(name).is_some());
+        if let Some(bad) = names.iter().chain(&request.array).find(|name| !is_place(name)) {
             return Err(match self.dialect {
                 Dialect::Bash => format!("`{bad}': not a valid identifier"),
                 Dialect::Dash => format!("{bad}: bad variable name"),
@@ -188,6 +207,30 @@ impl Shell {
                 line.push((byte, false));
             }
         }
+    }
+
+    /// All words of the line.
+    fn read_words(&self, line: &[(u8, bool)]) -> Vec<String> {
+        let ifs = self.get("IFS").unwrap_or_else(|| " \t\n".to_string()).into_bytes();
+        let (mut words, mut word) = (Vec::new(), None::<Vec<u8>>);
+        let mut after_space = false;
+        for (c, quoted) in line {
+            if *quoted || !ifs.contains(c) {
+                word.get_or_insert_default().push(*c);
+                after_space = false;
+            } else if c.is_ascii_whitespace() {
+                after_space |= word.is_some();
+                words.extend(word.take());
+            } else {
+                match word.take() {
+                    None if after_space => {}
+                    done => words.push(done.unwrap_or_default()),
+                }
+                after_space = false;
+            }
+        }
+        words.extend(word);
+        words.into_iter().map(util::text).collect()
     }
 
     /// Splits the line at IFS; the last variable gets the rest.

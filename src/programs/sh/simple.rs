@@ -38,9 +38,10 @@ impl Shell {
             };
         };
         let mut values = Vec::new();
-        for assign in assigns {
+        // Before a command there are no arrays.
+        for assign in assigns.iter().filter(|assign| assign.index.is_none()) {
             let value = self.assigned(&assign.value).await?;
-            let value = if assign.append { self.get(&assign.name).unwrap_or_default() + &value } else { value };
+            let value = if assign.append { self.appended(&assign.name, value) } else { value };
             values.push((assign.name.clone(), value));
         }
         self.trace(&values, &fields).await;
@@ -104,10 +105,7 @@ impl Shell {
 
     pub(super) async fn assign_all(&mut self, assigns: &[Assign]) -> Result<(), Flow> {
         for assign in assigns {
-            let value = self.assigned(&assign.value).await?;
-            let value = if assign.append { self.get(&assign.name).unwrap_or_default() + &value } else { value };
-            self.trace(&[(assign.name.clone(), value.clone())], &[]).await;
-            self.set_or_fail(&assign.name, value).await?;
+            self.assign_one(assign).await?;
         }
         Ok(())
     }
@@ -159,10 +157,7 @@ impl Shell {
     pub(super) async fn call(&mut self, body: &Rc<Command>, mut fields: Vec<String>) -> Outcome {
         let name = fields.remove(0);
         let shift = std::mem::take(&mut self.line_shift);
-        let outer_name = self.variables.get("FUNCNAME").cloned();
-        if self.dialect.is_bash() {
-            self.put("FUNCNAME", &name);
-        }
+        self.called_functions.push(name);
         let return_trap = self.traps.on_return.clone();
         if !self.options.functrace {
             self.traps.on_return = None;
@@ -185,9 +180,7 @@ impl Shell {
         if self.traps.on_return.is_none() {
             self.traps.on_return = return_trap;
         }
-        if self.dialect.is_bash() {
-            self.put_back("FUNCNAME".to_string(), outer_name);
-        }
+        self.called_functions.pop();
         match result {
             Err(Flow::Return(code)) => Ok(code),
             Err(Flow::Break(_) | Flow::Continue(_)) => Ok(self.status),

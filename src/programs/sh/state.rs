@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use super::{
-    Dialect,
+    Dialect, arith,
+    arrays::{self, Array},
     ast::{Command, is_name},
     builtins::{Limit, Shopt},
     jobs::Jobs,
@@ -41,8 +42,24 @@ pub type Outcome = Result<i32, Flow>;
 pub struct Variable {
     /// `None`: declared (exported, read-only, local), but not set.
     pub value: Option<String>,
+    /// bash's arrays have this instead of a value.
+    pub array: Option<Rc<Array>>,
+    /// Declared as an array, but given no element yet.
+    pub bare: bool,
     pub exported: bool,
     pub readonly: bool,
+    /// bash: what is assigned is worked out, or changes its case.
+    pub integer: bool,
+    pub upper: Option<bool>,
+    /// bash: the value is the name of the variable that is meant.
+    pub reference: bool,
+}
+
+impl Variable {
+    /// What the name alone stands for: of an array the first element.
+    fn scalar(&self) -> Option<&String> {
+        self.value.as_ref().or_else(|| self.array.as_ref()?.first())
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -187,6 +204,15 @@ pub struct Shell {
     pub main_pid: Pid,
     pub last_background: Option<Pid>,
     pub variables: Rc<BTreeMap<String, Variable>>,
+    /// Lists that `declare` and its like were given: `declare a=(…)`.
+    pub lists: Vec<arrays::List>,
+    /// bash's PIPESTATUS.
+    pub pipe_status: Vec<i32>,
+    /// The functions being run, outermost first.
+    pub called_functions: Vec<String>,
+    /// Descriptors and processes of `<(…)` in the commands being run.
+    pub substituting: Vec<(i32, Pid)>,
+    pub left_behind: Vec<Pid>,
     pub functions: Rc<BTreeMap<String, Rc<Command>>>,
     pub aliases: Rc<Aliases>,
     /// Variables to restore at the end of each function call.
@@ -216,7 +242,7 @@ impl Shell {
     pub fn new(proc: Proc, ctx: Context, dialect: Dialect, called: &str) -> Shell {
         let pid = proc.pid();
         let random = proc.sim().rng(&format!("sh {} {}", proc.hostname(), proc.host_pid()));
-        let exported = |value| Variable { value: Some(value), exported: true, readonly: false };
+        let exported = |value| Variable { value: Some(value), exported: true, ..Default::default() };
         let variables = proc.environ().into_iter().filter(|(name, _)| is_name(name));
         let variables = Rc::new(variables.map(|(name, value)| (name, exported(value))).collect());
         Shell {
@@ -239,6 +265,11 @@ impl Shell {
             main_pid: pid,
             last_background: None,
             variables,
+            lists: Vec::new(),
+            pipe_status: vec![0],
+            called_functions: Vec::new(),
+            substituting: Vec::new(),
+            left_behind: Vec::new(),
             functions: Rc::default(),
             aliases: Rc::default(),
             locals: Vec::new(),
@@ -327,7 +358,31 @@ impl Shell {
     // Variables
 
     pub fn get(&self, name: &str) -> Option<String> {
-        self.variables.get(name)?.value.clone()
+        self.variable(name)?.scalar().cloned()
+    }
+
+    /// The name of the variable that `declare -n` made this one stand for, or the name itself.
+    pub fn target(&self, name: &str) -> String {
+        let mut name = name.to_string();
+        for _ in 0..8 {
+            match self.variables.get(&name) {
+                Some(Variable { reference: true, value: Some(target), .. }) if is_name(target) => name = target.clone(),
+                _ => break,
+            }
+        }
+        name
+    }
+
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        match self.variables.get(name) {
+            Some(variable) if variable.reference => self.variables.get(&self.target(name)),
+            variable => variable,
+        }
+    }
+
+    pub fn variable_mut(&mut self, name: &str) -> &mut Variable {
+        let name = self.target(name);
+        Rc::make_mut(&mut self.variables).entry(name).or_default()
     }
 
     /// Sets a variable whatever its attributes; for the shell's own ones.
@@ -341,20 +396,54 @@ impl Shell {
 
     /// Sets a variable as an assignment does. The error is the message for a read-only one.
     pub fn assign(&mut self, name: &str, value: String) -> Result<(), String> {
-        let allexport = self.options.allexport;
-        if self.variables.get(name).is_some_and(|variable| variable.readonly) {
-            return Err(match self.dialect {
-                Dialect::Bash => format!("{name}: readonly variable"),
-                _ => format!("{name}: is read only"),
-            });
+        if self.dialect.is_bash()
+            && let Some((name, key)) = arrays::subscripted(name)
+        {
+            return self.assign_element(name, key, value);
         }
-        let variable = Rc::make_mut(&mut self.variables).entry(name.to_string()).or_default();
-        variable.value = Some(value);
+        let allexport = self.options.allexport;
+        self.refuse_readonly(name)?;
+        let value = self.converted(name, value)?;
+        let variable = self.variable_mut(name);
         variable.exported |= allexport;
+        match &mut variable.array {
+            Some(array) => {
+                variable.bare = false;
+                Rc::make_mut(array).set_first(value);
+            }
+            None => variable.value = Some(value),
+        }
         if name == "OPTIND" {
             self.getopts_at = (0, 0);
         }
         Ok(())
+    }
+
+    pub fn refuse_readonly(&self, name: &str) -> Result<(), String> {
+        if self.variable(name).is_none_or(|variable| !variable.readonly) {
+            return Ok(());
+        }
+        Err(match self.dialect {
+            Dialect::Bash => format!("{name}: readonly variable"),
+            _ => format!("{name}: is read only"),
+        })
+    }
+
+    /// A value as the variable's attributes make it.
+    pub fn converted(&mut self, name: &str, value: String) -> Result<String, String> {
+        let (integer, upper) = match self.variable(name) {
+            Some(variable) => (variable.integer, variable.upper),
+            None => return Ok(value),
+        };
+        if integer {
+            let number = arith::evaluate(&value, self).map_err(|error| self.arithmetic_message(&value, &error))?;
+            return Ok(number.to_string());
+        }
+        Ok(match upper {
+            None => value,
+            Some(true) => value.to_uppercase(),
+            Some(false) => value.to_lowercase(),
+        })
     }
 
     /// What a program started now finds in its environment.
@@ -475,7 +564,7 @@ impl Shell {
             })
             .collect();
         util::ignore(self.proc.eprint(&text).await);
-        2
+        error.status
     }
 
     pub async fn report_too_long(&self) -> i32 {
@@ -512,6 +601,7 @@ impl Shell {
         loop {
             // An alias works from the line after its definition on.
             parser.set_aliases(self.usable_aliases());
+            parser.extglob = self.shopt.has("extglob") && self.dialect.is_bash();
             let command = parser.next_command();
             self.parsed_line = parser.line();
             self.warn(&mut parser).await;

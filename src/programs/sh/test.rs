@@ -276,7 +276,10 @@ impl Shell {
                 TestExpr::Or(a, b) => self.test_expression(a).await? || self.test_expression(b).await?,
                 TestExpr::Unary('v', word) => {
                     let name = self.single(word).await?;
-                    self.lookup(&name).is_some()
+                    match super::arrays::subscripted(&name) {
+                        Some((name, "@" | "*")) => !self.all_values(name).is_empty(),
+                        _ => self.lookup(&name).is_some(),
+                    }
                 }
                 TestExpr::Unary(op, word) => {
                     let operand = self.single(word).await?;
@@ -291,15 +294,21 @@ impl Shell {
                             super::pattern::Pattern::parse(&right).matches(&left) == (op != "!=")
                         }
                         "=" | "==" | "!=" => {
-                            let matches = self.pattern(right).await?.matches(&left);
+                            let matches = self.test_pattern(right).await?.matches(&left);
                             matches == (op != "!=")
                         }
                         "=~" => {
                             let regex = self.regex_text(right).await?;
-                            match regex_lite::Regex::new(&regex) {
-                                Ok(regex) => regex.is_match(&left),
-                                Err(_) => return Err(Flow::Error(2)),
-                            }
+                            let Ok(regex) = regex_lite::Regex::new(&regex) else { return Err(Flow::Error(2)) };
+                            let caught = regex.captures(&left);
+                            let found = caught.is_some();
+                            let groups: Vec<String> = caught
+                                .iter()
+                                .flat_map(|caught| caught.iter())
+                                .map(|group| group.map_or(String::new(), |group| group.as_str().to_string()))
+                                .collect();
+                            self.put_array("BASH_REMATCH", groups);
+                            found
                         }
                         "<" | ">" => {
                             let right = self.single(right).await?;

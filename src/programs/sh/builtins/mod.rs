@@ -6,6 +6,7 @@ mod getopts;
 mod history;
 mod kill;
 mod limits;
+mod mapfile;
 mod names;
 mod processes;
 mod set;
@@ -15,6 +16,7 @@ mod variables;
 
 pub use limits::Limit;
 pub use shopt::Shopt;
+pub use variables::declaration;
 
 use super::{
     Dialect, echo,
@@ -32,8 +34,22 @@ const REGULAR: &[&str] = &[
     "pwd", "read", "test", "true", "type", "ulimit", "umask", "unalias", "wait",
 ];
 
-const BASH_ONLY: &[&str] =
-    &["builtin", "declare", "dirs", "disown", "help", "history", "let", "popd", "pushd", "shopt", "source", "typeset"];
+const BASH_ONLY: &[&str] = &[
+    "builtin",
+    "declare",
+    "dirs",
+    "disown",
+    "help",
+    "history",
+    "let",
+    "mapfile",
+    "popd",
+    "pushd",
+    "readarray",
+    "shopt",
+    "source",
+    "typeset",
+];
 const ASH_TOO: &[&str] = &["source", "history", "let", "help"];
 
 pub fn is_special(name: &str) -> bool {
@@ -102,6 +118,21 @@ pub fn bash_quoted(text: &str) -> String {
     bash_single_quoted(text)
 }
 
+/// `text` in double quotes, as `declare -p` prints it.
+pub fn bash_double_quoted(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        return format!("$'{}'", text.escape_default());
+    }
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        if "\"$`\\".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out + "\""
+}
+
 /// `printf %q`
 pub fn bash_printf_quoted(text: &str) -> String {
     if text.is_empty() {
@@ -142,8 +173,9 @@ impl Shell {
             "." | "source" => self.source(name, args).await,
             "exec" => self.exec_builtin(args, tail).await,
             "export" | "readonly" => self.export_builtin(name, args).await,
-            "declare" | "typeset" => self.declare(args).await,
+            "declare" | "typeset" => self.declare(name, args).await,
             "local" => self.local(args).await,
+            "mapfile" | "readarray" => self.mapfile(name, args).await,
             "unset" => self.unset(args).await,
             "set" => self.set(args).await,
             "shift" => self.shift(args).await,

@@ -11,7 +11,9 @@ impl Shell {
         if args.is_empty() {
             let mut text = String::new();
             for (name, variable) in self.variables.iter() {
-                if let Some(value) = &variable.value {
+                if let Some(array) = variable.array.as_ref().filter(|_| !variable.bare) {
+                    text += &format!("{name}={}\n", array.written());
+                } else if let Some(value) = &variable.value {
                     let value = if self.dialect.is_bash() { bash_quoted(value) } else { quoted(value) };
                     text += &format!("{name}={value}\n");
                 }

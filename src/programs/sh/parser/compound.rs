@@ -43,7 +43,9 @@ impl Parser {
         Ok(body)
     }
 
+    /// `for` and `select`.
     pub(super) fn for_command(&mut self) -> Result<CommandKind, SyntaxError> {
+        let select = self.is_word("select")?;
         self.advance();
         if *self.peek()? == Token::Op("(") && self.dialect.is_bash() && self.peek_char(0) == Some('(') {
             self.pos += 1;
@@ -98,7 +100,10 @@ impl Parser {
         }
         self.skip_newlines()?;
         let body = self.do_body()?;
-        Ok(CommandKind::For { name, words, body })
+        Ok(match select {
+            true => CommandKind::Select { name, words, body },
+            false => CommandKind::For { name, words, body },
+        })
     }
 
     pub(super) fn case_command(&mut self) -> Result<CommandKind, SyntaxError> {

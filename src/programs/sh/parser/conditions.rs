@@ -66,7 +66,12 @@ impl Parser {
             _ => return Ok(TestExpr::NonEmpty(word)),
         };
         self.advance();
-        let right = if op == "=~" { self.regex_word()? } else { self.test_word()? };
+        // bash's patterns are extended here in any case.
+        let extglob = self.extglob;
+        self.extglob |= self.dialect.is_bash();
+        let right = if op == "=~" { self.regex_word() } else { self.test_word() };
+        self.extglob = extglob;
+        let right = right?;
         Ok(TestExpr::Binary(op, word, right))
     }
 

@@ -8,6 +8,8 @@ pub struct SyntaxError {
     pub line: u32,
     /// The line of the script, for bash.
     pub text: String,
+    /// The exit status it makes.
+    pub status: i32,
 }
 
 #[derive(Clone, Debug, PartialEq)]

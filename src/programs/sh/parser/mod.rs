@@ -1,6 +1,7 @@
 //! Tokens to syntax trees. It never panics, and nesting and size are bounded; every error knows its
 //! line and whether more input could mend it (so that a terminal asks for another line).
 
+mod arrays;
 mod compound;
 mod conditions;
 mod error;
@@ -40,6 +41,8 @@ pub struct Parser {
     alias_budget: u32,
     /// At the end of the input, take a here-document without its delimiter as complete.
     pub at_end: bool,
+    /// bash's `shopt -s extglob`: words may hold `@(a|b)`.
+    pub extglob: bool,
     /// What bash warns of: the line and the text.
     pub warnings: Vec<(u32, String)>,
     /// How much of the text has been handed out as read.
@@ -68,6 +71,7 @@ impl Parser {
             alias_guard: Vec::new(),
             alias_budget: 1000,
             at_end: true,
+            extglob: false,
             warnings: Vec::new(),
             shown: 0,
         }
@@ -155,6 +159,7 @@ impl Parser {
         self.deeper()?;
         let mut parser = Parser::new(text, self.dialect, None).at_line(line);
         parser.depth = self.depth;
+        parser.extglob = self.extglob;
         let result = parse(&mut parser);
         self.depth -= 1;
         result
@@ -176,7 +181,7 @@ impl Parser {
         let at = self.token_start.min(self.chars.len());
         let start = self.chars[..at].iter().rposition(|c| *c == '\n').map_or(0, |i| i + 1);
         let text = self.chars[start..].iter().take_while(|c| **c != '\n').take(500).collect();
-        SyntaxError { kind, line, text }
+        SyntaxError { kind, line, text, status: 2 }
     }
 
     /// An end of the input too early: bash names the line where the quote began, the others the last one.
@@ -427,6 +432,7 @@ impl Parser {
             }
             "for" => self.for_command()?,
             "case" => self.case_command()?,
+            "select" if self.dialect.is_bash() => self.for_command()?,
             "[[" if extended => {
                 self.advance();
                 let test = self.test_or()?;
@@ -479,6 +485,18 @@ impl Parser {
             match self.peek()? {
                 Token::Word(word) => {
                     let word = word.clone();
+                    let declares = words.first().and_then(Word::literal).is_some_and(declares_arrays);
+                    if self.dialect.is_bash()
+                        && (words.is_empty() || declares)
+                        && let Some(assign) = self.array_assignment()?
+                    {
+                        if words.is_empty() {
+                            assigns.push(assign);
+                        } else {
+                            words.push(as_word(assign));
+                        }
+                        continue;
+                    }
                     self.advance();
                     if words.is_empty()
                         && let Some(assign) = assignment(&word, self.dialect)
@@ -537,6 +555,17 @@ impl Parser {
     }
 }
 
+/// Commands whose arguments may be lists: `declare a=(x y)`.
+fn declares_arrays(name: &str) -> bool {
+    matches!(name, "declare" | "typeset" | "local" | "export" | "readonly")
+}
+
+/// `name=(…)` as a word.
+fn as_word(assign: Assign) -> Word {
+    let head = Part::Literal(format!("{}{}", assign.name, if assign.append { "+=" } else { "=" }));
+    Word { parts: std::iter::once(head).chain(assign.value.parts).collect() }
+}
+
 /// `name=value`, `name+=value`
 fn assignment(word: &Word, dialect: Dialect) -> Option<Assign> {
     let Some(Part::Literal(text)) = word.parts.first() else { return None };
@@ -553,5 +582,5 @@ fn assignment(word: &Word, dialect: Dialect) -> Option<Assign> {
     if value.is_empty() {
         parts.remove(0);
     }
-    Some(Assign { name: name.to_string(), append, value: Word { parts } })
+    Some(Assign { name: name.to_string(), index: None, append, value: Word { parts } })
 }

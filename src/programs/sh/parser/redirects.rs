@@ -123,7 +123,7 @@ fn delimiter_of(word: &Word) -> (String, bool) {
                 }
                 Part::Param(param) => text.push_str(&param.text),
                 Part::Bad(s) => text.push_str(s),
-                Part::Command(_) | Part::Arith(_) => {}
+                Part::Command(_) | Part::Arith(_) | Part::Process { .. } | Part::Array(_) => {}
             }
         }
     }
