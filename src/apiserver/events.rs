@@ -110,8 +110,9 @@ impl Recorder {
     pub fn event(&self, about: ObjectReference, kind: EventType, reason: &str, message: impl Into<String>) {
         let inner = &self.0;
         let now = whole_seconds(inner.sink.sim.wall());
+        let nanos = inner.sink.nanos();
         let event = Event {
-            metadata: inner.sink.name(&about),
+            metadata: name(&about, nanos),
             reason: Some(reason.into()),
             message: Some(message.into()),
             source: Some(EventSource {
@@ -127,7 +128,7 @@ impl Recorder {
             involved_object: about,
             ..Event::default()
         };
-        let write = inner.known.borrow_mut().correlate(event, inner.sink.sim.now());
+        let write = inner.known.borrow_mut().correlate(event, nanos, inner.sink.sim.now());
         if let Some(write) = write {
             inner.sink.push(write);
         }
@@ -158,17 +159,12 @@ impl Sink {
         Sink { sim: sim.clone(), client, queue: Rc::default(), busy: Rc::default(), last_name: Cell::new(0) }
     }
 
-    /// Name and namespace of a new event.
-    fn name(&self, about: &ObjectReference) -> ObjectMeta {
+    /// The time that a new event is named by.
+    fn nanos(&self) -> i64 {
         let nanos = i64::try_from(self.sim.wall().as_nanosecond()).unwrap_or(i64::MAX);
         let nanos = nanos.max(self.last_name.get() + 1);
         self.last_name.set(nanos);
-        let namespace = about.namespace.clone().filter(|namespace| !namespace.is_empty());
-        ObjectMeta {
-            name: Some(format!("{}.{nanos:x}", about.name.as_deref().unwrap_or_default())),
-            namespace: Some(namespace.unwrap_or_else(|| "default".into())),
-            ..ObjectMeta::default()
-        }
+        nanos
     }
 
     fn push(&self, write: Write) {
@@ -187,6 +183,16 @@ impl Sink {
             }
             busy.set(false);
         });
+    }
+}
+
+/// Name and namespace of a new event.
+fn name(about: &ObjectReference, nanos: i64) -> ObjectMeta {
+    let namespace = about.namespace.clone().filter(|namespace| !namespace.is_empty());
+    ObjectMeta {
+        name: Some(format!("{}.{nanos:x}", about.name.as_deref().unwrap_or_default())),
+        namespace: Some(namespace.unwrap_or_else(|| "default".into())),
+        ..ObjectMeta::default()
     }
 }
 
@@ -278,13 +284,16 @@ struct Similar {
 struct Written {
     key: u64,
     count: i32,
-    first: Option<Time>,
-    name: String,
+    /// When it was first written, in whole seconds.
+    first: i64,
+    /// What tells its name from others about the object.
+    nanos: i64,
 }
 
 impl Known {
     /// What to write for `event`, if anything.
-    fn correlate(&mut self, mut event: Event, now: SimTime) -> Option<Write> {
+    /// `nanos` is what the event is named by.
+    fn correlate(&mut self, mut event: Event, nanos: i64, now: SimTime) -> Option<Write> {
         let about = self.about(&event.involved_object, now);
         let kind = hash(&(&event.type_, &event.reason));
         let message = hash(&event.message);
@@ -292,6 +301,7 @@ impl Known {
         let similar = match about.similar.iter().position(|s| s.key == kind) {
             Some(at) => &mut about.similar[at],
             None => {
+                about.similar.reserve_exact(1);
                 about.similar.push(Similar { key: kind, last: now, messages: Vec::new() });
                 let last = about.similar.len() - 1;
                 &mut about.similar[last]
@@ -302,6 +312,7 @@ impl Known {
         }
         similar.last = now;
         if !similar.messages.contains(&message) {
+            similar.messages.reserve_exact(1);
             similar.messages.push(message);
         }
         if similar.messages.len() >= MAX_SIMILAR {
@@ -314,17 +325,14 @@ impl Known {
             Some(written) => {
                 written.count = written.count.saturating_add(1);
                 event.count = Some(written.count);
-                event.first_timestamp.clone_from(&written.first);
-                event.metadata.name = Some(written.name.clone());
+                event.first_timestamp = Timestamp::from_second(written.first).ok().map(Time);
+                event.metadata = name(&event.involved_object, written.nanos);
                 true
             }
             None => {
-                about.written.push(Written {
-                    key,
-                    count: 1,
-                    first: event.first_timestamp.clone(),
-                    name: event.metadata.name.clone().unwrap_or_default(),
-                });
+                let first = event.first_timestamp.as_ref().map_or(0, |time| time.0.as_second());
+                about.written.reserve_exact(1);
+                about.written.push(Written { key, count: 1, first, nanos });
                 false
             }
         };
@@ -378,7 +386,7 @@ struct SeriesInner {
     controller: String,
     instance: String,
     /// Events of the last minutes by what makes them equal.
-    known: RefCell<BTreeMap<String, PackedEvent>>,
+    known: RefCell<BTreeMap<Box<str>, PackedEvent>>,
     sweeping: Cell<bool>,
 }
 
@@ -404,7 +412,7 @@ impl SeriesRecorder {
         let of = [&about.uid, &about.namespace, &about.name, &about.resource_version, &about.field_path].map(part);
         let key = format!("{}/{reason}/{action}/{}", kind.name(), of.join("/"));
         let mut known = inner.known.borrow_mut();
-        if let Some(packed) = known.get_mut(&key) {
+        if let Some(packed) = known.get_mut(key.as_str()) {
             let mut event = Rc::unwrap_or_clone(packed.event());
             let begins = event.series.is_none();
             let series = event.series.get_or_insert(EventSeries { count: Some(1), last_observed_time: None });
@@ -417,7 +425,7 @@ impl SeriesRecorder {
             return;
         }
         let event = Event {
-            metadata: inner.sink.name(&about),
+            metadata: name(&about, inner.sink.nanos()),
             event_time: Some(now),
             type_: Some(kind.name().into()),
             reason: Some(reason.into()),
@@ -429,7 +437,7 @@ impl SeriesRecorder {
             involved_object: about,
             ..Event::default()
         };
-        known.insert(key, PackedEvent::new(&event));
+        known.insert(key.into(), PackedEvent::new(&event));
         drop(known);
         inner.sink.push(Write::Create(event));
         self.sweep();

@@ -78,7 +78,7 @@ pub struct ApiServer {
     /// The specs of pods that were created lately and were not like each other, newest first.
     specs: RefCell<VecDeque<Shared<PodSpec>>>,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
-    events: RefCell<VecDeque<(SimTime, String, String, u64)>>,
+    events: RefCell<VecDeque<(SimTime, Rc<str>, Rc<str>, u64)>>,
     /// Sessions and forwarded ports that clients opened so far.
     sessions: Cell<u64>,
 }
@@ -140,10 +140,18 @@ impl ApiServer {
     }
 
     fn put(&self, object: Object) -> Object {
-        let stored = self.store.borrow_mut().put(object);
-        if let Object::Event(event) = &stored {
-            let key = (event.metadata.namespace.clone().unwrap_or_default(), stored.name().to_string());
-            self.events.borrow_mut().push_back((self.sim.now(), key.0, key.1, stored.resource_version()));
+        let mut store = self.store.borrow_mut();
+        let stored = store.put(object);
+        if matches!(stored, Object::Event(_))
+            && let Some((namespace, name)) = store.key(Kind::Event, stored.namespace(), stored.name())
+        {
+            let mut queue = self.events.borrow_mut();
+            if queue.len() == queue.capacity() {
+                // There are many, and most stay for long.
+                let more = 16 + queue.len() / 8;
+                queue.reserve_exact(more);
+            }
+            queue.push_back((self.sim.now(), namespace, name, stored.resource_version()));
         }
         stored
     }

@@ -10,6 +10,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
     time::Duration,
 };
 
@@ -37,14 +38,14 @@ pub(super) struct Store {
     version: u64,
     tables: Vec<Table>,
     /// Namespaces and names of pods by the node that they are bound to, so that a kubelet's list costs its own pods.
-    by_node: BTreeMap<String, BTreeSet<(String, String)>>,
+    by_node: BTreeMap<String, BTreeSet<(Rc<str>, Rc<str>)>>,
     next_watcher: u64,
 }
 
 #[derive(Default)]
 struct Table {
     /// By namespace ("" for cluster-scoped kinds), then name.
-    objects: BTreeMap<String, BTreeMap<String, Stored>>,
+    objects: BTreeMap<Rc<str>, BTreeMap<Rc<str>, Stored>>,
     history: VecDeque<Past>,
     /// The newest version that the history no longer holds.
     forgotten: u64,
@@ -132,6 +133,13 @@ impl Store {
         self.table(kind).objects.get(namespace).is_some_and(|names| names.contains_key(name))
     }
 
+    /// The store's own texts for an object's namespace and name, for who holds on to them.
+    pub fn key(&self, kind: Kind, namespace: &str, name: &str) -> Option<(Rc<str>, Rc<str>)> {
+        let (namespace, names) = self.table(kind).objects.get_key_value(namespace)?;
+        let (name, _) = names.get_key_value(name)?;
+        Some((namespace.clone(), name.clone()))
+    }
+
     /// Whether a namespace has any object of `kind`.
     pub fn any(&self, kind: Kind, namespace: &str) -> bool {
         self.table(kind).objects.contains_key(namespace)
@@ -149,7 +157,7 @@ impl Store {
         if selection.namespace.is_empty() {
             return table.objects.values().flat_map(BTreeMap::values).map(Stored::object).filter(matching).collect();
         }
-        let names = table.objects.get(&selection.namespace).into_iter().flat_map(BTreeMap::values);
+        let names = table.objects.get(&*selection.namespace).into_iter().flat_map(BTreeMap::values);
         names.map(Stored::object).filter(matching).collect()
     }
 
@@ -164,8 +172,10 @@ impl Store {
         let old = match stored {
             Some(stored) => Some(std::mem::replace(stored, new.clone())),
             None => {
-                let names = objects.entry(object.namespace().to_string()).or_default();
-                names.insert(object.name().to_string(), new.clone())
+                if !objects.contains_key(object.namespace()) {
+                    objects.insert(object.namespace().into(), BTreeMap::new());
+                }
+                objects.get_mut(object.namespace()).and_then(|names| names.insert(object.name().into(), new.clone()))
             }
         };
         let change = Change { version: self.version, old: old.as_ref().map(Stored::object), new: Some(object.clone()) };
@@ -233,17 +243,21 @@ impl Store {
         if was == is {
             return;
         }
-        let key = |object: &Object| (object.namespace().to_string(), object.name().to_string());
-        if let (Some(node), Some(old)) = (was, old)
+        let key = |object: &Object| {
+            let key = self.key(object.kind(), object.namespace(), object.name());
+            key.unwrap_or_else(|| (object.namespace().into(), object.name().into()))
+        };
+        let (gone, come) = (old.filter(|_| was.is_some()).map(key), new.filter(|_| is.is_some()).map(key));
+        if let (Some(node), Some(gone)) = (was, gone)
             && let Some(pods) = self.by_node.get_mut(node)
         {
-            pods.remove(&key(old));
+            pods.remove(&gone);
             if pods.is_empty() {
                 self.by_node.remove(node);
             }
         }
-        if let (Some(node), Some(new)) = (is, new) {
-            self.by_node.entry(node.to_string()).or_default().insert(key(new));
+        if let (Some(node), Some(come)) = (is, come) {
+            self.by_node.entry(node.to_string()).or_default().insert(come);
         }
     }
 

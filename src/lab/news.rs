@@ -115,7 +115,7 @@ impl Stop {
             state.0 += usize::from(record.ready.as_ref().is_some_and(|(status, _)| status == "True"));
             state.1 += record.containers.iter().map(|c| i64::from(c.restarts)).sum::<i64>();
             if self == Stop::Phase {
-                state.2.push((history.uid.clone(), record.phase.to_string()));
+                state.2.push((history.uid.to_string(), record.phase.to_string()));
             }
         };
         match uid {

@@ -203,7 +203,7 @@ impl EventRecord {
 /// The life of one pod.
 #[derive(Clone, Debug)]
 pub struct PodHistory {
-    pub uid: String,
+    pub uid: Rc<str>,
     pub namespace: String,
     pub name: String,
     pub node: Option<String>,
@@ -220,8 +220,8 @@ pub struct PodHistory {
 pub struct View {
     pods: BTreeMap<(String, String), Rc<Pod>>,
     nodes: BTreeMap<String, Rc<Node>>,
-    histories: BTreeMap<String, PodHistory>,
-    gone: VecDeque<String>,
+    histories: BTreeMap<Rc<str>, Box<PodHistory>>,
+    gone: VecDeque<Rc<str>>,
     net: VecDeque<NetEvent>,
     changes: u64,
 }
@@ -246,12 +246,12 @@ impl View {
     }
 
     pub fn history(&self, uid: &str) -> Option<&PodHistory> {
-        self.histories.get(uid)
+        self.histories.get(uid).map(Box::as_ref)
     }
 
     /// By uid; the pods that are gone are kept for a while.
     pub fn histories(&self) -> impl Iterator<Item = &PodHistory> {
-        self.histories.values()
+        self.histories.values().map(Box::as_ref)
     }
 
     /// What happened on the network lately, oldest first.
@@ -273,16 +273,21 @@ impl View {
     }
 
     fn pod_written(&mut self, now: SimTime, pod: &Rc<Pod>) {
-        let history = self.histories.entry(pod.uid().to_string()).or_insert_with(|| PodHistory {
-            uid: pod.uid().to_string(),
-            namespace: pod.namespace().to_string(),
-            name: pod.name().to_string(),
-            node: None,
-            created: now,
-            removed: None,
-            records: VecDeque::new(),
-            events: VecDeque::new(),
-        });
+        if !self.histories.contains_key(pod.uid()) {
+            let uid: Rc<str> = pod.uid().into();
+            let history = PodHistory {
+                uid: uid.clone(),
+                namespace: pod.namespace().to_string(),
+                name: pod.name().to_string(),
+                node: None,
+                created: now,
+                removed: None,
+                records: VecDeque::new(),
+                events: VecDeque::new(),
+            };
+            self.histories.insert(uid, Box::new(history));
+        }
+        let Some(history) = self.histories.get_mut(pod.uid()) else { return };
         history.node = pod.spec.as_ref().and_then(|s| s.node_name.clone());
         let mut record = PodRecord::of(pod);
         let new = history.records.back().is_none_or(|(_, last)| *last != record);
@@ -293,6 +298,7 @@ impl View {
             if let Some((_, last)) = history.records.back().filter(|(_, last)| last.containers == record.containers) {
                 record.containers = last.containers.clone();
             }
+            grow(&mut history.records);
             history.records.push_back((now, record));
         }
         let before = self.pods.insert((pod.namespace().to_string(), pod.name().to_string()), pod.clone());
@@ -309,7 +315,7 @@ impl View {
         }
         if let Some(history) = self.histories.get_mut(pod.uid()) {
             history.removed = Some(now);
-            self.gone.push_back(pod.uid().to_string());
+            self.gone.push_back(history.uid.clone());
             if self.gone.len() > MAX_GONE_PODS
                 && let Some(oldest) = self.gone.pop_front()
             {
@@ -347,9 +353,18 @@ impl View {
             if history.events.len() == MAX_RECORDS_PER_POD {
                 history.events.pop_front();
             }
+            grow(&mut history.events);
             history.events.push_back((now, EventRecord::of(event)));
             self.changes += 1;
         }
+    }
+}
+
+/// Makes room for one more; most histories stay short, and there are many.
+fn grow<T>(records: &mut VecDeque<T>) {
+    if records.len() == records.capacity() {
+        let more = 1 + records.len() / 4;
+        records.reserve_exact(more);
     }
 }
 

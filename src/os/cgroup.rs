@@ -9,14 +9,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeSet,
     fmt,
     rc::Rc,
     time::Duration,
 };
 
 use super::Pid;
-use crate::sim::{Notify, SimTime};
+use crate::sim::{Notify, SimTime, VecMap};
 
 /// The period of `cpu.max`, as the kubelet sets it.
 pub const CPU_PERIOD: Duration = Duration::from_millis(100);
@@ -38,7 +37,7 @@ struct Inner {
     /// A cgroup namespace begins here: its processes see themselves at `/`.
     namespace: Cell<bool>,
     /// Host pids.
-    members: RefCell<BTreeSet<Pid>>,
+    members: RefCell<VecMap<Pid, ()>>,
     memory: Cell<u64>,
     memory_peak: Cell<u64>,
     /// `u64::MAX`: none.
@@ -179,7 +178,7 @@ impl Cgroup {
     // Processes
 
     pub(super) fn enter(&self, pid: Pid) {
-        self.0.members.borrow_mut().insert(pid);
+        self.0.members.borrow_mut().insert(pid, ());
     }
 
     pub(super) fn leave(&self, pid: Pid) {
@@ -188,7 +187,7 @@ impl Cgroup {
 
     /// Its processes' host pids, without those of groups below.
     pub fn pids(&self) -> Vec<Pid> {
-        self.0.members.borrow().iter().copied().collect()
+        self.0.members.borrow().keys().copied().collect()
     }
 
     pub fn size(&self) -> usize {

@@ -2,7 +2,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     rc::{Rc, Weak},
 };
 
@@ -11,6 +10,7 @@ use super::{
     net::NetNs,
     process::{Pid, ProcInner},
 };
+use crate::sim::VecMap;
 
 /// A hostname shared by every process of the namespace.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ pub(super) struct PidNsInner {
     pub(super) level: usize,
     pub(super) next: Cell<Pid>,
     /// By pid in this namespace. Processes own themselves (their task and their parent hold them).
-    pub(super) members: RefCell<BTreeMap<Pid, Weak<ProcInner>>>,
+    pub(super) members: RefCell<VecMap<Pid, Weak<ProcInner>>>,
     /// Its init has ended: nothing can be started in it any more.
     pub(super) dead: Cell<bool>,
 }

@@ -170,7 +170,7 @@ impl ProgramTable for Programs {
         }
         let programs = self.clone();
         if name == "busybox" {
-            return Some(Rc::new(move |proc| Box::pin(busybox(proc, programs.clone()))));
+            return Some(Rc::new(move |proc| busybox(proc, programs.clone())));
         }
         let entry = self.entry(name)?;
         Some(Rc::new(move |proc| {
@@ -206,25 +206,31 @@ fn footprint(name: &str) -> Footprint {
 }
 
 /// Runs the applet that `argv[0]` names, or `argv[1]` when called as `busybox`.
-async fn busybox(proc: Proc, programs: Programs) -> i32 {
+fn busybox(proc: Proc, programs: Programs) -> LocalBoxFuture<'static, i32> {
     let argv = proc.argv();
     let called = argv.first().map(|name| util::file_name(name.trim_start_matches('-'))).unwrap_or_default();
     if called == "busybox" {
         let Some(applet) = argv.get(1) else {
             let text = "BusyBox v1.36.1 multi-call binary.\n\nUsage: busybox [function [arguments]...]\n";
-            return util::done(proc.print(text).await);
+            return Box::pin(async move { util::done(proc.print(text).await) });
         };
-        return match proc.exec(&argv[1..], proc.environ()).await {
-            Ok(code) => code,
-            Err(_) => util::fail(&proc, 127, &format!("{applet}: applet not found")).await,
-        };
+        let unknown = format!("{applet}: applet not found");
+        return Box::pin(async move {
+            match proc.exec(&proc.argv()[1..], proc.environ()).await {
+                Ok(code) => code,
+                Err(_) => util::fail(&proc, 127, &unknown).await,
+            }
+        });
     }
     let own = programs.entry(&format!("busybox-{called}"));
     match own.or_else(|| programs.entry(if called == "sh" { "ash" } else { called })) {
-        Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }).await,
-        None if unsimulated::APPLETS.contains(&called) => {
-            util::fail(&proc, 1, &format!("{called}: this program is not simulated")).await
+        Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }),
+        None => {
+            let (code, text) = match unsimulated::APPLETS.contains(&called) {
+                true => (1, format!("{called}: this program is not simulated")),
+                false => (127, format!("{called}: applet not found")),
+            };
+            Box::pin(async move { util::fail(&proc, code, &text).await })
         }
-        None => util::fail(&proc, 127, &format!("{called}: applet not found")).await,
     }
 }

@@ -127,7 +127,7 @@ pub fn overview(view: &View, now: SimTime, head: SimTime) -> TimelineFacts {
         head: head.as_secs_f64(),
         from: all.get(newest).map_or(now, |h| h.created).as_secs_f64(),
         lanes: all.iter().skip(newest).map(lane).collect(),
-        pods: all.iter().skip(newest).map(|h| h.uid.clone()).collect(),
+        pods: all.iter().skip(newest).map(|h| h.uid.to_string()).collect(),
         ..TimelineFacts::default()
     }
 }

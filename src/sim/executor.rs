@@ -101,6 +101,7 @@ struct TaskWaker {
     id: TaskId,
     generation: u64,
     queued: AtomicBool,
+    aborted: AtomicBool,
     ready: Arc<ReadyQueue>,
 }
 
@@ -116,14 +117,17 @@ impl Wake for TaskWaker {
     }
 }
 
+/// There are several for each pod: what a task needs besides lies with its waker.
 struct Slot {
-    generation: u64,
     /// `None` while the task is being polled.
     future: Option<BoxFuture>,
     task: Arc<TaskWaker>,
-    /// Wakes `task`; lent to the poll.
-    waker: Waker,
-    aborted: bool,
+}
+
+impl Slot {
+    fn aborted(&self) -> bool {
+        self.task.aborted.load(Ordering::Relaxed)
+    }
 }
 
 struct Inner {
@@ -204,9 +208,14 @@ impl Sim {
             slots.push(None);
             slots.len() - 1
         });
-        let task = Arc::new(TaskWaker { id, generation, queued: AtomicBool::new(true), ready: self.0.ready.clone() });
-        let waker = Waker::from(task.clone());
-        slots[id] = Some(Slot { generation, future: Some(Box::pin(future)), task, waker, aborted: false });
+        let task = Arc::new(TaskWaker {
+            id,
+            generation,
+            queued: AtomicBool::new(true),
+            aborted: AtomicBool::new(false),
+            ready: self.0.ready.clone(),
+        });
+        slots[id] = Some(Slot { future: Some(Box::pin(future)), task });
         self.0.ready.push((id, generation));
         Task { sim: Rc::downgrade(&self.0), id, generation }
     }
@@ -330,21 +339,20 @@ impl Sim {
         let (mut future, waker) = {
             let mut slots = self.0.slots.borrow_mut();
             let Some(Some(slot)) = slots.get_mut(id) else { return false };
-            if slot.generation != generation {
+            if slot.task.generation != generation {
                 return false;
             }
             let Some(future) = slot.future.take() else { return false };
             slot.task.queued.store(false, Ordering::Relaxed);
-            (future, std::mem::replace(&mut slot.waker, Waker::noop().clone()))
+            (future, Waker::from(slot.task.clone()))
         };
         self.0.polls.set(self.0.polls.get() + 1);
         let pending = future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
         let done = {
             let mut slots = self.0.slots.borrow_mut();
             match slots.get_mut(id) {
-                Some(Some(slot)) if slot.generation == generation && pending && !slot.aborted => {
+                Some(Some(slot)) if slot.task.generation == generation && pending && !slot.aborted() => {
                     slot.future = Some(future);
-                    slot.waker = waker;
                     None
                 }
                 Some(entry) => {
@@ -384,12 +392,12 @@ impl Task {
             let mut slots = sim.slots.borrow_mut();
             let Some(entry) = slots.get_mut(self.id) else { return };
             match entry {
-                Some(slot) if slot.generation == self.generation => {
+                Some(slot) if slot.task.generation == self.generation => {
                     if slot.future.is_some() {
                         sim.free.borrow_mut().push(self.id);
                         entry.take()
                     } else {
-                        slot.aborted = true;
+                        slot.task.aborted.store(true, Ordering::Relaxed);
                         None
                     }
                 }
@@ -402,7 +410,7 @@ impl Task {
     pub fn is_finished(&self) -> bool {
         let Some(sim) = self.sim.upgrade() else { return true };
         let slots = sim.slots.borrow();
-        !matches!(slots.get(self.id), Some(Some(slot)) if slot.generation == self.generation && !slot.aborted)
+        !matches!(slots.get(self.id), Some(Some(slot)) if slot.task.generation == self.generation && !slot.aborted())
     }
 }
 

@@ -8,9 +8,11 @@
 //! - Knows nothing of Kubernetes or Linux.
 
 mod executor;
+mod map;
 mod rng;
 mod sync;
 
 pub use executor::{Reached, Sim, SimTime, Sleep, Task};
+pub use map::VecMap;
 pub use rng::Rng;
 pub use sync::{Either, Notify, OneshotReceiver, OneshotSender, Receiver, Sender, WaitQueue, channel, oneshot, race};

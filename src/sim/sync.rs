@@ -11,6 +11,9 @@ use std::{
 
 use pin_project_lite::pin_project;
 
+/// An empty queue keeps room for so many values.
+const CALM: usize = 64;
+
 struct Chan<T> {
     queue: RefCell<VecDeque<T>>,
     waker: Cell<Option<Waker>>,
@@ -89,7 +92,13 @@ impl<T> Receiver<T> {
     }
 
     pub fn try_recv(&mut self) -> Option<T> {
-        self.0.queue.borrow_mut().pop_front()
+        let mut queue = self.0.queue.borrow_mut();
+        let value = queue.pop_front();
+        // What a burst needed is given back.
+        if queue.is_empty() && queue.capacity() > CALM {
+            *queue = VecDeque::new();
+        }
+        value
     }
 }
 

@@ -119,6 +119,7 @@ impl Sandbox {
                 machine.network().forward(*port, *udp, Some(SocketAddr::new(own.into(), *to)));
             }
         }
+        let null = File::null();
         let spawn = SpawnOptions {
             argv: vec!["/pause".into()],
             env: BTreeMap::from([("PATH".to_string(), PATH.to_string())]),
@@ -126,9 +127,9 @@ impl Sandbox {
             uid: 65535,
             gid: 65535,
             namespaces: Namespaces { net, uts, ipc, pid, mnt: pause_root.clone() },
-            stdin: File::null(),
-            stdout: File::null(),
-            stderr: File::null(),
+            stdin: null.clone(),
+            stdout: null.clone(),
+            stderr: null,
             tty: None,
             cgroup: sandbox.cgroup.clone(),
             oom_score_adj: options.oom_score_adj,

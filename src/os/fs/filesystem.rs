@@ -24,7 +24,7 @@ pub struct Filesystem(Rc<FsInner>);
 
 struct FsInner {
     kind: &'static str,
-    lower: Option<Rc<FsImage>>,
+    lower: Rc<FsImage>,
     /// By inode.
     upper: RefCell<Vec<Rc<Node>>>,
     /// Makes what it holds, when somebody first looks.
@@ -75,6 +75,8 @@ pub(in crate::os) enum Body {
 thread_local! {
     /// /dev is the same everywhere and never changes: one table serves all.
     static DEV: Rc<FsImage> = Rc::new(FsImage::dev());
+    /// Nor does what is below a new file system.
+    static NOTHING: Rc<FsImage> = Rc::default();
 }
 
 /// What execve finds in a file.
@@ -135,15 +137,12 @@ impl Drop for Node {
 impl Filesystem {
     /// `kind` as /proc/mounts names it: overlay, tmpfs, ext4.
     pub fn new(kind: &'static str, lower: Rc<FsImage>) -> Filesystem {
-        let next = lower.len() + 1;
-        Filesystem::make(kind, Some(lower), next, None)
+        Filesystem::make(kind, lower, None)
     }
 
     /// An empty directory, `limit` bytes at most (ENOSPC beyond).
     pub fn empty(kind: &'static str, limit: Option<u64>) -> Filesystem {
-        let fs = Filesystem::make(kind, None, ROOT, limit);
-        fs.insert(Body::Directory(RefCell::default()), 0o755, 0, 0);
-        fs
+        Filesystem::make(kind, NOTHING.with(Rc::clone), limit)
     }
 
     /// What the kernel shows under /dev, nothing changed.
@@ -151,7 +150,8 @@ impl Filesystem {
         Filesystem::new("tmpfs", DEV.with(Rc::clone))
     }
 
-    fn make(kind: &'static str, lower: Option<Rc<FsImage>>, next: Ino, limit: Option<u64>) -> Filesystem {
+    fn make(kind: &'static str, lower: Rc<FsImage>, limit: Option<u64>) -> Filesystem {
+        let next = lower.len() + 1;
         Filesystem(Rc::new(FsInner {
             kind,
             lower,
@@ -166,6 +166,11 @@ impl Filesystem {
             clock: OnceCell::new(),
             kernel: OnceCell::new(),
         }))
+    }
+
+    /// What lies below the changes.
+    pub(super) fn image(&self) -> &FsImage {
+        &self.0.lower
     }
 
     pub fn kind(&self) -> &'static str {
@@ -483,7 +488,7 @@ impl Filesystem {
     }
 
     fn lower(&self, ino: Ino) -> Option<&ImageNode> {
-        self.0.lower.as_ref()?.node(ino)
+        self.0.lower.node(ino)
     }
 
     fn insert(&self, body: Body, mode: u32, uid: u32, gid: u32) -> Rc<Node> {

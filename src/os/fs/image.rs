@@ -1,14 +1,19 @@
 //! Immutable trees of files.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
-use super::{Content, Device, Ino, Names, ROOT};
+use super::{Content, Device, Ino, Names, ROOT, mount::Place};
 
 /// An immutable tree of files: an image's layers, flattened.
 pub struct FsImage {
     /// Inode `n` is at `n - 1`.
     nodes: Vec<ImageNode>,
+    /// Where things were mounted on it.
+    places: RefCell<Vec<Rc<Place>>>,
 }
+
+/// Places that an image keeps.
+const PLACES: usize = 64;
 
 #[derive(Clone)]
 pub(super) struct ImageNode {
@@ -28,7 +33,7 @@ pub(super) enum ImageBody {
 
 impl Default for FsImage {
     fn default() -> Self {
-        FsImage { nodes: vec![ImageNode { mode: 0o755, uid: 0, body: ImageBody::Directory(Names::default()) }] }
+        FsImage::of(vec![ImageNode { mode: 0o755, uid: 0, body: ImageBody::Directory(Names::default()) }])
     }
 }
 
@@ -85,7 +90,20 @@ impl FsImage {
 
     /// `nodes` in the order of their inodes.
     pub(super) fn of(nodes: Vec<ImageNode>) -> FsImage {
-        FsImage { nodes }
+        FsImage { nodes, places: RefCell::default() }
+    }
+
+    /// The same place in memory that others have, if something was mounted there before.
+    pub(super) fn place(&self, place: Place) -> Rc<Place> {
+        let mut places = self.places.borrow_mut();
+        if let Some(known) = places.iter().find(|known| ***known == place) {
+            return known.clone();
+        }
+        let place = Rc::new(place);
+        if places.len() < PLACES {
+            places.push(place.clone());
+        }
+        place
     }
 
     pub(super) fn len(&self) -> u64 {

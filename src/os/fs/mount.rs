@@ -7,6 +7,7 @@ use std::{
     borrow::Cow,
     cell::{Cell, RefCell},
     collections::BTreeMap,
+    ops::Deref,
     rc::Rc,
 };
 
@@ -32,9 +33,17 @@ struct Inner {
     clock_set: Cell<bool>,
 }
 
+#[derive(Clone)]
 struct Mounted {
     fs: Filesystem,
-    /// The inode of `fs` that is seen.
+    at: Rc<Place>,
+}
+
+/// Where and how something is mounted. The containers of an image have most of them in common, and share those
+/// ([`FsImage::place`]).
+#[derive(PartialEq, Eq)]
+pub(super) struct Place {
+    /// The inode of the file system that is seen.
     root: Ino,
     /// Where it hangs: a name in a directory of an earlier mount.
     parent: usize,
@@ -143,17 +152,25 @@ pub(in crate::os) fn clean_path(path: &str) -> String {
     format!("/{}", parts.join("/"))
 }
 
-/// What the kernel's mounts are called. It is the same everywhere and never changes: one copy serves all.
+/// Where every namespace has something. It is the same everywhere and never changes: one copy serves all.
 struct Places {
-    /// Names and targets of /proc, /sys and /dev.
-    kernels: [(Rc<str>, Rc<str>); 3],
-    root: Rc<str>,
+    /// /proc, /sys and /dev.
+    kernels: [Rc<Place>; 3],
+    /// The root, and the root that is read-only.
+    root: [Rc<Place>; 2],
 }
 
 thread_local! {
-    static PLACES: Places = Places {
-        kernels: ["proc", "sys", "dev"].map(|name| (name.into(), format!("/{name}").into())),
-        root: "/".into(),
+    static PLACES: Places = {
+        let slash: Rc<str> = "/".into();
+        let place = |name: Rc<str>, target: Rc<str>, dir, read_only, proc| {
+            Rc::new(Place { root: ROOT, parent: 0, dir, name, target, source: slash.clone(), read_only, proc })
+        };
+        let kernel = |name: &str| place(name.into(), format!("/{name}").into(), ROOT, false, name != "dev");
+        Places {
+            kernels: ["proc", "sys", "dev"].map(kernel),
+            root: [false, true].map(|read_only| place(slash.clone(), slash.clone(), 0, read_only, false)),
+        }
     };
 }
 
@@ -163,46 +180,26 @@ pub(super) const MAX_PATH: usize = 4096;
 
 impl MountNs {
     pub fn new(root: Filesystem, root_read_only: bool) -> MountNs {
-        let ns = MountNs::alone(&root);
-        {
-            let mut mounts = ns.0.mounts.borrow_mut();
-            mounts[0].read_only = root_read_only;
-            PLACES.with(|places| {
-                let dev = Filesystem::dev();
-                let systems = [(root.clone(), true), (root, true), (dev, false)];
-                for ((fs, proc), (name, target)) in systems.into_iter().zip(&places.kernels) {
-                    mounts.push(Mounted {
-                        fs,
-                        root: ROOT,
-                        parent: 0,
-                        dir: ROOT,
-                        name: name.clone(),
-                        target: target.clone(),
-                        source: places.root.clone(),
-                        read_only: false,
-                        proc,
-                    });
-                }
-            });
-        }
-        ns
+        let mounts = PLACES.with(|places| {
+            let [proc, sys, dev] = places.kernels.each_ref().map(Rc::clone);
+            vec![
+                Mounted { fs: root.clone(), at: places.root[usize::from(root_read_only)].clone() },
+                Mounted { fs: root.clone(), at: proc },
+                Mounted { fs: root, at: sys },
+                Mounted { fs: Filesystem::dev(), at: dev },
+            ]
+        });
+        MountNs::of(mounts, false)
     }
 
     /// `fs` with nothing mounted on it.
     pub(super) fn alone(fs: &Filesystem) -> MountNs {
-        let path = PLACES.with(|places| places.root.clone());
-        let root = Mounted {
-            fs: fs.clone(),
-            root: ROOT,
-            parent: 0,
-            dir: 0,
-            name: path.clone(),
-            target: path.clone(),
-            source: path,
-            read_only: false,
-            proc: false,
-        };
-        MountNs(Rc::new(Inner { mounts: RefCell::new(vec![root]), clock_set: Cell::new(false) }))
+        let at = PLACES.with(|places| places.root[0].clone());
+        MountNs::of(vec![Mounted { fs: fs.clone(), at }], false)
+    }
+
+    fn of(mounts: Vec<Mounted>, clock_set: bool) -> MountNs {
+        MountNs(Rc::new(Inner { mounts: RefCell::new(mounts), clock_set: Cell::new(clock_set) }))
     }
 
     pub fn same(&self, other: &MountNs) -> bool {
@@ -211,8 +208,7 @@ impl MountNs {
 
     /// A new namespace with the same mounts (clone(2) with CLONE_NEWNS).
     pub fn copy(&self) -> MountNs {
-        let mounts = self.0.mounts.borrow().iter().map(Mounted::copy).collect();
-        MountNs(Rc::new(Inner { mounts: RefCell::new(mounts), clock_set: Cell::new(self.0.clock_set.get()) }))
+        MountNs::of(self.0.mounts.borrow().clone(), self.0.clock_set.get())
     }
 
     /// Mounts over `target`, making the directories above it if needed. ENOENT if the source isn't
@@ -231,8 +227,7 @@ impl MountNs {
             }
         }
         self.0.clock_set.set(false);
-        self.0.mounts.borrow_mut().push(Mounted {
-            fs: mount.fs,
+        let at = Place {
             root: source,
             parent,
             dir,
@@ -241,7 +236,10 @@ impl MountNs {
             source: mount.source.into(),
             read_only: mount.read_only,
             proc: false,
-        });
+        };
+        let mut mounts = self.0.mounts.borrow_mut();
+        let at = mounts[0].fs.image().place(at);
+        mounts.push(Mounted { fs: mount.fs, at });
         Ok(())
     }
 
@@ -650,15 +648,11 @@ impl MountNs {
     }
 }
 
-impl Mounted {
-    fn copy(&self) -> Mounted {
-        Mounted {
-            fs: self.fs.clone(),
-            name: self.name.clone(),
-            target: self.target.clone(),
-            source: self.source.clone(),
-            ..*self
-        }
+impl Deref for Mounted {
+    type Target = Place;
+
+    fn deref(&self) -> &Place {
+        &self.at
     }
 }
 

@@ -13,6 +13,7 @@ use futures_util::future::LocalBoxFuture;
 use super::{
     ExitStatus, Footprint, OomKill, Pid, Proc, ProcInfo, ProcInner, ProgramTable, SpawnOptions,
     cpu::Processors,
+    environ::Environ,
     exec::{self, Executable},
     life::{Sender, allocate_pids},
     proc::Parentage,
@@ -236,7 +237,7 @@ impl Machine {
             argv: options.argv.into(),
             comm,
             exe,
-            env: Rc::new(options.env),
+            env: Environ::new(&options.env),
             cwd: super::super::fs::clean_path(&options.cwd).into(),
             umask: 0o022,
             fds: fds.into_iter().filter(|(_, file)| file.is_open()).collect(),

@@ -5,6 +5,7 @@
 //! simulation's tasks frees everything.
 
 mod cpu;
+mod environ;
 mod exec;
 mod files;
 mod life;
@@ -26,8 +27,9 @@ use std::{
 
 use futures_util::future::LocalBoxFuture;
 
+use self::environ::Environ;
 use super::{Cgroup, File, Namespaces, Signal, Tty, fs::Cred};
-use crate::sim::{SimTime, Task, WaitQueue};
+use crate::sim::{SimTime, Task, VecMap, WaitQueue};
 
 pub use cpu::Burning;
 pub use machine::Machine;
@@ -177,10 +179,10 @@ pub(super) struct ProcInner {
     title: RefCell<Option<Rc<str>>>,
     comm: RefCell<Rc<str>>,
     exe: RefCell<Rc<str>>,
-    env: RefCell<Rc<BTreeMap<String, String>>>,
+    env: RefCell<Environ>,
     cwd: RefCell<Rc<str>>,
     umask: Cell<u32>,
-    fds: RefCell<BTreeMap<i32, File>>,
+    fds: RefCell<VecMap<i32, File>>,
     tty: RefCell<Option<Tty>>,
     cgroup: Cgroup,
     oom_score_adj: Cell<i32>,

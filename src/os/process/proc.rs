@@ -14,6 +14,7 @@ use futures_util::future::LocalBoxFuture;
 
 use super::{
     ChildEvent, Disposition, ExitStatus, Footprint, Group, Machine, Pid, Pids, ProcInfo, ProcInner, SignalSet, Thread,
+    environ::Environ,
     exec::{self, Executable},
     life::{Sender, allocate_pids},
 };
@@ -23,7 +24,7 @@ use crate::{
         file::call_cost,
         fs::{Cred, FileType, clean_path},
     },
-    sim::Sim,
+    sim::{Sim, VecMap},
 };
 
 /// A process as its program sees it. Cheap to clone.
@@ -48,10 +49,10 @@ pub(super) struct Parentage {
     pub(super) argv: Rc<[String]>,
     pub(super) comm: Rc<str>,
     pub(super) exe: Rc<str>,
-    pub(super) env: Rc<BTreeMap<String, String>>,
+    pub(super) env: Environ,
     pub(super) cwd: Rc<str>,
     pub(super) umask: u32,
-    pub(super) fds: BTreeMap<i32, File>,
+    pub(super) fds: VecMap<i32, File>,
     pub(super) tty: Option<Tty>,
     pub(super) cgroup: Cgroup,
     pub(super) oom_score_adj: i32,
@@ -64,7 +65,7 @@ struct Runs {
     argv: Rc<[String]>,
     comm: Rc<str>,
     exe: Rc<str>,
-    env: Rc<BTreeMap<String, String>>,
+    env: Environ,
     footprint: Footprint,
 }
 
@@ -224,20 +225,20 @@ impl Proc {
     }
 
     pub fn env(&self, key: &str) -> Option<String> {
-        self.0.env.borrow().get(key).cloned()
+        self.0.env.borrow().get(key)
     }
 
     pub fn environ(&self) -> BTreeMap<String, String> {
-        (**self.0.env.borrow()).clone()
+        self.0.env.borrow().variables()
     }
 
     pub fn set_env(&self, key: &str, value: Option<&str>) {
-        let mut env = self.0.env.borrow_mut();
-        let env = Rc::make_mut(&mut env);
+        let mut env = self.environ();
         match value {
             Some(value) => env.insert(key.to_owned(), value.to_owned()),
             None => env.remove(key),
         };
+        *self.0.env.borrow_mut() = Environ::new(&env);
     }
 
     pub fn cwd(&self) -> String {
@@ -430,7 +431,7 @@ impl Proc {
     ) -> Result<Pid, Errno> {
         self.may_fork()?;
         let Executable { program, argv, comm, path, footprint } = self.resolve(argv, &env)?;
-        let runs = Runs { argv: argv.into(), comm, exe: path, env: Rc::new(env), footprint };
+        let runs = Runs { argv: argv.into(), comm, exe: path, env: Environ::new(&env), footprint };
         let child = self.child(runs, fds, group);
         Ok(self.start(&child, program(Proc(child.clone()))))
     }
@@ -487,7 +488,7 @@ impl Proc {
         *me.argv.borrow_mut() = argv.into();
         *me.comm.borrow_mut() = comm;
         *me.exe.borrow_mut() = path;
-        *me.env.borrow_mut() = Rc::new(env);
+        *me.env.borrow_mut() = Environ::new(&env);
         *me.title.borrow_mut() = None;
         me.caught.set(SignalSet::default());
         me.pending.borrow_mut().clear();

@@ -31,28 +31,30 @@ pub fn duration(text: &str) -> Option<Duration> {
 }
 
 pub async fn sleep(proc: Proc, ctx: Context) -> i32 {
-    let argv = proc.argv();
-    let operands: Vec<&String> = argv.iter().skip(1).filter(|arg| *arg != "--").collect();
-    if operands.is_empty() {
-        return util::usage(&proc, Args::of(&proc, ctx.flavour).missing_operand(), 1).await;
-    }
-    let mut total = Duration::ZERO;
-    for text in operands {
-        match duration(text) {
-            Some(time) => total = total.saturating_add(time),
-            None => {
-                let text = match ctx.flavour {
-                    Flavour::Gnu => {
-                        format!("sleep: invalid time interval '{text}'\nTry 'sleep --help' for more information.")
-                    }
-                    Flavour::Busybox => format!("sleep: invalid number '{text}'"),
-                };
-                return util::fail(&proc, 1, &text).await;
-            }
+    // What sleeps stays small: there are many of these processes.
+    match time_to_sleep(&proc, ctx.flavour) {
+        Ok(total) => {
+            drop(ctx);
+            proc.sleep(total).await;
+            0
         }
+        Err(None) => Box::pin(util::usage(&proc, Args::of(&proc, ctx.flavour).missing_operand(), 1)).await,
+        Err(Some(text)) => Box::pin(util::fail(&proc, 1, &text)).await,
     }
-    proc.sleep(total).await;
-    0
+}
+
+/// The sum of the operands. The error is what is wrong with one of them, or `None` if there is none.
+fn time_to_sleep(proc: &Proc, flavour: Flavour) -> Result<Duration, Option<String>> {
+    let argv = proc.argv();
+    let mut operands = argv.iter().skip(1).filter(|arg| *arg != "--").peekable();
+    operands.peek().ok_or(None)?;
+    operands.try_fold(Duration::ZERO, |total, text| match (duration(text), flavour) {
+        (Some(time), _) => Ok(total.saturating_add(time)),
+        (None, Flavour::Gnu) => {
+            Err(Some(format!("sleep: invalid time interval '{text}'\nTry 'sleep --help' for more information.")))
+        }
+        (None, Flavour::Busybox) => Err(Some(format!("sleep: invalid number '{text}'"))),
+    })
 }
 
 /// Says why a program can't run: 127 if it isn't there, else 126.

@@ -9,7 +9,7 @@ use crate::{
 pub async fn main(proc: Proc) -> i32 {
     if proc.pid() != 1 {
         // A warning, not an error.
-        util::ignore(proc.eprint("Warning: pause should be the first process\n").await);
+        util::ignore(Box::pin(proc.eprint("Warning: pause should be the first process\n")).await);
     }
     for signal in [Signal::INT, Signal::TERM, Signal::CHLD] {
         proc.set_disposition(signal, Disposition::Catch);
@@ -23,7 +23,8 @@ pub async fn main(proc: Proc) -> i32 {
                 continue;
             }
         };
-        util::ignore(proc.eprint(&format!("Shutting down, got signal: {text}\n")).await);
+        // What is rare is boxed: there are many of these processes, and all they do is wait.
+        util::ignore(Box::pin(proc.eprint(&format!("Shutting down, got signal: {text}\n"))).await);
         return 0;
     }
 }
