@@ -1,13 +1,18 @@
-//! What pods cost: CPU time of one core, and memory. `cargo bench --bench pods -- NAME…` runs some of the benches,
+//! What pods cost: CPU time of one core, and memory. Memory a pod is what is allocated and not given back while all of
+//! them run, as the slope between half of the pods and all, so that what a laboratory costs without pods doesn't count.
+//! Beside it stand the most that was allocated at any time and what the process holds of the machine's memory, which is
+//! more, as an allocator keeps room: both for each pod, less what they are without pods. `cargo bench --bench pods -- NAME…` runs some of the benches,
 //! without names all; each in a process of its own, so that none disturbs another. With `--wasm=MODULE` it also runs
 //! in wasm under Node.js (`scripts/bench.sh` builds that module).
 
 use std::{
+    alloc::{GlobalAlloc, Layout},
     env,
     error::Error,
     fmt::Write as _,
     io::Write as _,
     process::{Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use podarium::lab::{
@@ -15,9 +20,46 @@ use podarium::lab::{
     headless::{self, Script},
 };
 
-/// As the program's own.
+/// The program's own allocator, and how much it has given out.
+struct Counting(mimalloc::MiMalloc);
+
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Counting = Counting(mimalloc::MiMalloc);
+
+/// Bytes allocated now, and the most at any time. Written without a lock, which costs next to nothing: there is one thread.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn count(more: usize, less: usize) {
+    let live = LIVE.load(Relaxed).wrapping_add(more).wrapping_sub(less);
+    LIVE.store(live, Relaxed);
+    if live > PEAK.load(Relaxed) {
+        PEAK.store(live, Relaxed);
+    }
+}
+
+// SAFETY: it is mimalloc's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        unsafe { self.0.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 0);
+        unsafe { self.0.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(0, layout.size());
+        unsafe { self.0.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size, layout.size());
+        unsafe { self.0.realloc(block, layout, size) }
+    }
+}
 
 /// What a bench brings up and how long it lets time pass over it.
 struct Bench {
@@ -61,10 +103,21 @@ fn cpu() -> f64 {
     (ticks(11) + ticks(12)) / 100.0
 }
 
-/// Resident memory in KB.
-fn memory() -> f64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0) * 4.0
+/// Memory in KB: allocated, the most that was allocated since the round began, and resident.
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    live: f64,
+    peak: f64,
+    resident: f64,
+}
+
+impl Memory {
+    fn now() -> Memory {
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+        let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<f64>().ok()).unwrap_or(0.0);
+        let kilobytes = |bytes: &AtomicUsize| bytes.load(Relaxed) as f64 / 1024.0;
+        Memory { live: kilobytes(&LIVE), peak: kilobytes(&PEAK), resident: pages * 4.0 }
+    }
 }
 
 fn manifest(bench: &Bench) -> String {
@@ -80,14 +133,15 @@ fn manifest(bench: &Bench) -> String {
 }
 
 /// What it prints at its end, and the memory when it does.
-fn round(bench: &Bench, script: &str) -> (String, f64) {
+fn round(bench: &Bench, script: &str) -> (String, Memory) {
     let files = [("pods.yaml".to_string(), manifest(bench).into_bytes())].into();
     // The pods themselves, without kubeadm's.
     let config = Config { workers: bench.workers, system_pods: false, files, ..Config::default() };
-    let (mut printed, mut used) = (String::new(), 0.0);
+    let (mut printed, mut used) = (String::new(), Memory::default());
+    PEAK.store(LIVE.load(Relaxed), Relaxed);
     headless::run(config, Script::Commands(script.into()), &mut |_, bytes| {
         printed += &String::from_utf8_lossy(bytes);
-        used = memory();
+        used = Memory::now();
         true
     });
     (printed, used)
@@ -117,6 +171,7 @@ fn run(bench: &Bench, module: Option<&str>) {
     let script = format!(
         "kubectl apply -f pods.yaml >/dev/null; sleep {seconds}; kubectl get pods --no-headers | grep -c Running"
     );
+    let (_, half) = round(&Bench { pods: pods / 2, ..*bench }, &script);
     let before = cpu();
     let (mut printed, mut full) = round(bench, &script);
     for _ in 1..*rounds {
@@ -125,9 +180,12 @@ fn run(bench: &Bench, module: Option<&str>) {
     let spent = (cpu() - before) * 1000.0 / f64::from(*rounds);
     let each = |total: f64| total / *pods as f64;
     println!(
-        "{name}: {workers} nodes, {pods} pods, {seconds} s: {spent:.1} ms CPU ({:.3} a pod), {:.1} KB a pod; {} running; target {target}",
+        "{name}: {workers} nodes, {pods} pods, {seconds} s: {spent:.1} ms CPU ({:.3} a pod), {:.1} KB a pod (at most {:.1}, \
+         resident {:.1}); {} running; target {target}",
         each(spent),
-        each(full - empty),
+        (full.live - half.live) / (pods - pods / 2) as f64,
+        each(full.peak - empty.peak),
+        each(full.resident - empty.resident),
         printed.trim(),
     );
     let Some(module) = module else { return };

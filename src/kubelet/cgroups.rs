@@ -70,7 +70,7 @@ impl Cgroups {
             "Burstable" => &self.burstable,
             _ => &self.best_effort,
         };
-        let group = above.child(&format!("pod{}", pod.uid()));
+        let group = above.child(format!("pod{}", pod.uid()));
         pod_limits(pod).apply(machine, &group);
         group
     }

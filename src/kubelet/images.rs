@@ -195,7 +195,7 @@ impl ImageStore {
         list.sort_by_key(|image| std::cmp::Reverse(image.size));
         list.truncate(50);
         let entry = |image: &&Rc<Image>| ContainerImage {
-            names: Some(vec![image.image_id(), image.reference.clone()]),
+            names: Some(vec![image.image_id().to_string(), image.reference.to_string()]),
             size_bytes: i64::try_from(image.size).ok(),
         };
         list.iter().map(entry).collect()

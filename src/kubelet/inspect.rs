@@ -137,7 +137,7 @@ impl Kubelet {
             (at, at.since(since))
         });
         let Some(current) = own.next() else { return view };
-        view.id.clone_from(&current.id);
+        view.id = current.id.to_string();
         view.running = current.is_running();
         view.log = current.log.tail(LOG_LINES);
         if view.log.is_empty()

@@ -111,7 +111,7 @@ impl Worker {
         before: Option<Vec<Rc<Container>>>,
     ) {
         let id = id.trim_start_matches("containerd://");
-        let container = self.containers.borrow().iter().find(|c| c.id == id).cloned();
+        let container = self.containers.borrow().iter().find(|c| *c.id == *id).cloned();
         let Some(container) = container.filter(|c| c.is_running()) else { return };
         let sim = &kubelet.sim;
         let found = find(pod, &container.name);

@@ -208,6 +208,8 @@ pub(crate) struct Inner {
     tick_phase: Duration,
     /// The root that pause processes share.
     pause_root: MountNs,
+    /// What lies below the files of a pod ([`start::pod_files`]).
+    pod_files: Rc<FsImage>,
     /// The machine's own root file system, for hostPath.
     host_root: Filesystem,
     /// Of static pods.
@@ -254,6 +256,7 @@ impl Kubelet {
             relist_phase,
             tick_phase,
             pause_root: MountNs::new(pause, true),
+            pod_files: Rc::new(start::hollow_pod_files()),
             host_root,
             manifests: statics::Manifests::default(),
             client,

@@ -420,7 +420,7 @@ impl Prober {
         if (told.started == Some(true)) == (self.kind == Kind::Startup) {
             return Due::Nothing;
         }
-        let Some(container) = containers.iter().find(|c| id.ends_with(&c.id)) else { return Due::Nothing };
+        let Some(container) = containers.iter().find(|c| id.ends_with(&*c.id)) else { return Due::Nothing };
         let known = Known { written: written.clone(), pod: pod.clone(), container: Rc::downgrade(container) };
         *self.known.borrow_mut() = Some(known);
         Due::Probe(container.clone())

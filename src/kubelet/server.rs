@@ -110,7 +110,7 @@ impl Inner {
         let id = log_of(told, pod.name(), options.previous)?;
         let log = worker.and_then(|w| {
             let id = id.trim_start_matches("containerd://");
-            w.containers.borrow().iter().find(|c| c.id == id).map(|c| c.log.clone())
+            w.containers.borrow().iter().find(|c| *c.id == *id).map(|c| c.log.clone())
         });
         let (to, receiver) = channel();
         let Some(log) = log else {

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{self, ContainerPort, EphemeralContainer};
+use k8s_openapi::{
+    api::core::v1::{self, ContainerPort, EphemeralContainer},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 
 use super::{
     Inner,
@@ -26,7 +29,10 @@ use super::{
 use crate::{
     api::{Container as ContainerSpec, Pod, PodSpec, Resource},
     apiserver::events::EventType,
-    os::{Capabilities, Capability, Cgroup, Filesystem, PidNs, Privileges, fs::Mount},
+    os::{
+        Capabilities, Capability, Cgroup, Filesystem, FsImage, PidNs, Privileges,
+        fs::{Content, Mount},
+    },
     registry::Image,
     sim::SimTime,
 };
@@ -92,7 +98,7 @@ impl Worker {
         let none = PodSpec::default();
         let spec = pod.spec.as_deref().unwrap_or(&none);
         let host_network = spec.host_network == Some(true);
-        let id = kubelet.rng.borrow_mut().hex(64);
+        let id: Rc<str> = kubelet.rng.borrow_mut().hex(64).into();
         let fail = |text: String| {
             let text = format!("Failed to create pod sandbox: rpc error: code = Unknown desc = {text}");
             kubelet.event(pod, None, EventType::Warning, "FailedCreatePodSandBox", text);
@@ -192,7 +198,8 @@ impl Worker {
         let name = &container.name;
         let record = runtime.containers.iter().find(|r| r.name == *name && r.state == RecordState::Exited)?;
         let containers = self.containers.borrow();
-        let finished: SimTime = containers.iter().find(|c| record.id.ends_with(&c.id)).and_then(|c| c.finished_at())?;
+        let finished: SimTime =
+            containers.iter().find(|c| record.id.ends_with(&*c.id)).and_then(|c| c.finished_at())?;
         let key = format!("{name}_{:x}", container_hash(container));
         let now = kubelet.sim.now();
         let mut backoff = self.crash_backoff.borrow_mut();
@@ -347,7 +354,7 @@ impl Worker {
         let message_path = container.termination_message_path.clone().unwrap_or_else(|| MESSAGE_PATH.into());
         self.pod_mounts(kubelet, pod, container, restart_count, &message_path, &mut mounts);
         let cwd = container.working_dir.clone().filter(|dir| !dir.is_empty());
-        let id = kubelet.rng.borrow_mut().hex(64);
+        let id = kubelet.rng.borrow_mut().hex(64).into();
         let options = ContainerOptions {
             id,
             name: container.name.clone(),
@@ -523,29 +530,41 @@ fn host_ports(kubelet: &Inner, spec: &PodSpec) -> Vec<(SocketAddr, bool, u16)> {
     ports.filter_map(of).flatten().collect()
 }
 
-/// The files that the kubelet and the runtime keep for a pod.
+/// The names of [`pod_files`], without contents.
+pub(super) fn hollow_pod_files() -> FsImage {
+    let empty = |name: &str| (format!("/{name}"), 0o644, 0, Content::Data(Rc::default()));
+    FsImage::new(["etc-hosts", "hostname", "resolv.conf"].map(empty))
+}
+
+/// The files that the kubelet and the runtime keep for a pod. Few pods ever look at them: so they are written when one
+/// does.
 fn pod_files(kubelet: &Inner, pod: &Pod, ips: &[String]) -> Filesystem {
-    let files = Filesystem::empty("ext4", None);
-    let none = PodSpec::default();
-    let spec = pod.spec.as_deref().unwrap_or(&none);
-    let aliases = spec.host_aliases.as_deref().unwrap_or_default();
-    // A name that isn't one has no sandbox.
-    let (hostname, domain) = hostname_and_domain(pod).unwrap_or_default();
-    let config = &kubelet.config;
-    let (hosts, hostname) = if spec.host_network == Some(true) {
-        let node = node_hosts_file(&config.internal_ip, &config.name);
-        (host_network_hosts_file(&node, aliases), config.name.clone())
-    } else {
-        (hosts_file(ips, &hostname, &domain, aliases), kernel_hostname(pod).unwrap_or_default())
-    };
-    let texts = [
-        ("/etc-hosts", hosts),
-        ("/hostname", format!("{hostname}\n")),
-        ("/resolv.conf", resolv_conf(pod, NODE_RESOLVER)),
-    ];
-    for (path, text) in texts {
-        // A new tree without a limit takes any file.
-        let _written = files.write(path, text.as_bytes(), 0o644);
-    }
+    let files = Filesystem::new("ext4", kubelet.pod_files.clone());
+    let on_host = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+    let node = on_host.then(|| Box::new((kubelet.config.internal_ip.clone(), kubelet.config.name.clone())));
+    let ips: Box<[String]> = ips.into();
+    let (namespace, name, spec) = (pod.metadata.namespace.clone(), pod.metadata.name.clone(), pod.spec.clone());
+    files.fill_later(move |files| {
+        let metadata = ObjectMeta { namespace, name, ..ObjectMeta::default() };
+        let pod = Pod { metadata, spec, status: None };
+        let aliases = pod.spec.as_ref().and_then(|spec| spec.host_aliases.as_deref()).unwrap_or_default();
+        let (hosts, hostname) = match node {
+            Some(node) => (host_network_hosts_file(&node_hosts_file(&node.0, &node.1), aliases), node.1),
+            None => {
+                // A name that isn't one has no sandbox.
+                let (hostname, domain) = hostname_and_domain(&pod).unwrap_or_default();
+                (hosts_file(&ips, &hostname, &domain, aliases), kernel_hostname(&pod).unwrap_or_default())
+            }
+        };
+        let texts = [
+            ("/etc-hosts", hosts),
+            ("/hostname", format!("{hostname}\n")),
+            ("/resolv.conf", resolv_conf(&pod, NODE_RESOLVER)),
+        ];
+        for (path, text) in texts {
+            // A tree without a limit takes any file.
+            let _written = files.write(path, text.as_bytes(), 0o644);
+        }
+    });
     files
 }

@@ -65,11 +65,8 @@ struct Token {
     expires: i64,
     /// Made when the pod was, so that a refresh changes nothing.
     issued: i64,
-    namespace: String,
-    node: String,
-    pod: String,
-    uid: String,
-    account: String,
+    /// A line each: namespace, node, pod, its uid, account.
+    names: Box<str>,
 }
 
 impl Data {
@@ -580,18 +577,16 @@ fn service_account_token(source: &Source<'_>, token: &ServiceAccountTokenProject
         audience: token.audience.clone(),
         expires: issued + token.expiration_seconds.unwrap_or(3600),
         issued,
-        namespace: pod.metadata.namespace.clone().unwrap_or_default(),
-        node: source.context.node.into(),
-        pod: pod.name().into(),
-        uid: pod.uid().into(),
-        account: account.into(),
+        names: [pod.namespace(), source.context.node, pod.name(), pod.uid(), account].join("\n").into(),
     }))
 }
 
 impl Token {
     /// In the form of a JWT. It says what a real one says; nobody signs or checks it.
     fn text(&self) -> Vec<u8> {
-        let Token { audience, expires, issued, namespace, node, pod, uid, account } = self;
+        let Token { audience, expires, issued, names } = self;
+        let mut names = names.split('\n');
+        let [namespace, node, pod, uid, account] = [(); 5].map(|()| names.next().unwrap_or_default());
         let audience = audience.as_deref().unwrap_or("https://kubernetes.default.svc.cluster.local");
         // Names need no escapes in JSON; only the audience is free text.
         let claims = format!(

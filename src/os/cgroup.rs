@@ -8,7 +8,7 @@
 //!   touched them first.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     fmt,
     rc::Rc,
     time::Duration,
@@ -43,15 +43,21 @@ struct Inner {
     /// `u64::MAX`: none.
     memory_max: Cell<u64>,
     oom_group: Cell<bool>,
-    events: Cell<MemoryEvents>,
     cpu: Cell<Duration>,
     /// Processors; infinite: no limit.
     cpu_max: Cell<f64>,
     weight: Cell<u64>,
     /// When what was computed so far is paid for under `cpu_max`.
     paid_until: Cell<SimTime>,
-    throttled: Cell<Throttled>,
     samples: Cell<Samples>,
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What happens to few groups.
+#[derive(Default)]
+struct Rare {
+    events: Cell<MemoryEvents>,
+    throttled: Cell<Throttled>,
     watch: RefCell<Option<Watch>>,
 }
 
@@ -92,33 +98,35 @@ struct Watch {
 
 impl Cgroup {
     pub(super) fn root() -> Cgroup {
-        Cgroup::make(None, "")
+        Cgroup::make(None, Rc::default())
     }
 
     /// A new group below this one.
-    pub fn child(&self, name: &str) -> Cgroup {
-        Cgroup::make(Some(self.clone()), name)
+    pub fn child(&self, name: impl Into<Rc<str>>) -> Cgroup {
+        Cgroup::make(Some(self.clone()), name.into())
     }
 
-    fn make(parent: Option<Cgroup>, name: &str) -> Cgroup {
+    fn make(parent: Option<Cgroup>, name: Rc<str>) -> Cgroup {
         Cgroup(Rc::new(Inner {
             parent,
-            name: name.into(),
+            name,
             namespace: Cell::default(),
             members: RefCell::default(),
             memory: Cell::default(),
             memory_peak: Cell::default(),
             memory_max: Cell::new(u64::MAX),
             oom_group: Cell::default(),
-            events: Cell::default(),
             cpu: Cell::default(),
             cpu_max: Cell::new(f64::INFINITY),
             weight: Cell::new(DEFAULT_WEIGHT),
             paid_until: Cell::default(),
-            throttled: Cell::default(),
             samples: Cell::default(),
-            watch: RefCell::default(),
+            rare: OnceCell::new(),
         }))
+    }
+
+    fn rare(&self) -> &Rare {
+        self.0.rare.get_or_init(Box::default)
     }
 
     pub fn same(&self, other: &Cgroup) -> bool {
@@ -223,13 +231,14 @@ impl Cgroup {
     }
 
     pub fn memory_events(&self) -> MemoryEvents {
-        self.0.events.get()
+        self.0.rare.get().map(|rare| rare.events.get()).unwrap_or_default()
     }
 
     pub(super) fn count_event(&self, count: impl Fn(&mut MemoryEvents)) {
-        let mut events = self.0.events.get();
+        let rare = self.rare();
+        let mut events = rare.events.get();
         count(&mut events);
-        self.0.events.set(events);
+        rare.events.set(events);
     }
 
     /// Charges memory, or says whose limit is in the way.
@@ -252,7 +261,8 @@ impl Cgroup {
             let memory = inner.memory.get() + bytes;
             inner.memory.set(memory);
             inner.memory_peak.set(inner.memory_peak.get().max(memory));
-            if let Some(watch) = &*inner.watch.borrow()
+            if let Some(rare) = inner.rare.get()
+                && let Some(watch) = &*rare.watch.borrow()
                 && memory > watch.above
                 && memory - bytes <= watch.above
             {
@@ -270,7 +280,7 @@ impl Cgroup {
 
     /// Notifies each time the memory rises above `bytes`.
     pub fn watch_memory(&self, above: u64, reached: &Notify) {
-        *self.0.watch.borrow_mut() = Some(Watch { above, reached: reached.clone() });
+        *self.rare().watch.borrow_mut() = Some(Watch { above, reached: reached.clone() });
     }
 
     // Processor time. What processes compute without pause is added by the machine first.
@@ -316,15 +326,16 @@ impl Cgroup {
     }
 
     pub fn throttled(&self) -> Throttled {
-        self.0.throttled.get()
+        self.0.rare.get().map(|rare| rare.throttled.get()).unwrap_or_default()
     }
 
     pub(super) fn throttle(&self, time: Duration) {
-        let mut throttled = self.0.throttled.get();
+        let rare = self.rare();
+        let mut throttled = rare.throttled.get();
         throttled.time += time;
         let periods = time.as_nanos().div_ceil(CPU_PERIOD.as_nanos());
         throttled.periods += u64::try_from(periods).unwrap_or(0);
-        self.0.throttled.set(throttled);
+        rare.throttled.set(throttled);
     }
 
     /// Pays for `work` at `rate` processors; when that is done. A period's share may be used at once.

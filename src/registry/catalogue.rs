@@ -256,13 +256,14 @@ impl Catalogue {
         let bases = self.bases.clone();
         let files = Box::new(move || assemble(&bases, &file, &file.tags[index]).unwrap_or_default().0);
         Image {
-            reference,
+            reference: reference.into(),
             repository,
             digest,
             size,
             pull_time,
             config,
             files,
+            id: OnceCell::new(),
             fs: OnceCell::new(),
             mounted: RefCell::default(),
         }

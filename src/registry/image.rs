@@ -39,7 +39,7 @@ pub(super) type Files = BTreeMap<String, (u32, u32, Content)>;
 /// An image of the catalogue.
 pub struct Image {
     /// The name by which it was asked for, in full: `docker.io/luksa/kubia:1.0`.
-    pub reference: String,
+    pub reference: Rc<str>,
     /// `docker.io/luksa/kubia`.
     pub repository: String,
     /// The manifest's digest: `sha256:…`.
@@ -50,6 +50,7 @@ pub struct Image {
     pub pull_time: Option<Duration>,
     pub config: ImageConfig,
     pub(super) files: Box<dyn Fn() -> Files>,
+    pub(super) id: OnceCell<Rc<str>>,
     pub(super) fs: OnceCell<Rc<FsImage>>,
     /// By mount points.
     pub(super) mounted: RefCell<BTreeMap<String, Rc<FsImage>>>,
@@ -60,8 +61,8 @@ const MOUNTED: usize = 32;
 
 impl Image {
     /// What a container's status shows as `imageID`: `docker.io/luksa/kubia@sha256:…`.
-    pub fn image_id(&self) -> String {
-        format!("{}@{}", self.repository, self.digest)
+    pub fn image_id(&self) -> Rc<str> {
+        self.id.get_or_init(|| format!("{}@{}", self.repository, self.digest).into()).clone()
     }
 
     /// The files, built on the first call and shared after it.

@@ -86,6 +86,7 @@ impl<K: Ord, V> FromIterator<(K, V)> for VecMap<K, V> {
         for (key, value) in entries {
             map.insert(key, value);
         }
+        map.0.shrink_to_fit();
         map
     }
 }

@@ -168,8 +168,8 @@ fn records(list: &Value) -> Result<Vec<Record>, Failure> {
         Ok(Record {
             id: if kind.is_empty() && id.is_empty() { String::new() } else { format!("{kind}://{id}") },
             name: text(&value["Name"]),
-            image: text(&value["Image"]),
-            image_id: text(&value["ImageRef"]),
+            image: text(&value["Image"]).into(),
+            image_id: text(&value["ImageRef"]).into(),
             state: match value["State"].as_str() {
                 Some("running") => RecordState::Running,
                 Some("exited") => RecordState::Exited,

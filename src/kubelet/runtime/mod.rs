@@ -43,7 +43,7 @@ const FALLBACK_LINES: usize = 80;
 
 /// How a sandbox is wanted.
 pub struct SandboxOptions {
-    pub id: String,
+    pub id: Rc<str>,
     pub attempt: u32,
     /// `default/web`, for the picture and the network's events.
     pub name: String,
@@ -61,7 +61,7 @@ pub struct SandboxOptions {
 
 /// A pod's sandbox.
 pub struct Sandbox {
-    pub id: String,
+    pub id: Rc<str>,
     pub attempt: u32,
     pub net: NetNs,
     pub uts: UtsNs,
@@ -101,7 +101,7 @@ impl Sandbox {
         let ipc = if options.host_ipc { host.ipc.clone() } else { IpcNs::default() };
         let pid = if options.host_pid { host.pid.clone() } else { PidNs::child_of(&host.pid) };
         let sandbox = Rc::new(Sandbox {
-            cgroup: options.cgroup.child(&options.id),
+            cgroup: options.cgroup.child(options.id.clone()),
             pod_cgroup: options.cgroup,
             id: options.id,
             attempt: options.attempt,
@@ -206,7 +206,7 @@ impl Drop for Ended {
 /// How a container is wanted.
 pub struct ContainerOptions {
     /// 64 hexadecimal digits.
-    pub id: String,
+    pub id: Rc<str>,
     pub name: String,
     pub image: Rc<Image>,
     pub hash: u64,
@@ -231,7 +231,7 @@ pub struct ContainerOptions {
 
 /// A container: one instance.
 pub struct Container {
-    pub id: String,
+    pub id: Rc<str>,
     pub name: String,
     pub image: Rc<Image>,
     pub hash: u64,
@@ -317,7 +317,7 @@ impl Container {
             Some(tty) => (tty.file(), tty.file(), tty.file()),
             None => (stdin, sink(Stream::Stdout), sink(Stream::Stderr)),
         };
-        let cgroup = sandbox.pod_cgroup.child(&options.id);
+        let cgroup = sandbox.pod_cgroup.child(options.id.clone());
         cgroup.begin_namespace();
         cgroup.set_oom_group(true);
         options.limits.apply(machine, &cgroup);

@@ -208,8 +208,8 @@ fn from_record(
     });
     ContainerStatus {
         name: record.name.clone(),
-        image: record.image.clone(),
-        image_id: record.image_id.clone(),
+        image: record.image.to_string(),
+        image_id: record.image_id.to_string(),
         container_id: Some(record.id.clone()).filter(|id| !id.is_empty()),
         restart_count,
         started: if runs { old.and_then(|old| old.started) } else { Some(false) },

@@ -9,6 +9,8 @@ pub mod phase;
 pub mod pod;
 pub mod restart;
 
+use std::rc::Rc;
+
 use jiff::Timestamp;
 use k8s_openapi::{
     api::core::v1::{ContainerState, ContainerStateTerminated, ContainerStatus},
@@ -30,8 +32,8 @@ pub struct Record {
     pub id: String,
     pub name: String,
     /// The image as the runtime names it: `docker.io/library/nginx:1.27`.
-    pub image: String,
-    pub image_id: String,
+    pub image: Rc<str>,
+    pub image_id: Rc<str>,
     pub state: RecordState,
     pub created_at: Timestamp,
     /// `None` if it never ran (StartError).
@@ -69,7 +71,7 @@ pub struct Runtime {
 
 #[derive(Clone, Debug, Default)]
 pub struct SandboxRecord {
-    pub id: String,
+    pub id: Rc<str>,
     pub ready: bool,
     /// Empty for the host's network.
     pub ips: Vec<String>,

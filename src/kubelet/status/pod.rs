@@ -121,7 +121,7 @@ pub fn generate(pod: &Pod, input: &Input) -> PodStatus {
 
     let sandbox_ips = runtime.sandbox.as_ref().map(|s| s.ips.clone()).unwrap_or_default();
     let sorted = sorted_ips(&sandbox_ips, input.host_ips);
-    let mut pod_ips: Vec<PodIP> = sorted.into_iter().map(|ip| PodIP { ip }).collect();
+    let mut pod_ips: Vec<PodIP> = sorted.iter().map(|ip| PodIP { ip: ip.clone() }).collect();
     if pod_ips.is_empty() {
         pod_ips = old.pod_ips.clone().unwrap_or_default();
     }

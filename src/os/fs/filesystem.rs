@@ -28,7 +28,7 @@ struct FsInner {
     /// By inode.
     upper: RefCell<Vec<Rc<Node>>>,
     /// Makes what it holds, when somebody first looks.
-    fill: Cell<Option<Fill>>,
+    fill: RefCell<Option<Fill>>,
     /// What is being made has this date, and takes nobody's memory: no process makes it.
     filling: Cell<Option<SimTime>>,
     next: Cell<Ino>,
@@ -156,7 +156,7 @@ impl Filesystem {
             kind,
             lower,
             upper: RefCell::default(),
-            fill: Cell::default(),
+            fill: RefCell::default(),
             filling: Cell::default(),
             next: Cell::new(next),
             used: Rc::default(),
@@ -179,7 +179,7 @@ impl Filesystem {
 
     /// Bytes used by files written here.
     pub fn used(&self) -> u64 {
-        self.nodes();
+        self.fill();
         self.0.used.used()
     }
 
@@ -249,19 +249,25 @@ impl Filesystem {
     }
 
     /// `fill` makes what it holds when somebody first looks, with the dates of now. Most of what the kubelet writes for a
-    /// pod nobody ever reads.
+    /// pod nobody ever reads. If there are files below (all in the root), they lie there empty, and who looks at the root
+    /// alone sees enough: `fill` writes those files.
     pub fn fill_later(&self, fill: impl FnOnce(&Filesystem) + 'static) {
         let at = self.now();
-        self.0.fill.set(Some((at, Box::new(fill))));
+        *self.0.fill.borrow_mut() = Some((at, Box::new(fill)));
     }
 
-    fn nodes(&self) -> &RefCell<Vec<Rc<Node>>> {
-        if let Some((at, fill)) = self.0.fill.take() {
+    /// Whether an inode is yet to be filled.
+    fn is_hollow(&self, ino: Ino) -> bool {
+        self.0.fill.borrow().is_some() && (self.0.lower.len() == ROOT || (ROOT + 1..=self.0.lower.len()).contains(&ino))
+    }
+
+    fn fill(&self) {
+        let fill = self.0.fill.take();
+        if let Some((at, fill)) = fill {
             self.0.filling.set(Some(at));
             fill(self);
             self.0.filling.set(None);
         }
-        &self.0.upper
     }
 
     /// The tree as it stands, as an image; without owning groups and dates.
@@ -483,7 +489,10 @@ impl Filesystem {
     }
 
     fn upper(&self, ino: Ino) -> Option<Rc<Node>> {
-        let nodes = self.nodes().borrow();
+        if self.is_hollow(ino) {
+            self.fill();
+        }
+        let nodes = self.0.upper.borrow();
         find(&nodes, ino).ok().map(|at| nodes[at].clone())
     }
 
@@ -511,7 +520,7 @@ impl Filesystem {
             owner: OnceCell::new(),
         });
         node.account();
-        let mut nodes = self.nodes().borrow_mut();
+        let mut nodes = self.0.upper.borrow_mut();
         if nodes.len() == nodes.capacity() {
             let more = 1 + nodes.len() / 2;
             nodes.reserve_exact(more);
@@ -557,7 +566,9 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn file_type(&self, ino: Ino) -> FileType {
-        if let Some(node) = self.upper(ino) {
+        // What is there but hollow is of the type that it will have.
+        let hollow = self.0.lower.len() > ROOT && self.is_hollow(ino);
+        if let Some(node) = if hollow { None } else { self.upper(ino) } {
             return match node.body {
                 Body::File(_) => FileType::Regular,
                 Body::Directory(_) => FileType::Directory,
@@ -750,7 +761,7 @@ impl Filesystem {
         if let Some(node) = self.upper(ino) {
             node.nlink.set(node.nlink.get().saturating_sub(1));
             if node.nlink.get() == 0 || matches!(node.body, Body::Directory(_)) {
-                let mut nodes = self.nodes().borrow_mut();
+                let mut nodes = self.0.upper.borrow_mut();
                 let gone = find(&nodes, ino).ok().map(|at| nodes.remove(at));
                 drop(nodes);
                 drop(gone);

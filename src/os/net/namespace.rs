@@ -168,6 +168,7 @@ impl NetNs {
                 format!("0a:58:{:02x}:{:02x}:{:02x}:{:02x}", o[12], o[13], o[14], o[15])
             }
         };
+        interfaces.reserve_exact(1);
         interfaces.push(Interface { index, name: name.to_owned(), addr, prefix, mac: Some(mac) });
         if gateway.is_some() {
             self.0.gateway.set(gateway);

@@ -81,7 +81,8 @@ impl ProcInner {
     }
 
     pub(in crate::os) fn info(&self, ns: &PidNs) -> ProcInfo {
-        let args = match &*self.title.borrow() {
+        let title = self.rare.get().and_then(|rare| rare.title.borrow().clone());
+        let args = match title {
             Some(title) => vec![title.to_string()],
             None => self.argv.borrow().to_vec(),
         };
@@ -150,8 +151,10 @@ impl ProcInner {
         caught.set(signal, disposition == Disposition::Catch);
         self.ignored.set(ignored);
         self.caught.set(caught);
-        if disposition == Disposition::Ignore {
-            self.pending.borrow_mut().retain(|s| *s != signal);
+        if disposition == Disposition::Ignore
+            && let Some(rare) = self.rare.get()
+        {
+            rare.pending.borrow_mut().retain(|s| *s != signal);
         }
     }
 
@@ -171,12 +174,12 @@ impl ProcInner {
             self.stop_news.set(false);
             self.machine.share_processors();
             self.namespaces.net.process_sleeps(self.host_pid(), false);
-            self.continued.wake();
+            self.rare().continued.wake();
         }
         match self.disposition(signal) {
             Disposition::Ignore => {}
             Disposition::Catch => {
-                let mut pending = self.pending.borrow_mut();
+                let mut pending = self.rare().pending.borrow_mut();
                 if !pending.contains(&signal) {
                     pending.push_back(signal);
                 }
@@ -195,7 +198,7 @@ impl ProcInner {
                         self.namespaces.net.process_sleeps(self.host_pid(), true);
                         if let Some(parent) = self.parent() {
                             parent.deliver(Signal::CHLD, Sender::Kernel);
-                            parent.child_changed.wake();
+                            parent.rare().child_changed.wake();
                         }
                     }
                 }
@@ -218,13 +221,15 @@ impl ProcInner {
         if let Some(task) = task {
             task.abort();
         }
-        for thread in self.threads.take() {
-            thread.abort();
+        if let Some(rare) = self.rare.get() {
+            for thread in rare.threads.take() {
+                thread.abort();
+            }
+            drop(rare.replacement.take());
+            rare.pending.take();
         }
-        drop(self.replacement.take());
         drop(self.fds.take());
         self.release_memory();
-        self.pending.take();
         let tty = self.tty.borrow().clone();
         if let Some(tty) = tty.filter(|_| self.leads_session()) {
             self.namespaces.mnt.remove_terminal(&tty);
@@ -272,7 +277,9 @@ impl ProcInner {
         } else {
             self.deliver(Signal::CHLD, Sender::Kernel);
         }
-        self.child_changed.wake();
+        if let Some(rare) = self.rare.get() {
+            rare.child_changed.wake();
+        }
     }
 
     /// Takes an ended process out of the tables. Its parent's record is the caller's business.

@@ -16,7 +16,7 @@ mod proc;
 mod tests;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, VecDeque},
     future::Future,
     pin::Pin,
@@ -175,8 +175,6 @@ pub(super) struct ProcInner {
     session: RefCell<Pids>,
     cred: RefCell<Cred>,
     argv: RefCell<Rc<[String]>>,
-    /// What `ps` shows instead of argv.
-    title: RefCell<Option<Rc<str>>>,
     comm: RefCell<Rc<str>>,
     exe: RefCell<Rc<str>>,
     env: RefCell<Environ>,
@@ -192,7 +190,6 @@ pub(super) struct ProcInner {
 
     ignored: Cell<SignalSet>,
     caught: Cell<SignalSet>,
-    pending: RefCell<VecDeque<Signal>>,
     signalled: WaitQueue,
 
     status: Cell<Option<ExitStatus>>,
@@ -200,18 +197,33 @@ pub(super) struct ProcInner {
     stopped: Cell<Option<Signal>>,
     /// The stop has not been reported to a waiting parent yet.
     stop_news: Cell<bool>,
-    continued: WaitQueue,
     ended: WaitQueue,
-    child_changed: WaitQueue,
 
     task: RefCell<Option<Task>>,
-    threads: RefCell<Vec<Task>>,
-    /// The program that execve put in place of the running one.
-    replacement: RefCell<Option<LocalBoxFuture<'static, i32>>>,
     /// Wakes the main task: another thread put a program in its place.
     main_waker: RefCell<Option<Waker>>,
     cpu: Cell<Duration>,
     debt: Cell<Duration>,
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few processes need.
+#[derive(Default)]
+struct Rare {
+    /// What `ps` shows instead of argv.
+    title: RefCell<Option<Rc<str>>>,
+    pending: RefCell<VecDeque<Signal>>,
+    continued: WaitQueue,
+    child_changed: WaitQueue,
+    threads: RefCell<Vec<Task>>,
+    /// The program that execve put in place of the running one.
+    replacement: RefCell<Option<LocalBoxFuture<'static, i32>>>,
+}
+
+impl ProcInner {
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
 }
 
 impl Drop for ProcInner {
@@ -241,14 +253,15 @@ impl Future for Running {
                 return Poll::Ready(());
             }
             if self.proc.stopped.get().is_some() {
-                self.proc.continued.register(cx);
+                self.proc.rare().continued.register(cx);
                 return Poll::Pending;
             }
             self.proc.main_waker.borrow_mut().get_or_insert_with(|| cx.waker().clone());
             let before = self.proc.machine.set_current(self.proc.host_pid());
             let polled = self.main.as_mut().poll(cx);
             self.proc.machine.set_current(before);
-            if let Some(program) = self.proc.replacement.take() {
+            let replacement = self.proc.rare.get().and_then(|rare| rare.replacement.take());
+            if let Some(program) = replacement {
                 // The old program goes with all it held.
                 self.main = program;
                 continue;
@@ -278,7 +291,7 @@ impl Future for Thread {
             return Poll::Ready(());
         }
         if self.proc.stopped.get().is_some() {
-            self.proc.continued.register(cx);
+            self.proc.rare().continued.register(cx);
             return Poll::Pending;
         }
         let before = self.proc.machine.set_current(self.proc.host_pid());

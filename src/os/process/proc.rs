@@ -1,7 +1,7 @@
 //! A process as its program sees it.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::BTreeMap,
     fmt,
     future::{Future, pending, poll_fn},
@@ -83,7 +83,6 @@ impl ProcInner {
             session: RefCell::new(from.session),
             cred: RefCell::new(from.cred),
             argv: RefCell::new(from.argv),
-            title: RefCell::default(),
             comm: RefCell::new(from.comm),
             exe: RefCell::new(from.exe),
             env: RefCell::new(from.env),
@@ -96,20 +95,16 @@ impl ProcInner {
             footprint: Cell::new(Footprint::NONE),
             ignored: Cell::new(from.ignored),
             caught: Cell::default(),
-            pending: RefCell::default(),
             signalled: Default::default(),
             status: Cell::default(),
             stopped: Cell::default(),
             stop_news: Cell::default(),
-            continued: Default::default(),
             ended: Default::default(),
-            child_changed: Default::default(),
             task: RefCell::default(),
-            threads: RefCell::default(),
-            replacement: RefCell::default(),
             main_waker: RefCell::default(),
             cpu: Cell::default(),
             debt: Cell::default(),
+            rare: OnceCell::new(),
         });
         proc.register();
         proc.take_up(from.footprint);
@@ -170,7 +165,7 @@ impl Proc {
 
     /// Replaces what `ps` shows as the command line (`nginx: worker process`).
     pub fn set_title(&self, title: &str) {
-        *self.0.title.borrow_mut() = Some(title.into());
+        *self.0.rare().title.borrow_mut() = Some(title.into());
     }
 
     pub fn uid(&self) -> u32 {
@@ -469,7 +464,7 @@ impl Proc {
             return;
         }
         let task = self.sim().spawn(Thread { proc: self.0.clone(), main: Box::pin(main) });
-        let mut threads = self.0.threads.borrow_mut();
+        let mut threads = self.0.rare().threads.borrow_mut();
         // Keeps the list as long as the threads that run, at little cost a start.
         if threads.len() == threads.capacity() {
             threads.retain(|t| !t.is_finished());
@@ -489,13 +484,13 @@ impl Proc {
         *me.comm.borrow_mut() = comm;
         *me.exe.borrow_mut() = path;
         *me.env.borrow_mut() = Environ::new(&env);
-        *me.title.borrow_mut() = None;
+        *me.rare().title.borrow_mut() = None;
         me.caught.set(SignalSet::default());
-        me.pending.borrow_mut().clear();
-        for thread in me.threads.take() {
+        me.rare().pending.borrow_mut().clear();
+        for thread in me.rare().threads.take() {
             thread.abort();
         }
-        *me.replacement.borrow_mut() = Some(program(self.clone()));
+        *me.rare().replacement.borrow_mut() = Some(program(self.clone()));
         let waker = me.main_waker.borrow().clone();
         if let Some(waker) = waker {
             waker.wake();
@@ -531,7 +526,7 @@ impl Proc {
             Ok(Some(status)) => Poll::Ready(Ok(status)),
             Err(errno) => Poll::Ready(Err(errno)),
             Ok(None) => {
-                self.0.child_changed.register(cx);
+                self.0.rare().child_changed.register(cx);
                 Poll::Pending
             }
         })
@@ -551,7 +546,7 @@ impl Proc {
                 Ok(Some(status)) => Poll::Ready(Ok(ChildEvent::Ended(status))),
                 Err(errno) => Poll::Ready(Err(errno)),
                 Ok(None) => {
-                    self.0.child_changed.register(cx);
+                    self.0.rare().child_changed.register(cx);
                     Poll::Pending
                 }
             }
@@ -565,7 +560,7 @@ impl Proc {
             Ok(Some(ended)) => Poll::Ready(Ok(ended)),
             Err(errno) => Poll::Ready(Err(errno)),
             Ok(None) => {
-                self.0.child_changed.register(cx);
+                self.0.rare().child_changed.register(cx);
                 Poll::Pending
             }
         })
@@ -679,7 +674,7 @@ impl Proc {
     }
 
     pub fn take_signal(&self) -> Option<Signal> {
-        self.0.pending.borrow_mut().pop_front()
+        self.0.rare.get()?.pending.borrow_mut().pop_front()
     }
 
     /// (ignored, caught) as /proc/PID/status shows them: signal n is bit n - 1.
@@ -729,7 +724,7 @@ impl Proc {
             if self.0.stopped.get().is_none() {
                 return Poll::Ready(());
             }
-            self.0.continued.register(cx);
+            self.0.rare().continued.register(cx);
             Poll::Pending
         })
         .await;
