@@ -62,6 +62,11 @@ impl Backoff {
         late
     }
 
+    /// When the present wait ends, and how long it is.
+    pub fn ends(&self, key: &str) -> Option<(SimTime, Duration)> {
+        self.entries.get(key).map(|entry| (entry.updated + entry.wait, entry.wait))
+    }
+
     /// A step: the next time takes twice as long.
     pub fn step(&mut self, key: &str, event: SimTime, now: SimTime) {
         let wait = self.live(key, event).map_or(self.initial, |entry| (entry.wait * 2).min(self.max));

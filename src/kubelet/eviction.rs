@@ -40,6 +40,7 @@ fn is_limited(pod: &Pod) -> bool {
 #[derive(Clone, Debug)]
 pub struct Eviction {
     /// Of its status, and of the event.
+    pub reason: String,
     pub message: String,
     /// When it was decided, if it is for the node's sake.
     pub disrupts: Option<Time>,
@@ -86,7 +87,7 @@ impl Worker {
                 let Some(worker) = me.upgrade().filter(|w| w.life.get() == Life::Syncing) else { return };
                 let pod = worker.pod();
                 if let Some(message) = worker.excess(&pod) {
-                    kubelet.evict(&worker, Eviction { message, disrupts: None });
+                    kubelet.evict(&worker, Eviction { reason: EVICTED.into(), message, disrupts: None });
                     return;
                 }
             }

@@ -112,6 +112,12 @@ impl PullBackoff {
         PullBackoff { waits, errors: BTreeMap::new() }
     }
 
+    /// When an image that could not be pulled may be tried again, and how long the whole wait is.
+    pub fn ends(&self, uid: &str, image: &str) -> Option<(SimTime, Duration)> {
+        let reference = ImageRef::parse(&apply_default_tag(image).ok()?).ok()?;
+        self.waits.ends(&key(uid, &reference.to_string()))
+    }
+
     pub fn forget_pod(&mut self, uid: &str) {
         let prefix = format!("{uid}_");
         let keys: Vec<String> = self

@@ -13,6 +13,7 @@ pub use super::{
     probes::{Counter, Kind as ProbeKind, Streak},
 };
 use crate::{
+    api::Pod,
     os::{ProcInfo, namespace::IpcObject, net::Interface},
     programs::net::ip,
     sim::SimTime,
@@ -70,6 +71,8 @@ pub struct ContainerView {
     pub mounts: Vec<MountView>,
     /// When it will be started again, and the whole length of that back-off.
     pub back_off: Option<(SimTime, Duration)>,
+    /// Until when its image, which could not be pulled, isn't tried again; the whole length of that back-off.
+    pub pull_back_off: Option<(SimTime, Duration)>,
     /// The last lines of its log, or without one of the log before.
     pub log: Vec<String>,
 }
@@ -136,6 +139,8 @@ impl Kubelet {
             let since = own.clone().find_map(|c| c.finished_at()).unwrap_or(at);
             (at, at.since(since))
         });
+        view.pull_back_off =
+            image_of(&worker.pod(), name).and_then(|i| self.0.pull_backoff.borrow().ends(worker.uid(), i));
         let Some(current) = own.next() else { return view };
         view.id = current.id.to_string();
         view.running = current.is_running();
@@ -178,4 +183,10 @@ fn container_names(worker: &Worker) -> Vec<String> {
     let inits = super::status::init_containers(spec).iter().map(|c| &c.name);
     let others = spec.containers.iter().map(|c| &c.name);
     inits.chain(others).chain(spec.ephemeral_containers.iter().flatten().map(|c| &c.name)).cloned().collect()
+}
+
+fn image_of<'a>(pod: &'a Pod, container: &str) -> Option<&'a str> {
+    let spec = pod.spec.as_ref()?;
+    let all = super::status::init_containers(spec).iter().chain(&spec.containers);
+    all.into_iter().find(|c| c.name == container)?.image.as_deref()
 }

@@ -14,6 +14,7 @@
 pub mod actions;
 mod admission;
 pub mod backoff;
+mod capacity;
 mod cgroups;
 pub mod credentials;
 pub mod env;
@@ -54,6 +55,7 @@ use std::{
 
 use k8s_openapi::api::core::v1::{Node, Taint};
 
+pub use self::capacity::Capacity;
 use self::{
     cgroups::Cgroups,
     images::{ImageStore, PullBackoff},
@@ -79,7 +81,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
     pub name: String,
-    /// Quantities: `4`, `8Gi`.
+    /// Quantities: `4`, `8Gi`; what it has to give at first.
     pub cpu: String,
     pub memory: String,
     pub max_pods: u32,
@@ -154,12 +156,8 @@ impl NodeConfig {
 }
 
 impl NodeConfig {
-    fn processors(&self) -> f64 {
-        quantity::parse(&self.cpu, 3).unwrap_or(0) as f64 / 1000.0
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        quantity::parse(&self.memory, 0).and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
+    fn capacity(&self) -> Capacity {
+        Capacity { cpu: self.cpu.clone(), memory: self.memory.clone(), pods: self.max_pods }
     }
 }
 
@@ -192,6 +190,7 @@ pub(crate) struct Inner {
     cgroups: Cgroups,
     pressure: Pressure,
     config: NodeConfig,
+    capacity: RefCell<Capacity>,
     ipam: Option<Ipam>,
     recorder: Recorder,
     rng: RefCell<Rng>,
@@ -203,6 +202,8 @@ pub(crate) struct Inner {
     /// What the disk still knows of the pods that ran when the power went, by UID.
     left_behind: RefCell<BTreeMap<String, LeftBehind>>,
     tasks: RefCell<Vec<Task>>,
+    /// The eviction manager's.
+    manager: RefCell<Option<Task>>,
     /// When in each second containers are looked at, and when due syncs are.
     relist_phase: Duration,
     tick_phase: Duration,
@@ -238,7 +239,8 @@ impl Kubelet {
         let kubelet = Kubelet(Rc::new(Inner {
             sim: sim.clone(),
             cgroups: {
-                machine.set_capacity(config.processors(), config.memory_bytes());
+                let capacity = config.capacity();
+                machine.set_capacity(capacity.processors(), capacity.memory_bytes());
                 machine.disk().take(SYSTEM_DISK);
                 Cgroups::new(&machine)
             },
@@ -253,6 +255,8 @@ impl Kubelet {
             pull_backoff: RefCell::default(),
             left_behind: RefCell::default(),
             tasks: RefCell::default(),
+            manager: RefCell::default(),
+            capacity: RefCell::new(config.capacity()),
             relist_phase,
             tick_phase,
             pause_root: MountNs::new(pause, true),
@@ -290,15 +294,14 @@ impl Kubelet {
             node.heartbeat().await;
         });
         inner.tasks.borrow_mut().push(task);
-        let manager = inner.sim.spawn(inner.clone().manage_pressure());
-        inner.tasks.borrow_mut().push(manager);
+        inner.watch_pressure();
     }
 
     /// Power cut: every process of the node ends at once, and nobody says so. Its disk stays.
     pub fn stop(&self) {
         let inner = &self.0;
         inner.running.set(false);
-        for task in inner.tasks.take() {
+        for task in inner.tasks.take().into_iter().chain(inner.manager.take()) {
             task.abort();
         }
         let workers = inner.workers.take();

@@ -183,16 +183,17 @@ impl Inner {
     fn node_status(&self, old: Option<&NodeStatus>, ready: bool) -> NodeStatus {
         let config = &self.config;
         let now = whole_seconds(self.sim.wall());
-        let memory = parse(&config.memory, 0).unwrap_or(0);
+        let capacity = self.capacity.borrow();
+        let memory = parse(&capacity.memory, 0).unwrap_or(0);
         let disk = self.machine.disk().size();
         let quantities = |memory: i64, disk: String| {
             [
-                ("cpu", config.cpu.clone()),
+                ("cpu", capacity.cpu.clone()),
                 ("ephemeral-storage", disk),
                 ("hugepages-1Gi", "0".into()),
                 ("hugepages-2Mi", "0".into()),
                 ("memory", format!("{}Ki", memory >> 10)),
-                ("pods", config.max_pods.to_string()),
+                ("pods", capacity.pods.to_string()),
             ]
             .map(|(name, amount)| (name.to_string(), Quantity(amount)))
             .into()
@@ -252,7 +253,7 @@ impl Inner {
     }
 
     /// Writes the node's status, ready as it is by now.
-    async fn write_status(self: &Rc<Self>) {
+    pub(super) async fn write_status(self: &Rc<Self>) {
         for _ in 0..5 {
             let Ok(current) = client::get::<Node>(&*self.client, "", &self.config.name).await else { return };
             let status = self.node_status(current.status.as_ref(), true);
@@ -324,8 +325,9 @@ impl Inner {
 
     /// Allocatable milli-CPU and bytes of memory.
     pub(super) fn allocatable(&self) -> (i64, i64) {
-        let memory = parse(&self.config.memory, 0).unwrap_or(0);
-        (parse(&self.config.cpu, 3).unwrap_or(0), (memory - EVICTION_MEMORY).max(0))
+        let capacity = self.capacity.borrow();
+        let memory = parse(&capacity.memory, 0).unwrap_or(0);
+        (parse(&capacity.cpu, 3).unwrap_or(0), (memory - EVICTION_MEMORY).max(0))
     }
 
     pub(super) fn host_ips(&self) -> [String; 1] {

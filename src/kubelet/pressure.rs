@@ -124,7 +124,15 @@ impl Candidate {
 }
 
 impl Inner {
-    pub(super) async fn manage_pressure(self: Rc<Self>) {
+    /// Starts the manager, or starts it again with what the machine has by now.
+    pub(super) fn watch_pressure(self: &Rc<Self>) {
+        let manager = self.sim.spawn(self.clone().manage_pressure());
+        if let Some(before) = self.manager.replace(Some(manager)) {
+            before.abort();
+        }
+    }
+
+    async fn manage_pressure(self: Rc<Self>) {
         let memory = self.machine.memory();
         let above = memory.saturating_sub(u64::try_from(EVICTION_MEMORY).unwrap_or(0));
         self.machine.cgroup().watch_memory(above, &self.pressure.reached);
@@ -198,7 +206,7 @@ impl Inner {
         let (_, victim) = ranked.into_iter().find(|(_, worker)| !is_critical(&worker.pod()))?;
         let message = self.message(&victim, &met);
         let disrupts = Some(whole_seconds(self.sim.wall()));
-        self.evict(&victim, Eviction { message, disrupts });
+        self.evict(&victim, Eviction { reason: EVICTED.into(), message, disrupts });
         Some(victim)
     }
 

@@ -380,7 +380,7 @@ impl Worker {
             oom_score_adj: oom_score_adj(
                 pod,
                 container,
-                i64::try_from(kubelet.config.memory_bytes()).unwrap_or(i64::MAX),
+                i64::try_from(kubelet.capacity.borrow().memory_bytes()).unwrap_or(i64::MAX),
             ),
         };
         Container::create(&kubelet.machine, &sandbox, options).map_err(|text| Failed::new("RunContainerError", text))

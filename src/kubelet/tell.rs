@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{PodCondition, PodStatus};
 
 use super::{
     Inner,
-    eviction::{DISRUPTION, EVICTED},
+    eviction::DISRUPTION,
     status::{
         Runtime, is_terminal,
         pod::{Input, finish, generate},
@@ -56,7 +56,7 @@ impl Worker {
             kubelet.event(pod, None, EventType::Normal, DEADLINE.0, DEADLINE.1);
         }
         let eviction = self.evicted.borrow();
-        let evicted = eviction.as_ref().map(|e| (EVICTED, e.message.as_str())).or(late.then_some(DEADLINE));
+        let evicted = eviction.as_ref().map(|e| (e.reason.as_str(), e.message.as_str())).or(late.then_some(DEADLINE));
         let disruption = eviction.as_ref().and_then(|e| e.disruption(pod.metadata.generation));
         generate(
             pod,

@@ -14,7 +14,7 @@ use crate::{
     api::ApiClient,
     apiserver::ApiServer,
     controllers::{self, volumes::local_path},
-    kubelet::{Kubelet, NodeConfig},
+    kubelet::{Capacity, Kubelet, NodeConfig},
     network::{Table, coredns, internet::Internet, proxy},
     os::{Filesystem, FsImage, Machine, NetNs, Network},
     programs::Programs,
@@ -44,6 +44,16 @@ pub struct NodeSize {
 impl Default for NodeSize {
     fn default() -> NodeSize {
         NodeSize { cpu_millis: 4000, memory_bytes: 8 << 30, pods: 110 }
+    }
+}
+
+impl NodeSize {
+    fn capacity(self) -> Capacity {
+        let cpu = match self.cpu_millis {
+            cores if cores % 1000 == 0 => (cores / 1000).to_string(),
+            millis => format!("{millis}m"),
+        };
+        Capacity { cpu, memory: format!("{}Ki", self.memory_bytes >> 10), pods: self.pods }
     }
 }
 
@@ -156,8 +166,8 @@ impl Cluster {
         let NodeShape { name, size, labels, taints, pod_cidr } = shape;
         let offset = u32::try_from(index).unwrap_or(u32::MAX);
         let internal_ip = Ipv4Addr::from(u32::from(NODE_NETWORK).wrapping_add(2).wrapping_add(offset));
-        let pods = if count <= 256 { POD_NETWORK } else { BIG_POD_NETWORK };
-        let pod_network = Ipv4Addr::from(u32::from(pods).wrapping_add(offset << 8));
+        let range = if count <= 256 { POD_NETWORK } else { BIG_POD_NETWORK };
+        let pod_network = Ipv4Addr::from(u32::from(range).wrapping_add(offset << 8));
         let net = self.network.namespace(&name);
         self.attach(&net, &internal_ip.to_string());
         let root = Filesystem::new("overlay", Rc::new(FsImage::default()));
@@ -165,12 +175,8 @@ impl Cluster {
         let machine = Machine::new(&self.sim, &self.network, programs.clone(), &name, net, root);
         let mut node =
             NodeConfig::new(&name, &pod_cidr.unwrap_or_else(|| format!("{pod_network}/24")), &internal_ip.to_string());
-        node.cpu = match size.cpu_millis {
-            cores if cores % 1000 == 0 => (cores / 1000).to_string(),
-            millis => format!("{millis}m"),
-        };
-        node.memory = format!("{}Ki", size.memory_bytes >> 10);
-        node.max_pods = size.pods;
+        let Capacity { cpu, memory, pods } = size.capacity();
+        (node.cpu, node.memory, node.max_pods) = (cpu, memory, pods);
         node.labels = labels;
         node.taints = taints;
         node.pull_times.fixed = config.pull_time;
@@ -276,6 +282,16 @@ impl Cluster {
         self.server.connect_kubelet(name, &kubelet.endpoint());
         true
     }
+
+    /// Gives a node's machine another size. False if there is no such node, or it has that size.
+    pub fn resize_node(&self, name: &str, size: NodeSize) -> bool {
+        self.nodes.get(name).is_some_and(|kubelet| kubelet.set_capacity(size.capacity()))
+    }
+
+    /// The nodes' sizes, by name.
+    pub(super) fn capacities(&self) -> Vec<Capacity> {
+        self.nodes.values().map(Kubelet::capacity).collect()
+    }
 }
 
 /// The nodes that kind makes: a control plane, and workers.
@@ -291,4 +307,80 @@ fn kind_node(index: usize, size: NodeSize) -> NodeShape {
         ..Taint::default()
     });
     NodeShape { name, size, taints: taints.into_iter().collect(), ..NodeShape::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Config, Input, Lab};
+    use super::NodeSize;
+
+    /// Pods of one node with what they ask for, as `NAME CPU SELECTED`: bound to it, or chosen by a selector.
+    fn pod(name: &str, cpu: &str, bound: bool) -> String {
+        let place = match bound {
+            true => "nodeName: podarium-worker",
+            false => "nodeSelector: {kubernetes.io/hostname: podarium-worker}",
+        };
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  {place}\n  containers:\n  \
+             - {{name: main, image: nginx, resources: {{requests: {{cpu: {cpu}}}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn a_node_whose_size_changes_keeps_what_fits() {
+        let mut lab = Lab::new(&Config::default());
+        let wait = |lab: &mut Lab, seconds: u64| {
+            let until = lab.now() + Duration::from_secs(seconds);
+            lab.advance(until, u64::MAX);
+        };
+        let apply = |lab: &mut Lab, text: String| {
+            lab.input(Input::WriteFile { path: "pod.yaml".into(), data: text.into_bytes() });
+            lab.input(Input::Apply { path: "pod.yaml".into() });
+            wait(lab, 20);
+        };
+        let resize = |lab: &mut Lab, size: NodeSize| {
+            lab.input(Input::ResizeNode { name: "podarium-worker".into(), size });
+            wait(lab, 20);
+        };
+        let said = |lab: &Lab, name: &str| {
+            let view = lab.view();
+            let Some(status) = view.pod("default", name).and_then(|p| p.status.as_ref()) else { return "none".into() };
+            let restarts: i32 = status.container_statuses.iter().flatten().map(|c| c.restart_count).sum();
+            let part = |part: &Option<String>| part.clone().unwrap_or_default();
+            format!("{} {} {restarts}: {}", part(&status.phase), part(&status.reason), part(&status.message))
+        };
+        let sizes = |lab: &Lab| {
+            let view = lab.view();
+            let status = view.node("podarium-worker").and_then(|n| n.status.as_ref()).expect("a status");
+            let of = |list: &Option<std::collections::BTreeMap<String, _>>| {
+                let list: &std::collections::BTreeMap<_, k8s_openapi::apimachinery::pkg::api::resource::Quantity> =
+                    list.as_ref().expect("quantities");
+                ["cpu", "memory", "pods"].map(|name| list[name].0.clone()).join(" ")
+            };
+            (of(&status.capacity), of(&status.allocatable))
+        };
+        apply(&mut lab, pod("older", "1", true));
+        apply(&mut lab, pod("younger", "2", true));
+        assert_eq!((said(&lab, "older"), said(&lab, "younger")), ("Running  0: ".into(), "Running  0: ".into()));
+        resize(&mut lab, NodeSize { cpu_millis: 2000, memory_bytes: 4 << 30, pods: 20 });
+        assert_eq!(sizes(&lab), ("2 4194304Ki 20".into(), "2 4091904Ki 20".into()));
+        assert_eq!(said(&lab, "older"), "Running  0: ", "what fits goes on");
+        assert_eq!(
+            said(&lab, "younger"),
+            "Failed OutOfcpu 0: Pod was rejected: Node didn't have enough resource: cpu, requested: 2000, used: 1000, capacity: 2000"
+        );
+        apply(&mut lab, pod("new", "1500m", false));
+        assert_eq!(said(&lab, "new"), "Pending  0: ", "the scheduler counts with the new size");
+        resize(&mut lab, NodeSize { cpu_millis: 4000, ..NodeSize::default() });
+        assert_eq!(said(&lab, "new"), "Running  0: ", "room that comes is used");
+        // A machine that is off has its new size when it is on again.
+        lab.input(Input::StopNode("podarium-worker".into()));
+        resize(&mut lab, NodeSize { cpu_millis: 8000, ..NodeSize::default() });
+        assert_eq!(sizes(&lab).0, "4 8388608Ki 110");
+        lab.input(Input::StartNode("podarium-worker".into()));
+        wait(&mut lab, 20);
+        assert_eq!(sizes(&lab).0, "8 8388608Ki 110");
+    }
 }

@@ -9,6 +9,7 @@
 
 mod cluster;
 mod command;
+mod compare;
 mod control_plane;
 pub mod headless;
 pub mod news;
@@ -23,13 +24,14 @@ mod workstation;
 use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
 pub use self::cluster::{Cluster, NodeShape, NodeSize};
+pub use self::compare::Compare;
 pub use self::news::Stop;
 pub use self::player::{Forecast, Output, Player, Ran};
 pub use self::record::{Branch, Entry, Record};
 pub use self::terminal::Notice;
 use self::{terminal::Terminal, view::View, workstation::Workstation};
 use crate::{
-    kubelet::Chance,
+    kubelet::{Capacity, Chance},
     sim::{Reached, Sim, SimTime},
 };
 
@@ -121,6 +123,11 @@ pub enum Input {
     Command(String),
     StopNode(String),
     StartNode(String),
+    /// Gives a node's machine another size.
+    ResizeNode {
+        name: String,
+        size: NodeSize,
+    },
     /// Cuts the world outside off, or joins it again.
     Internet(bool),
 }
@@ -146,13 +153,15 @@ pub struct Mark {
     files: u64,
     /// On or off: the nodes, and the internet.
     switches: Vec<bool>,
+    /// The nodes'.
+    sizes: Vec<Capacity>,
 }
 
 impl Mark {
     /// Whether only files of the workspace differ.
     pub fn same_cluster(&self, other: &Mark) -> bool {
         let cluster = |m: &Mark| (m.version, m.sessions, m.changes);
-        cluster(self) == cluster(other) && self.switches == other.switches
+        cluster(self) == cluster(other) && self.switches == other.switches && self.sizes == other.sizes
     }
 }
 
@@ -254,6 +263,7 @@ impl Lab {
             sessions: self.cluster.server().sessions(),
             changes: self.view().changes(),
             files: self.files_revision(),
+            sizes: self.cluster.capacities(),
             switches: machines.into_values().chain([self.cluster.network().is_outside_reachable()]).collect(),
         }
     }
@@ -385,6 +395,9 @@ impl Lab {
             }
             Input::StartNode(name) => {
                 self.cluster.start_node(name);
+            }
+            Input::ResizeNode { name, size } => {
+                self.cluster.resize_node(name, *size);
             }
             Input::Internet(on) => self.cluster.set_internet(*on),
         }

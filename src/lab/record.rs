@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Config, Input, ORIGIN};
+use super::{Config, Input, NodeSize, ORIGIN};
 use crate::sim::SimTime;
 
 const VERSION: u64 = 1;
@@ -155,14 +155,21 @@ impl Record {
     }
 
     fn follow(&mut self) {
-        let mut path = Vec::new();
-        let mut at = self.branch().last;
-        while let Some(id) = at {
-            path.push(id);
-            at = self.entries[id].before;
-        }
+        self.path = self.path_of(self.branch().last);
+    }
+
+    /// The entries up to one, oldest first.
+    fn path_of(&self, last: Option<usize>) -> Vec<usize> {
+        let before = |id: &usize| self.entries.get(*id).and_then(|entry| entry.before);
+        let mut path: Vec<usize> = std::iter::successors(last, before).collect();
         path.reverse();
-        self.path = path;
+        path
+    }
+
+    /// How many inputs two branches have in common. None of those of a branch that isn't there.
+    pub(super) fn common(&self, a: usize, b: usize) -> usize {
+        let path = |i: usize| self.branches.get(i).map(|branch| self.path_of(branch.last)).unwrap_or_default();
+        path(a).iter().zip(path(b)).take_while(|(a, b)| *a == b).count()
     }
 
     /// As text, to be kept. What isn't of a person's choosing in the config is left out.
@@ -280,6 +287,9 @@ fn input_to_json(input: &Input) -> Vec<Value> {
         Input::Command(line) => json!(["command", line]),
         Input::StopNode(name) => json!(["stop", name]),
         Input::StartNode(name) => json!(["start", name]),
+        Input::ResizeNode { name, size } => {
+            json!(["resize-node", name, size.cpu_millis, size.memory_bytes, size.pods])
+        }
         Input::Internet(on) => json!(["internet", on]),
     }) else {
         return Vec::new();
@@ -307,6 +317,14 @@ fn input_from_json(value: &[Value]) -> Option<Input> {
         "command" => Input::Command(text(1)?),
         "stop" => Input::StopNode(text(1)?),
         "start" => Input::StartNode(text(1)?),
+        "resize-node" => Input::ResizeNode {
+            name: text(1)?,
+            size: NodeSize {
+                cpu_millis: value.get(2)?.as_u64()?,
+                memory_bytes: value.get(3)?.as_u64()?,
+                pods: u32::try_from(value.get(4)?.as_u64()?).ok()?,
+            },
+        },
         "internet" => Input::Internet(value.get(1)?.as_bool()?),
         _ => return None,
     })
@@ -320,6 +338,10 @@ impl Input {
             Input::Command(line) => line.clone(),
             Input::StopNode(name) => format!("Stop {name}"),
             Input::StartNode(name) => format!("Start {name}"),
+            Input::ResizeNode { name, size: NodeSize { cpu_millis, memory_bytes, pods } } => {
+                let (cpus, memory) = (*cpu_millis as f64 / 1000.0, *memory_bytes as f64 / f64::from(1u32 << 30));
+                format!("Resize {name}: {cpus} CPU, {memory}Gi, {pods} pods")
+            }
             Input::Internet(on) => format!("Internet {}", if *on { "on" } else { "off" }),
             Input::WriteFile { path, .. } | Input::EditFile { path, .. } => format!("Edit {path}"),
             Input::RemoveFile { path } => format!("Delete {path}"),
@@ -352,6 +374,7 @@ mod tests {
         record.push(at(4), Input::RenameFile { from: "y".into(), to: "z".into() });
         record.push(at(5), Input::StopNode("n".into()));
         record.push(at(5), Input::StartNode("n".into()));
+        record.push(at(5), Input::ResizeNode { name: "n".into(), size: NodeSize::default() });
         record
     }
 

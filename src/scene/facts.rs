@@ -103,6 +103,8 @@ pub struct InsideContainer {
     pub processes: Vec<Process>,
     /// When the next start is due, in a back-off, and how long the whole back-off is in seconds.
     pub back_off: Option<(Timestamp, f64)>,
+    /// The same for its image, which could not be pulled.
+    pub pull_back_off: Option<(Timestamp, f64)>,
     /// The last lines of the current or, without one, the previous log.
     pub log: Vec<String>,
     pub running: bool,

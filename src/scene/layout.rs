@@ -150,6 +150,7 @@ fn crowd(containers: usize, ports: usize, mounts: usize, long: bool) -> PodFacts
             Vec::new()
         },
         back_off: (i % 4 == 1).then(|| ("2026-01-01T00:05:00Z".parse().expect("a time"), 300.0)),
+        pull_back_off: Some(("2026-01-01T00:05:00Z".parse().expect("a time"), 300.0)),
         log: vec!["Error: listen EADDRINUSE: address already in use :::8000".into(), "}".into()],
         running: i.is_multiple_of(2),
         memory: 61 << 20,
@@ -284,6 +285,7 @@ fn words_keep_apart_on_the_timeline() {
                 message: String::new(),
                 warning: false,
                 count: i as u32,
+                container: None,
             };
             let scene = timeline::build(
                 &TimelineFacts {

@@ -6,6 +6,7 @@
 //! screen reader says.
 
 pub mod cluster;
+pub mod compare;
 pub mod facts;
 #[cfg(test)]
 mod layout;

@@ -157,6 +157,7 @@ pub fn inside(sandbox: &SandboxView, at: impl Fn(SimTime) -> Timestamp) -> Insid
                 name: c.name.clone(),
                 processes: c.processes.iter().map(process).collect(),
                 back_off: c.back_off.map(|(due, whole)| (at(due), whole.as_secs_f64())),
+                pull_back_off: c.pull_back_off.map(|(end, whole)| (at(end), whole.as_secs_f64())),
                 log: c.log.clone(),
                 running: c.running,
                 memory: c.memory,

@@ -65,7 +65,9 @@ pub fn timeline(
         .collect();
     for lane in &mut lanes {
         let due = pod.and_then(|p| {
-            let (due, _) = p.inside_of(&lane.name)?.back_off?;
+            let inside = p.inside_of(&lane.name)?;
+            let pulling = lane.spans.last().is_some_and(|s| s.words.starts_with("ImagePull"));
+            let (due, _) = if pulling { inside.pull_back_off } else { inside.back_off }?;
             Some(now.as_secs_f64() + due.duration_since(p.now).as_secs_f64())
         });
         if let Some(span) = lane.spans.last_mut().filter(|s| s.until.is_none() && s.mark == Mark::Waiting) {
@@ -152,6 +154,7 @@ fn probes(sandbox: &SandboxView) -> Vec<Probe> {
     };
     let probe = |c: &crate::kubelet::inspect::Counter| Probe {
         name: name(&c.container, kind(c.kind)),
+        container: c.container.clone(),
         streaks: c.streaks.iter().map(streak).collect(),
     };
     sandbox.probes.iter().map(probe).collect()
@@ -266,6 +269,7 @@ fn events(history: &PodHistory) -> Vec<EventMark> {
             message: e.message.to_string(),
             warning: e.warning,
             count: e.count,
+            container: e.container.as_deref().map(str::to_owned),
         })
         .collect()
 }

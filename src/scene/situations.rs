@@ -229,6 +229,7 @@ fn a_timeline_is_a_lane_for_each_voice() {
                 message: "m".into(),
                 warning: true,
                 count: 2,
+                container: None,
             }],
             ..TimelineFacts::default()
         },

@@ -4,12 +4,13 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use super::{observe, phases, pod, svg, why};
-use crate::lab::{Config, Input, Lab};
+use crate::lab::{Config, Input, Lab, NodeSize};
 
 /// A pod, what is done to the laboratory, and when it is looked at.
 struct Story {
     name: &'static str,
-    /// Keys for the terminal, one command a line; `WAIT n` lets n seconds go by, `STOP node` pulls a plug.
+    /// Keys for the terminal, one command a line; `WAIT n` lets n seconds go by, `STOP node` pulls a plug, and
+    /// `RESIZE node n` gives it n processors.
     script: &'static str,
     pod: &'static str,
 }
@@ -33,6 +34,9 @@ fn look(story: &Story) -> Lab {
             let node = if node == "its" { pod.expect("a node") } else { node.to_owned() };
             drop(view);
             lab.input(Input::StopNode(node));
+        } else if let Some((name, cpus)) = line.strip_prefix("RESIZE ").and_then(|rest| rest.split_once(' ')) {
+            let size = NodeSize { cpu_millis: cpus.parse::<u64>().expect("a number") * 1000, ..NodeSize::default() };
+            lab.input(Input::ResizeNode { name: name.into(), size });
         } else {
             lab.input(Input::Type(format!("{line}\r").into_bytes()));
             wait(&mut lab, 0.05);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Group, Mark, clock, duration, fit, fit_name, sans};
+use super::{Action, Group, Mark, clock, duration, fit, fit_name, sans};
 
 /// A pod's past in seconds since the laboratory began; or that of all pods, a lane each.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -65,6 +65,8 @@ pub struct Moment {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Probe {
     pub name: String,
+    /// Whose.
+    pub container: String,
     pub streaks: Vec<Streak>,
 }
 
@@ -83,6 +85,8 @@ pub struct EventMark {
     pub message: String,
     pub warning: bool,
     pub count: u32,
+    /// The container that it is about.
+    pub container: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -290,10 +294,13 @@ impl Drawing {
             "container" => format!("lane-c-{name}"),
             _ => format!("lane-{name}"),
         };
-        let lane = self.name(&key, class, name, now);
+        let own = (class == "container").then(|| Action::Logs(name.to_owned()));
+        let mut lane = self.name(&key, class, name, now);
+        lane.action.clone_from(&own);
         self.groups.push(lane);
         for piece in self.pieces(spans) {
-            let group = self.piece(name, class, spans, &piece, height);
+            let mut group = self.piece(name, class, spans, &piece, height);
+            group.action.clone_from(&own);
             self.groups.push(group);
         }
         self.y += height;
@@ -359,7 +366,10 @@ impl Drawing {
     fn probe(&mut self, probe: &Probe) {
         let last = probe.streaks.last();
         let now = last.map_or("not yet".to_string(), |s| format!("{} {}", s.count, outcome(s.success, s.count)));
-        let lane = self.name(&format!("probe-{}", probe.name), "probes", &probe.name, format!("{}: {now}", probe.name));
+        let own = Some(Action::Logs(probe.container.clone()));
+        let mut lane =
+            self.name(&format!("probe-{}", probe.name), "probes", &probe.name, format!("{}: {now}", probe.name));
+        lane.action.clone_from(&own);
         self.groups.push(lane);
         for (i, s) in probe.streaks.iter().enumerate() {
             if !self.sees(s.from, s.until) {
@@ -369,6 +379,7 @@ impl Drawing {
             let when = if s.count == 1 { clock(s.from, 1) } else { self.span(s.from, s.until) };
             let class = if s.success { "probe-run" } else { "probe-run failed" };
             let mut g = Group::new(format!("probe-{}-{i}", probe.name), class, format!("{words}\n{when}"));
+            g.action.clone_from(&own);
             let (a, b) = (self.x(s.from), self.x(s.until));
             let each = (s.until - s.from) / f64::from(s.count.max(2) - 1);
             let apart = self.x(self.from + each) - self.left;
@@ -423,6 +434,7 @@ impl Drawing {
             let class = if few.iter().any(|e| e.warning) { "event warning" } else { "event" };
             let label = told(few, |e| format!("{} {}{}: {}", clock(e.at, 1), e.reason, times(e), e.message));
             let mut g = Group::new(format!("event-{i}"), class, label);
+            g.action = few.iter().find_map(|e| e.container.clone()).map(Action::Logs);
             g.circle("event-dot", *at, self.y + 10.0, if few.len() > 1 { 4.5 } else { 3.5 });
             let words = match few {
                 [one] => format!("{}{}", one.reason, times(one)),
@@ -568,6 +580,7 @@ mod tests {
             phases: vec![span(0.0, now, Mark::Running, "Running")],
             lanes: vec![Lane { name: "main".into(), spans: (0..rounds).flat_map(round).collect() }],
             probes: vec![Probe {
+                container: "main".into(),
                 name: "main liveness".into(),
                 streaks: vec![
                     Streak { from: 10.0, until: now - 20.0, count: (now / 10.0) as u32, success: true },

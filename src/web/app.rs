@@ -18,7 +18,8 @@ use super::palette::Palette;
 pub use super::panes::Bar;
 use super::session::{Session, Shape};
 use super::storage::{self, Settings};
-use super::{clock, cluster, edit, pod, timeline};
+use super::{clock, cluster, compare, edit, pod, timeline};
+use crate::lab::NodeSize;
 use crate::scene::{self, Action};
 
 /// Virtual seconds in a real one; the last is as fast as the machine can, within reason.
@@ -40,6 +41,9 @@ pub enum Msg {
     ApplyFile(String),
     Choose(String),
     Node(String, bool),
+    Resize(String, NodeSize),
+    /// A container of the chosen pod, in its picture and with its log.
+    Pick(String),
     /// A command in the terminal, or beside it while it is busy.
     Run(String),
     /// Something in the picture of the chosen pod.
@@ -141,6 +145,8 @@ pub struct App {
     pub(super) status: String,
     /// The file whose tab was scrolled into view.
     pub(super) revealed: Option<String>,
+    /// The card of the container that was picked has to come into sight.
+    bring_card: bool,
 }
 
 impl Component for App {
@@ -207,6 +213,7 @@ impl Component for App {
             last_save: 0.0,
             status: String::new(),
             revealed: None,
+            bring_card: false,
         }
     }
 
@@ -233,6 +240,10 @@ impl Component for App {
             tab.scroll_into_view_with_bool(false);
         }
         self.focus_palette();
+        self.focus_comparison();
+        if std::mem::take(&mut self.bring_card) {
+            self.show_card();
+        }
         if std::mem::take(&mut self.focus_search)
             && let Some(input) = self.search_input.cast::<HtmlElement>()
         {
@@ -328,6 +339,15 @@ impl Component for App {
                 self.said = format!("Running {command}");
                 self.session.command(&command);
             }
+            Msg::Resize(name, size) => {
+                self.said = format!("Resizing {name}");
+                self.session.resize_node(&name, size);
+            }
+            Msg::Pick(container) => {
+                self.said = format!("{container}, and its log");
+                self.log_of = Some(container);
+                self.bring_card = true;
+            }
             Msg::Act(action) => self.act(ctx, action),
             Msg::HostPids => {
                 self.settings.host_pids = !self.settings.host_pids;
@@ -365,6 +385,7 @@ impl Component for App {
                 self.notes = Notes::default();
                 self.files_revision = self.session.files_revision();
                 self.clock.menu = None;
+                self.close_comparison();
                 self.said = "A new laboratory".into();
             }
             Msg::Theme => {
@@ -473,6 +494,7 @@ impl Component for App {
                                     onclick={link.callback(move |_| Msg::Show(key))}>{ name }</button>
                             }) }
                         </nav>
+                        { compare::panel(self, link) }
                         { self.palette_view(link) }
                         <p class="for-readers" aria-live="polite">{ self.said.clone() }</p>
                     </div>
@@ -547,6 +569,16 @@ impl App {
                     terminal.focus();
                 }
             }
+        }
+    }
+
+    /// Scrolls the picked container's card into sight, if it isn't.
+    fn show_card(&self) {
+        let Some(host) = self.pod_host.cast::<Element>() else { return };
+        let Ok(Some(card)) = host.query_selector(".card.on") else { return };
+        let (frame, at) = (host.get_bounding_client_rect(), card.get_bounding_client_rect());
+        if at.top() < frame.top() || at.bottom() > frame.bottom() {
+            host.set_scroll_top(host.scroll_top() + (at.top() - frame.top() - 12.0) as i32);
         }
     }
 

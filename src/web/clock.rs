@@ -9,8 +9,8 @@ use yew::prelude::*;
 
 use super::app::{App, Msg, SPEEDS};
 use super::session::BranchFacts;
-use super::storage;
 use super::timeline;
+use super::{compare, storage};
 use crate::lab::Stop;
 use crate::scene::{clock, duration};
 
@@ -29,6 +29,11 @@ pub enum Do {
     Undo,
     Redo,
     Switch(usize),
+    /// Sets two branches side by side.
+    Compare([usize; 2]),
+    /// The branch that is shown, and the one that it left or that left it last.
+    CompareNearest,
+    NoComparison,
     Menu(Option<Menu>),
     Timeline(timeline::Act),
     /// Keeps everything for a reload.
@@ -65,6 +70,7 @@ pub struct State {
     /// What was said last, and until when it is shown.
     pub said: (String, f64),
     pub score: timeline::Score,
+    pub comparison: compare::State,
     listeners: Vec<EventListener>,
 }
 
@@ -121,6 +127,12 @@ impl App {
                 self.playing = false;
                 self.session.switch(branch);
             }
+            Do::Compare(branches) => self.compare(branches),
+            Do::CompareNearest => match self.session.nearest_branch() {
+                Some(branches) => self.compare(branches),
+                None => self.said = "There is one branch only".into(),
+            },
+            Do::NoComparison => self.close_comparison(),
             Do::Menu(None) if self.clock.menu.is_none() => return false,
             Do::Menu(None) => self.close_menu(),
             Do::Menu(menu) => self.clock.menu = menu,
@@ -132,7 +144,7 @@ impl App {
         true
     }
 
-    fn close_menu(&mut self) {
+    pub(super) fn close_menu(&mut self) {
         if self.clock.menu.take().is_some()
             && let Ok(Some(button)) = document().query_selector(".clock [aria-expanded=true]")
             && let Some(button) = button.dyn_ref::<HtmlElement>()
@@ -193,7 +205,7 @@ impl App {
         if since > if still { STILL } else { KEEP.0 } && self.keep_session(still || since > KEEP.1) {
             self.clock.last_keep = at;
         }
-        let mut news = self.clock.revision != revision;
+        let mut news = self.clock.revision != revision || self.go_on_comparing(&now);
         if let Some(said) = self.session.take_said() {
             self.said.clone_from(&said);
             self.clock.said = (said, at + SHOWN);
@@ -236,17 +248,19 @@ pub fn key(e: &KeyboardEvent) -> Option<Msg> {
         "l" => Msg::Clock(Do::Shift(10.0)),
         "L" => Msg::Clock(Do::Shift(60.0)),
         "e" => Msg::Clock(Do::Now),
+        "c" => Msg::Clock(Do::CompareNearest),
         "Escape" => Msg::Clock(Do::Menu(None)),
         _ => return None,
     })
 }
 
-pub const KEYS: [(&str, &str); 6] = [
+pub const KEYS: [(&str, &str); 7] = [
     ("k", "play or pause"),
     ("n, s, m", "to the next event; by 1 s; by 10 min"),
     ("j, l", "back and forth by 10 s in what was; with Shift by 1 min"),
     ("e", "back to the end of what was"),
     ("Ctrl+Z, Ctrl+Shift+Z", "take back the last change of the cluster; do it again"),
+    ("c", "compare this branch with the one it left"),
     ("arrows, + − 0 f", "on the timeline: move the playhead; zoom, fit, follow"),
 ];
 
@@ -307,14 +321,11 @@ fn step(app: &App, link: &Scope<App>) -> Html {
         (None, Some(None)) => ("Nothing for an hour".into(), String::new()),
         (None, None) => ("Next event".into(), String::new()),
     };
-    let said = match app.session.forecast() {
-        Some(Some(_)) => format!("Step to the next event: {what}, {when}"),
-        _ => "Step to the next event".into(),
-    };
+    let said = format!("Step to the next event: {what} {when}");
     html! {
-        <button type="button" class="button step" aria-label="Step to the next event" aria-description={format!("{what} {when}")}
+        <button type="button" class="button step" aria-label={said.clone()}
             title={format!("{said} (n)")} onclick={link.callback(|_| Msg::Step)}>
-            <span aria-hidden="true">{ "▶|" }</span><span class="what">{ what }</span><span class="when">{ when }</span>
+            <span aria-hidden="true">{ "▶|" }</span>{ " " }<span class="what">{ what }</span>{ " " }<span class="when">{ when }</span>
         </button>
     }
 }
@@ -353,23 +364,30 @@ fn until(app: &App, link: &Scope<App>) -> Html {
 
 fn branches(app: &App, link: &Scope<App>) -> Html {
     let all = app.session.branches();
+    let current = all.iter().find(|b| b.current).map(|b| b.index);
     let name = if all.len() == 1 { "1 branch".to_string() } else { format!("{} branches", all.len()) };
     let list = html! {
         <>
             <p class="how">{ "Go back on the timeline and change something: another course of things begins there, and this one is kept." }</p>
-            { for all.into_iter().map(|b| branch(link, b)) }
+            { for all.iter().map(|b| branch(link, b, current)) }
         </>
     };
     menu(app, link, Menu::Branches, &name, list)
 }
 
-fn branch(link: &Scope<App>, b: BranchFacts) -> Html {
-    let span = format!("{} – {}", clock(b.from, 0), clock(b.end, 0));
+fn branch(link: &Scope<App>, b: &BranchFacts, current: Option<usize>) -> Html {
+    let (index, span) = (b.index, format!("{} – {}", clock(b.from, 0), clock(b.end, 0)));
     html! {
-        <button key={b.index} type="button" class="item branch" aria-current={b.current.then_some("true")}
-            onclick={link.callback(move |_| Msg::Clock(Do::Switch(b.index)))}>
-            <b>{ b.name }</b><span class="span">{ span }</span>
-            <span class="outcome">{ if b.current { "shown".to_string() } else { b.outcome } }</span>
-        </button>
+        <div key={index} class="branch" aria-current={b.current.then_some("true")}>
+            <button type="button" class="item" onclick={link.callback(move |_| Msg::Clock(Do::Switch(index)))}>
+                <b>{ b.name.clone() }</b><span class="span">{ span }</span>
+                <span class="outcome">{ if b.current { "shown".to_string() } else { b.outcome.clone() } }</span>
+            </button>
+            if let Some(current) = current.filter(|_| !b.current) {
+                <button type="button" class="button bare" aria-label={format!("Compare {} with the branch shown", b.name)}
+                    title="What differs from the branch shown" onclick={link.callback(move |_| Msg::Clock(Do::Compare([current, index])))}>
+                    { "compare" }</button>
+            }
+        </div>
     }
 }

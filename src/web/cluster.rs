@@ -2,12 +2,14 @@
 
 use std::rc::Rc;
 
-use web_sys::{Element, HtmlInputElement};
+use wasm_bindgen::JsCast;
+use web_sys::{Element, HtmlElement, HtmlInputElement};
 use yew::html::Scope;
 use yew::prelude::*;
 
 use super::app::{App, Msg};
 use super::draw;
+use crate::lab::NodeSize;
 use crate::scene::cluster::dense::{self, DenseScene};
 use crate::scene::cluster::{self, ClusterScene, Filter, NodeTile, PodTile, SYSTEM, ServiceTile};
 use crate::scene::facts::Pull;
@@ -21,6 +23,10 @@ const PAUSE: f64 = 250.0;
 const LISTED: usize = 60;
 /// Pods without a tile of their own below this many need no search.
 const FEW: usize = 10;
+
+/// The fields of a node's size: name, words, least, most.
+const SIZES: [(&str, &str, u32, u32); 3] =
+    [("cpus", "CPUs", 1, 128), ("memory", "memory, Gi", 1, 1024), ("pods", "pods at most", 1, 250)];
 
 /// The picture of the cluster, kept while it is true.
 #[derive(Default)]
@@ -170,7 +176,7 @@ fn node(app: &App, link: &Scope<App>, n: &NodeTile, pull: Option<&Pull>) -> Html
             }
             <span class="node-buttons">
                 <button type="button" class="button bare" aria-label={format!("More of {}", n.name)} aria-expanded={near.to_string()}
-                    title="Conditions, images, cordon, drain"
+                    title="Conditions, images, cordon, drain, size"
                     onclick={link.callback(move |_| Msg::Act(Action::Node(name.clone())))}>{ "⋯" }</button>
                 { switch(link, n) }
             </span>
@@ -250,9 +256,37 @@ fn closer(app: &App, link: &Scope<App>, n: &NodeTile, pull: Option<&Pull>, dense
                     <div class="wide"><dt>{ "taints" }</dt><dd>{ n.taints.join(", ") }</dd></div>
                 }
             </dl>
+            { size(link, n) }
             if let Some(pull) = pull.filter(|_| dense) { { pulling(pull) } }
             if dense { <div class="pods">{ for n.pods.iter().map(|p| tile(app, link, p)) }</div> }
         </div>
+    }
+}
+
+/// The machine's size, to be changed.
+fn size(link: &Scope<App>, n: &NodeTile) -> Html {
+    let name = n.name.clone();
+    let had = n.capacity;
+    let submit = link.batch_callback(move |e: SubmitEvent| {
+        e.prevent_default();
+        let form = e.target_dyn_into::<HtmlElement>()?;
+        let [cpus, memory, pods] = std::array::from_fn(|i| {
+            let (key, _, least, most) = SIZES[i];
+            let input = form.query_selector(&format!("[name={key}]")).ok().flatten();
+            let typed =
+                input.and_then(|i| i.dyn_into::<HtmlInputElement>().ok()).and_then(|i| i.value().trim().parse().ok());
+            typed.unwrap_or(had[i]).clamp(least, most)
+        });
+        let size = NodeSize { cpu_millis: u64::from(cpus) * 1000, memory_bytes: u64::from(memory) << 30, pods };
+        Some(Msg::Resize(name.clone(), size))
+    });
+    html! {
+        <form key={format!("{}-{had:?}", n.name)} class="row resize" aria-label={format!("Size of {}", n.name)} onsubmit={submit}>
+            { for SIZES.iter().zip(had).map(|((key, words, least, most), value)| html! {
+                <label>{ *words }{ " " }<input type="number" name={*key} required=true min={least.to_string()} max={most.to_string()} ~defaultValue={value.to_string()} /></label>
+            }) }
+            <button type="submit" class="button" title="Its kubelet is restarted and admits its pods anew: what no longer fits is rejected, the youngest first">{ "Resize" }</button>
+        </form>
     }
 }
 

@@ -40,8 +40,13 @@ fn group(g: &Group, scene: &'static str, actor: Option<Actor>) -> Html {
         html! { <title>{ g.label.clone() }</title> }
     };
     let parts = g.parts.iter().map(|p| part(p, scene));
+    let on = actor.and_then(|actor| actor.1);
+    // The container whose log is shown.
+    let picked =
+        g.key.strip_prefix("container-").is_some_and(|name| on.and_then(|on| on.strip_prefix("logs-")) == Some(name));
     let Some((action, (callback, on))) = g.action.as_ref().zip(actor) else {
-        return html! { <g key={g.key.clone()} class={g.class.clone()}>{ title }{ for parts }</g> };
+        let class = classes!(g.class.clone(), picked.then_some("on"));
+        return html! { <g key={g.key.clone()} {class}>{ title }{ for parts }</g> };
     };
     let act = {
         let (callback, action) = (callback.clone(), action.clone());
@@ -59,7 +64,7 @@ fn group(g: &Group, scene: &'static str, actor: Option<Actor>) -> Html {
     });
     // A card is full of words; its buttons do the same for those who have no pointer.
     if g.class.starts_with("card") {
-        let class = classes!(g.class.clone(), "clicks");
+        let class = classes!(g.class.clone(), "clicks", picked.then_some("on"));
         return html! { <g key={g.key.clone()} {class} onclick={click}>{ title }{ for parts }</g> };
     }
     let on = on == Some(g.key.as_str());

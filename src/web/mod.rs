@@ -7,6 +7,7 @@ mod app;
 mod bindings;
 mod clock;
 mod cluster;
+mod compare;
 mod draw;
 mod edit;
 mod files;

@@ -50,7 +50,7 @@ pub fn form(app: &App, link: &Scope<App>) -> Html {
                         <>
                             <label for={*name}>{ *label }</label>
                             <input id={*name} type="number" required=true min={least.to_string()} max={most.to_string()}
-                                value={value.to_string()} />
+                                ~defaultValue={value.to_string()} />
                         </>
                     }) }
                 </div>

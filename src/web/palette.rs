@@ -110,6 +110,12 @@ impl App {
         for path in self.files.keys() {
             add(format!("Open {path}"), "", Msg::Open(path.clone()));
         }
+        for b in self.session.branches().into_iter().filter(|b| !b.current) {
+            let Some([current, _]) = self.session.nearest_branch() else { break };
+            add(format!("Go to the branch {}", b.name), "", Msg::Clock(clock::Do::Switch(b.index)));
+            let name = format!("Compare the branch shown with {}", b.name);
+            add(name, "", Msg::Clock(clock::Do::Compare([current, b.index])));
+        }
         add("New cluster; files stay".into(), "", Msg::Reset);
         let cluster = self.session.cluster();
         for (node, on) in &cluster.nodes {

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     kubelet::inspect::SandboxView,
-    lab::{Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
+    lab::{Compare, Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
     scene::{
         cluster::{ClusterFacts, Pulls},
+        compare::{self, Comparison},
         facts::PodFacts,
         observe, past,
         timeline::{Moment, TimelineFacts},
@@ -107,6 +108,7 @@ pub struct Session {
     config: Config,
     player: Player,
     run: Option<Run>,
+    comparing: Option<Compare>,
     /// Time stood when the tab was left.
     paused: bool,
     /// What was kept last.
@@ -140,7 +142,7 @@ impl Session {
             }
             None => Player::new(config.clone()),
         };
-        Session { config, player, run: None, paused, kept: Default::default() }
+        Session { config, player, run: None, comparing: None, paused, kept: Default::default() }
     }
 
     /// Whether time stood when the tab was left; asked once.
@@ -233,6 +235,10 @@ impl Session {
         self.player.input(Input::StopNode(name.into()));
     }
 
+    pub fn resize_node(&mut self, name: &str, size: NodeSize) {
+        self.player.input(Input::ResizeNode { name: name.into(), size });
+    }
+
     pub fn has_internet(&self) -> bool {
         self.lab().cluster().has_internet()
     }
@@ -323,6 +329,36 @@ impl Session {
         record.branches().iter().enumerate().filter(|(_, b)| !b.gone).map(facts).rev().collect()
     }
 
+    /// The current branch and the one that it left, or that left it last.
+    pub fn nearest_branch(&self) -> Option<[usize; 2]> {
+        let (record, current) = (self.player.record(), self.player.record().current());
+        let there = |i: &usize| record.branches().get(*i).is_some_and(|b| !b.gone);
+        let child = || (0..record.branches().len()).rev().find(|i| *i != current && there(i));
+        Some([current, record.branch().parent.filter(there).or_else(child)?])
+    }
+
+    /// Starts to compare two branches at the instant that is shown, or the one nearest to it that both have.
+    pub fn compare(&mut self, branches: [usize; 2]) -> bool {
+        self.comparing = Compare::begin(self.player.record(), branches, self.player.now());
+        self.comparing.is_some()
+    }
+
+    pub fn is_comparing(&self) -> bool {
+        self.comparing.is_some()
+    }
+
+    /// Works on it; what came out when it is done.
+    pub fn go_on_comparing(&mut self, budget: u64) -> Option<Comparison> {
+        if !self.comparing.as_mut()?.run(budget) {
+            return None;
+        }
+        Some(compare::build(&self.comparing.take()?))
+    }
+
+    pub fn stop_comparing(&mut self) {
+        self.comparing = None;
+    }
+
     /// What happens next if nobody interferes, if that is known: when and what, or nothing for long.
     pub fn forecast(&self) -> Option<Option<(f64, &str)>> {
         let forecast = self.player.forecast()?;
@@ -375,6 +411,7 @@ impl Session {
     pub fn reset(&mut self) {
         self.config.files = self.lab().files();
         self.run = None;
+        self.comparing = None;
         self.player = Player::new(self.config.clone());
     }
 

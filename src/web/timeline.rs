@@ -12,7 +12,7 @@ use super::app::{App, Msg};
 use super::clock::Do;
 use crate::scene::facts::PodFacts;
 use crate::scene::timeline::{self as scene, TimelineFacts, TimelineScene, WINDOW};
-use crate::scene::{Group, Part, clock};
+use crate::scene::{Action, Group, Part, clock};
 
 #[wasm_bindgen(module = "/www/save.js")]
 extern "C" {
@@ -38,6 +38,7 @@ pub enum Act {
         id: i32,
         y: f64,
         said: Option<String>,
+        container: Option<String>,
     },
     Wheel {
         x: f64,
@@ -145,7 +146,7 @@ impl App {
                 }
                 None => return false,
             },
-            Act::Up { id, y, said } => match score.held.take() {
+            Act::Up { id, y, said, container } => match score.held.take() {
                 Some(Held::Head) => return self.clock_does(Do::Hold(None), link),
                 Some(Held::Plot(mut pointers)) => {
                     let alone = pointers.len() == 1;
@@ -164,6 +165,9 @@ impl App {
                         }
                         if let Some(said) = said {
                             self.said = said;
+                        }
+                        if let Some(container) = container {
+                            link.send_message(Msg::Pick(container));
                         }
                     }
                 }
@@ -386,9 +390,9 @@ fn pointer(app: &App, act: &Callback<Act>) -> Callback<PointerEvent> {
                 if e.pointer_type() != "mouse" {
                     point(&tip, said.clone(), x, top, frame.width());
                 }
-                act.emit(Act::Up { id, y, said });
+                act.emit(Act::Up { id, y, said, container: at(&e, "data-container") });
             }
-            "pointercancel" => act.emit(Act::Up { id, y: -1.0, said: None }),
+            "pointercancel" => act.emit(Act::Up { id, y: -1.0, said: None, container: None }),
             "pointerleave" if e.pointer_type() == "mouse" => point(&tip, None, 0.0, 0.0, 0.0),
             _ => {}
         }
@@ -397,9 +401,13 @@ fn pointer(app: &App, act: &Callback<Act>) -> Callback<PointerEvent> {
 
 /// The words of what lies under a pointer; a held one is not over anything.
 fn under(e: &PointerEvent) -> Option<String> {
-    let document = window().document()?;
-    let at = document.element_from_point(e.client_x() as f32, e.client_y() as f32)?;
-    at.closest(".time-scene g[aria-label]").ok()??.get_attribute("aria-label")
+    at(e, "aria-label")
+}
+
+/// What an attribute of the group under a pointer says.
+fn at(e: &PointerEvent, attribute: &str) -> Option<String> {
+    let at = window().document()?.element_from_point(e.client_x() as f32, e.client_y() as f32)?;
+    at.closest(&format!(".time-scene g[{attribute}]")).ok()??.get_attribute(attribute)
 }
 
 /// Shows words beside the pointer at once, without drawing anything anew.
@@ -428,8 +436,12 @@ fn svg(label: &str, score: &TimelineScene) -> Html {
 
 fn group(g: &Group) -> Html {
     let label = (!matches!(g.key.as_str(), "axis" | "now")).then(|| g.label.clone());
+    let container = match &g.action {
+        Some(Action::Logs(name)) => Some(name.clone()),
+        _ => None,
+    };
     html! {
-        <g key={g.key.clone()} class={g.class.clone()} role={label.as_ref().map(|_| "img")} aria-label={label}>
+        <g key={g.key.clone()} class={g.class.clone()} role={label.as_ref().map(|_| "img")} aria-label={label} data-container={container}>
             { for g.parts.iter().map(part) }
         </g>
     }

@@ -1,7 +1,9 @@
 // A static server on a free port and a Chromium that looks at it. The page is served under a sub-path: it must work from
 // any.
+import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 
@@ -71,4 +73,14 @@ export async function open(browser, url, { firstVisit = false, ...options } = {}
   });
   page.on("pageerror", (error) => errors.push(`exception: ${error.message}`));
   return { page, context, errors };
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+// No rule that axe-core knows is broken; by evaluation, as the page's policy lets no script in.
+export async function accessible(page, where) {
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+  const said = found.violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.slice(0, 4).map((n) => `    ${n.html.slice(0, 160)} ${n.failureSummary?.split("\n")[1] ?? ""}`).join("\n")}`);
+  assert.deepEqual(said, [], `axe-core, ${where}`);
 }

@@ -2,10 +2,13 @@
 //   node tests/browser/run.mjs DIST        DIST: the built page
 //   README_SHOT=1                          also renews docs/podarium.png
 //   ONLY=REGEX                             only the scenarios whose names match
+//   ONLY='five thousand pods'              5000 pods on 100 nodes, with figures; PODS=n for another number. Takes minutes,
+//                                          so it never runs without ONLY; of a page built for release
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { launch, open, serve } from "./harness.mjs";
 import { time } from "./time.mjs";
+import { many } from "./many.mjs";
 import stage from "./stage.mjs";
 
 const out = "tests/browser/out";
@@ -180,7 +183,7 @@ await withPage("the story", {}, async (page) => {
   const held = await time();
   await page.waitForTimeout(400);
   assert.equal(await time(), held, "the clock stands while paused");
-  await button(page, "Step to the next event").click();
+  await page.getByRole("button", { name: /^Step to the next event/ }).click();
   await until("the clock to move by a step", async () => (await time()) !== held);
   await button(page, "Play").click();
   await until("the clock to run", async () => (await time()) !== held);
@@ -469,6 +472,7 @@ for (const [name, width] of [["medium", 1000], ["1280", 1280]]) {
 }
 
 await time({ withPage, region, button, until, shows, run, apply, collisions, out, PROMPT });
+await many({ withPage, region, button, until, shows, run, log, out, PROMPT });
 await stage({ withPage, shows, run, apply, button, region, until, collisions, PROMPT, out });
 
 await browser.close();

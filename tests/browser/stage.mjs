@@ -2,17 +2,7 @@
 // files, and what axe-core says of it all.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-// No rule that axe-core knows is broken; by evaluation, as the page's policy lets no script in.
-async function accessible(page, where) {
-  await page.evaluate(axe);
-  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-  const said = found.violations.map((v) => `${v.id}: ${v.help}\n${v.nodes.slice(0, 4).map((n) => `    ${n.html.slice(0, 160)} ${n.failureSummary?.split("\n")[1] ?? ""}`).join("\n")}`);
-  assert.deepEqual(said, [], `axe-core, ${where}`);
-}
+import { accessible } from "./harness.mjs";
 
 const CRASH = `apiVersion: v1
 kind: Pod
@@ -92,6 +82,18 @@ export default async function stage({ withPage, shows, run, apply, button, regio
     await cluster.getByText("● Ready, cordoned").first().waitFor();
     await more.getByRole("button", { name: "Uncordon" }).click();
     await shows(page, /node\/podarium-worker uncordoned/);
+    // Another size: the API tells it, what was done can be undone.
+    await more.getByLabel("CPUs").fill("2");
+    await more.getByLabel("pods at most").fill("9");
+    await page.waitForTimeout(400);
+    await more.getByLabel("pods at most").press("Enter");
+    await more.getByText("0 of 2").waitFor();
+    await run(page, "kubectl get node podarium-worker -o jsonpath='{.status.capacity.cpu} {.status.allocatable.pods}'", /^2 9/m);
+    await accessible(page, "a node's size");
+    await button(page, "Undo").click();
+    await more.getByText("0 of 4").waitFor();
+    await button(page, "Redo").click();
+    await more.getByText("0 of 2").waitFor();
     await more.getByRole("button", { name: "Close" }).click();
     await button(page, "Speed 10×").click();
     await run(page, "kubectl create deployment web --image=nginx --replicas=12 --port=80; kubectl expose deployment web; kubectl run other --image=busybox", /pod\/other created/);

@@ -1,5 +1,6 @@
 // The clock and the timeline: forward, back, branches, and what a reload keeps.
 import assert from "node:assert/strict";
+import { accessible } from "./harness.mjs";
 
 const CRASH = `apiVersion: v1
 kind: Pod
@@ -40,10 +41,10 @@ export async function time({ withPage, region, button, until, shows, run, apply,
 
   await withPage("the clock goes by events, seconds and conditions", {}, async (page) => {
     await starts(page);
-    const step = button(page, "Step to the next event");
+    const step = page.getByRole("button", { name: /^Step to the next event/ });
     for (let i = 0; i < 4; i++) {
       // The button says what comes; then it comes.
-      const told = await until("a forecast", async () => (await step.textContent()).match(/▶\|(.+)in (\S+) (s|min)/));
+      const told = await until("a forecast", async () => (await step.textContent()).match(/▶\| (.+) in (\S+) (s|min)/));
       const before = await seconds(page);
       await step.click();
       await until(`${told[1]} in ${told[2]}`, async () => Math.abs((await seconds(page)) - before - Number(told[2])) < 0.26);
@@ -110,9 +111,24 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await region(page, "Pod").getByText("No pods yet").waitFor();
     await region(page, "Clock").getByRole("button", { name: /branches/ }).click();
     await page.screenshot({ path: `${out}/branches.png` });
-    await region(page, "Clock").getByRole("button", { name: /As it began/ }).click();
+    await region(page, "Clock").getByRole("button", { name: /^As it began/ }).click();
     await until("the old course", async () => (await clock(page)) === end);
     assert.match(await phase(page), /CrashLoopBackOff|Error|Running/);
+    // Both side by side: where they part, what was done, which pods differ.
+    await page.keyboard.press("c");
+    const two = page.getByRole("dialog", { name: "Two branches" });
+    await two.getByText(/^They part at 00:10\.0/).waitFor();
+    await two.getByText("kubectl delete pod crash --now --wait=false").last().waitFor();
+    await two.getByRole("group", { name: "crash" }).getByText("there is none").waitFor();
+    assert.match(await two.getByRole("group", { name: "crash" }).textContent(), /(CrashLoopBackOff|Error|Running).*restarts/);
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("aria-label")), "Two branches");
+    await accessible(page, "two branches");
+    await page.screenshot({ path: `${out}/compare.png` });
+    // The same branch twice has nothing to tell; Escape closes it.
+    await two.getByLabel("The other branch").selectOption(await two.getByLabel("One branch").inputValue());
+    await two.getByText("These two have nothing apart").waitFor();
+    await page.keyboard.press("Escape");
+    await two.waitFor({ state: "detached" });
     // Undo and redo.
     await button(page, "Undo").click();
     await region(page, "Pod").getByText("No pods yet").waitFor();
@@ -182,6 +198,15 @@ export async function time({ withPage, region, button, until, shows, run, apply,
     await timeline.locator(".time-tip", { hasText: /main: CrashLoopBackOff/ }).waitFor();
     await page.screenshot({ path: `${out}/timeline.png` });
     assert.deepEqual(await collisions(page), [], "words in the pictures");
+    // A click on what is a container's chooses it in the picture, too, and shows its log.
+    const pod = region(page, "Pod");
+    await timeline.locator(".lane.container text", { hasText: "main" }).click();
+    await pod.locator(".card.on", { hasText: "main" }).waitFor();
+    await pod.getByRole("group", { name: "Log of main" }).waitFor();
+    await button(page, "Close the log").click();
+    await until("no card to be chosen", async () => (await pod.locator(".card.on").count()) === 0);
+    await timeline.locator(".event.warning .event-dot").last().click({ force: true });
+    await pod.locator(".card.on", { hasText: "main" }).waitFor();
     // All pods; a click chooses one.
     await run(page, "kubectl run other --image=nginx", /created/);
     await button(page, "All pods").click();

@@ -56,6 +56,8 @@ pub struct NodeTile {
     pub status: String,
     /// The capacity: `4 CPU · 8Gi`.
     pub size: String,
+    /// The same in processors, Gi of memory and pods, rounded up.
+    pub capacity: [u32; 3],
     pub taints: Vec<String>,
     /// Requests over allocatable, 0 to 1000.
     pub cpu: u32,
@@ -87,6 +89,8 @@ pub struct ClusterFacts {
     pub pods: Vec<(Rc<Pod>, String)>,
     pub services: Vec<ServiceTile>,
 }
+
+const GI: f64 = 1_073_741_824.0;
 
 /// What the nodes pull now.
 pub type Pulls = BTreeMap<String, Pull>;
@@ -187,6 +191,8 @@ fn node_tile(node: &Node, running: bool, pods: &[&(Rc<Pod>, String)], prefix: us
             capacity("cpu").map_or("?", |q| q.0.as_str()),
             capacity("memory").map_or("?".into(), memory)
         ),
+        capacity: [("cpu", 1.0), ("memory", GI), ("pods", 1.0)]
+            .map(|(resource, unit)| capacity(resource).map_or(0, |q| (amount(q).as_f64() / unit).ceil() as u32)),
         taints,
         cpu: share("cpu"),
         memory: share("memory"),

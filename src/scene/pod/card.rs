@@ -142,6 +142,14 @@ fn coming(pod: &PodFacts, facts: &ContainerFacts) -> Vec<Line> {
             return vec![Line::Bar(words, ((whole - left) / whole).clamp(0.0, 1.0), "bar-done")];
         }
     }
+    if facts.waiting_reason() == Some("ImagePullBackOff")
+        && let Some((end, whole)) = inside.and_then(|i| i.pull_back_off)
+    {
+        let left = end.duration_since(pod.now).as_secs_f64().max(0.0);
+        let words =
+            if left > 0.0 { format!("pull waits {}", duration(left.ceil())) } else { "pulled again at once".into() };
+        return vec![Line::Bar(words, ((whole - left) / whole.max(1.0)).clamp(0.0, 1.0), "bar-done")];
+    }
     if let Some(pull) =
         pod.pull.as_ref().filter(|p| facts.state().is_none_or(|s| s.waiting.is_some()) && is_image(p, facts.image))
     {

@@ -2,7 +2,7 @@
 //! containers share through IPC, if there is anything.
 
 use super::super::facts::Inside;
-use super::super::{Group, bytes, fit, mono, sans};
+use super::super::{Group, bytes, fit, mono, sans, wrap};
 use super::{Picture, SMALL};
 use crate::os::namespace::{IpcKind, IpcObject};
 
@@ -22,10 +22,13 @@ impl Picture<'_> {
         let (x, room) = (self.left + 20.0, self.right - self.left - 40.0);
         let mut g = Group::new("routes", "routes", format!("routes: {}", inside.routes.join(", ")));
         let all = inside.routes.join("  ·  ");
-        let lines = if mono(&all, SMALL) <= room { vec![all] } else { inside.routes.clone() };
+        let lines = match mono(&all, SMALL) <= room {
+            true => vec![all],
+            false => inside.routes.iter().flat_map(|route| wrap(route, room, SMALL * 0.61, 2)).collect(),
+        };
         let mut y = top + 15.0;
         for line in &lines {
-            g.text("mono faint", x, y, fit(line, room, SMALL * 0.61));
+            g.text("mono faint", x, y, line.as_str());
             y += ROW;
         }
         self.groups.push(g);

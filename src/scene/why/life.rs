@@ -135,7 +135,12 @@ fn failed(facts: &PodFacts, containers: &[ContainerFacts]) -> Why {
         let message = status.and_then(|s| s.message.as_deref()).unwrap_or("");
         let why = Why::new(question, format!("{reason}: {}", sentence(message)), Mark::Failed)
             .next("Nothing: Failed is final.");
-        return if reason == "DeadlineExceeded" { why.field("spec.activeDeadlineSeconds") } else { why };
+        let asks = containers.iter().find(|c| c.resources.cpu.0.or(c.resources.memory.0).is_some());
+        return match (reason, asks) {
+            ("DeadlineExceeded", _) => why.field("spec.activeDeadlineSeconds"),
+            ("OutOfcpu" | "OutOfmemory", Some(c)) => why.field(c.field("resources.requests")),
+            _ => why,
+        };
     }
     let failed = containers.iter().find_map(|c| Some((c, c.ended().filter(|t| t.exit_code != 0)?)));
     let policy = facts.restart_policy();
@@ -158,6 +163,20 @@ fn failed(facts: &PodFacts, containers: &[ContainerFacts]) -> Why {
         .next("Nothing: Failed is final.")
         .field("spec.restartPolicy")
         .command(format!("kubectl {}logs {} -c {}", facts.flag(), facts.name(), c.name))
+}
+
+/// All is well, but not for ever.
+pub(super) fn deadline(facts: &PodFacts, _: &[ContainerFacts]) -> Option<Why> {
+    let seconds = facts.pod.spec.as_ref()?.active_deadline_seconds?;
+    let start = facts.pod.status.as_ref()?.start_time.as_ref()?.0;
+    let left = seconds as f64 - facts.now.duration_since(start).as_secs_f64();
+    let answer = format!("{} s after its start at most: then the kubelet ends it, however well it is.", seconds);
+    let when = if left > 0.0 { format!("In {}", duration(left.ceil())) } else { "Now".into() };
+    Some(
+        Why::new("How long does it live?", answer, Mark::Pending)
+            .next(format!("{when} it fails with DeadlineExceeded."))
+            .field("spec.activeDeadlineSeconds"),
+    )
 }
 
 pub(super) fn init(_: &PodFacts, containers: &[ContainerFacts]) -> Option<Why> {

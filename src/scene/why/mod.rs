@@ -29,7 +29,7 @@ pub struct Why {
 /// A rule's answer; `None` if it has nothing to say.
 type Rule = fn(&PodFacts, &[ContainerFacts]) -> Option<Why>;
 
-const RULES: [Rule; 11] = [
+const RULES: [Rule; 12] = [
     life::node_silent,
     life::ending,
     life::over,
@@ -41,6 +41,7 @@ const RULES: [Rule; 11] = [
     life::init,
     ready::troubles,
     restart::recent,
+    life::deadline,
 ];
 
 /// `None` if all is well.

@@ -24,7 +24,7 @@ fn trouble(facts: &PodFacts, c: &ContainerFacts) -> Option<Why> {
                     ""
                 };
             why(format!("The image {} of {} can't be pulled: {cause}{guess}", c.image, c.name))
-                .next("The kubelet tries again with a growing delay, at most 5 min.")
+                .next(again(facts, c))
                 .field(c.field("image"))
         }
         "InvalidImageName" => why(format!("{} is no image name: {}", c.image, sentence(message)))
@@ -51,6 +51,21 @@ fn trouble(facts: &PodFacts, c: &ContainerFacts) -> Option<Why> {
         }
         _ => return None,
     })
+}
+
+/// When an image is pulled again.
+fn again(facts: &PodFacts, c: &ContainerFacts) -> String {
+    let left = facts
+        .inside_of(c.name)
+        .and_then(|i| i.pull_back_off)
+        .map(|(end, _)| end.duration_since(facts.now).as_secs_f64().ceil())
+        .filter(|left| *left > 0.0 && c.waiting_reason() == Some("ImagePullBackOff"));
+    match left {
+        Some(left) => {
+            format!("It is not pulled for another {}. Each failure doubles that, to 5 min at most.", duration(left))
+        }
+        None => "The kubelet tries again with a growing delay, at most 5 min.".into(),
+    }
 }
 
 fn has_env_from(facts: &PodFacts, container: &str) -> bool {
