@@ -10,7 +10,7 @@ use podarium::{
         client::{ListOptions, WatchEvent},
         resources,
     },
-    lab::{Config, Input, Lab},
+    lab::{Config, Input, Lab, NodeSize},
     sim::{Reached, SimTime},
 };
 
@@ -99,7 +99,7 @@ fn input(chance: &mut Chance) -> Vec<Input> {
     let name = format!("p{}", chance.0.u32(..8));
     let typed = |text: String| vec![Input::Type(format!("{text}\r").into_bytes())];
     let node = chance.one(&["podarium-worker", "podarium-worker2"]).to_string();
-    match chance.0.u32(..12) {
+    match chance.0.u32(..13) {
         0..6 => {
             let path = format!("{name}.yaml");
             let data = manifest(chance, &name).into_bytes();
@@ -112,6 +112,11 @@ fn input(chance: &mut Chance) -> Vec<Input> {
             "kubectl patch pod {name} -p '{{\"spec\":{{\"containers\":[{{\"name\":\"c0\",\"image\":\"nginx:1.27\"}}]}}}}'"
         )),
         10 => vec![Input::StopNode(node)],
+        11 => {
+            // Fewer pods at most. While pods end that a smaller machine has no processors for, more is asked for than it has.
+            let size = NodeSize { pods: chance.0.u32(1..12), ..NodeSize::default() };
+            vec![Input::ResizeNode { name: node, size }]
+        }
         _ => vec![Input::StartNode(node)],
     }
 }
