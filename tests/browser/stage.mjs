@@ -105,7 +105,7 @@ export default async function stage({ withPage, shows, run, apply, button, regio
     await until("the others to be dimmed", async () => (await cluster.locator(".pods > .tile:not(.dim)").count()) === 12);
     await accessible(page, "a search");
     await page.keyboard.press("Escape");
-    assert.equal(await page.getByLabel("Search pods").inputValue(), "");
+    await until("an empty search", async () => (await page.getByLabel("Search pods").inputValue()) === "");
     await cluster.getByRole("button", { name: /web ClusterIP/ }).click();
     await cluster.getByText("12 match").waitFor();
     await page.screenshot({ path: `${out}/search.png` });
