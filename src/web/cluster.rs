@@ -46,19 +46,19 @@ impl App {
         let pause = if pods > MANY { PAUSE * pods as f64 / 1000.0 } else { 0.0 };
         let same = self.kept.filter == self.filter
             && self.kept.chosen == self.chosen
-            && (self.kept.width - self.pod_width).abs() < 1.0;
+            && (self.kept.width - self.cluster_width).abs() < 1.0;
         if same && self.kept.scene.is_some() && at - self.kept.made < pause {
             return;
         }
         let scene = cluster::build(&self.session.cluster(), &Filter::parse(&self.filter));
         let room = if self.settings.zoomed.as_deref() == Some("cluster") { 2000.0 } else { 300.0 };
         self.kept.dense =
-            scene.dense.then(|| Rc::new(dense::build(&scene, self.pod_width, room, self.chosen.as_deref())));
+            scene.dense.then(|| Rc::new(dense::build(&scene, self.cluster_width, room, self.chosen.as_deref())));
         self.kept.scene = Some(Rc::new(scene));
         self.kept.made = at;
         self.kept.filter.clone_from(&self.filter);
         self.kept.chosen.clone_from(&self.chosen);
-        self.kept.width = self.pod_width;
+        self.kept.width = self.cluster_width;
     }
 
     pub(super) fn forget_cluster(&mut self) {
@@ -68,14 +68,14 @@ impl App {
 
 pub fn pane(app: &App, link: &Scope<App>) -> Html {
     let Some(scene) = &app.kept.scene else {
-        return html! { <section class="pane cluster" aria-label="Cluster" /> };
+        return html! { <section class="pane cluster" aria-label="Cluster" ref={app.cluster_host.clone()} /> };
     };
     let pulls = app.session.pulls();
     let own: usize = scene.counts.iter().map(|c| c.1).sum();
     let near = app.near.as_ref().and_then(|name| scene.nodes.iter().find(|n| n.name == *name));
     let searched = own > FEW || scene.dense || app.searching || !app.filter.is_empty();
     html! {
-        <section class={classes!("pane", "cluster", scene.dense.then_some("dense"))} aria-label="Cluster">
+        <section class={classes!("pane", "cluster", scene.dense.then_some("dense"))} aria-label="Cluster" ref={app.cluster_host.clone()}>
             if searched { { search(app, link, scene) } }
             if let Some(dense) = &app.kept.dense {
                 <Dense scene={Same(dense.clone())} act={link.callback(Msg::Act)} choose={link.callback(Msg::Choose)} />
@@ -353,21 +353,15 @@ pub struct DenseProps {
 
 /// Thousands of pods: drawn again only when the scene is another.
 pub struct Dense {
-    over: String,
+    over: NodeRef,
 }
 
 impl Component for Dense {
-    type Message = String;
+    type Message = ();
     type Properties = DenseProps;
 
     fn create(_: &Context<Self>) -> Dense {
-        Dense { over: String::new() }
-    }
-
-    fn update(&mut self, _: &Context<Self>, over: String) -> bool {
-        let other = self.over != over;
-        self.over = over;
-        other
+        Dense { over: NodeRef::default() }
     }
 
     fn view(&self, ctx: &Context<Self>) -> Html {
@@ -389,15 +383,19 @@ impl Component for Dense {
             })
         };
         let over = {
-            let scene = scene.clone();
-            ctx.link().callback(move |e: MouseEvent| {
-                at(&e).and_then(|(x, y)| scene.at(x, y)).map_or(String::new(), |(_, name)| name.to_owned())
+            let (scene, line) = (scene.clone(), self.over.clone());
+            // Into the line at once: thousands of pods aren't drawn anew for a pointer that moves.
+            Callback::from(move |e: MouseEvent| {
+                let name = at(&e).and_then(|(x, y)| scene.at(x, y)).map(|(_, name)| name);
+                if let Some(line) = line.cast::<Element>() {
+                    line.set_text_content(name);
+                }
             })
         };
         html! {
             <div class="dense-host" onclick={choose} onmousemove={over}>
                 { draw::svg("Nodes and their pods", "dense-scene", scene.width, scene.height, &scene.groups, Some((&props.act, None))) }
-                <p class="over" aria-hidden="true">{ self.over.clone() }</p>
+                <p class="over" aria-hidden="true" ref={self.over.clone()} />
             </div>
         }
     }

@@ -23,6 +23,9 @@ const BEHIND: u32 = 256 * 1024;
 /// Real milliseconds between two drawings while only the clock moves.
 const TICK: f64 = 100.0;
 
+/// Pixels.
+const CLUSTER_EDGE: f64 = 4.0;
+
 pub(super) fn now() -> f64 {
     window().performance().map_or(0.0, |p| p.now())
 }
@@ -142,8 +145,10 @@ impl App {
             if width > 0.0 { width } else { old }
         };
         let (pod, time) = (width(&self.pod_host, self.pod_width), width(&self.time_host, self.time_width));
-        let changed = pod != self.pod_width || time != self.time_width;
-        (self.pod_width, self.time_width) = (pod, time);
+        // Less its padding, and room for what it may draw over its edge.
+        let cluster = width(&self.cluster_host, self.cluster_width + CLUSTER_EDGE) - CLUSTER_EDGE;
+        let changed = pod != self.pod_width || time != self.time_width || cluster != self.cluster_width;
+        (self.pod_width, self.time_width, self.cluster_width) = (pod, time, cluster);
         changed
     }
 

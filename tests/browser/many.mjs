@@ -85,6 +85,7 @@ export async function many({ withPage, region, button, until, shows, run, log, o
       const found = await watched(page, async () => {
         await page.locator(".logo").click();
         await page.keyboard.press("/");
+        await until("the search to have the focus", () => page.evaluate(() => document.activeElement.matches("[type=search]")));
         await page.keyboard.type("app=web node:worker7", { delay: 60 });
         await cluster.getByText(/^\d+ match$/).waitFor();
         await page.waitForTimeout(300);
