@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use gloo::events::{EventListener, EventListenerOptions, EventListenerPhase};
 use gloo::render::AnimationFrame;
+use gloo::timers::callback::Timeout;
 use gloo::utils::{document, document_element, window};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -28,6 +29,7 @@ const DARK: &str = "(prefers-color-scheme: dark)";
 
 pub enum Msg {
     Frame(f64),
+    NextFrame,
     Edited(String, String),
     Typed(String),
     Resized(u16, u16),
@@ -136,6 +138,7 @@ pub struct App {
     pub(super) terminal: Option<TerminalPane>,
     pub(super) callbacks: Vec<JsValue>,
     pub(super) frame: Option<AnimationFrame>,
+    pub(super) pause: Option<Timeout>,
     pub(super) system_theme: Option<EventListener>,
     pub(super) keys: Option<EventListener>,
     pub(super) last_frame: f64,
@@ -208,6 +211,7 @@ impl Component for App {
             terminal: None,
             callbacks: Vec::new(),
             frame: None,
+            pause: None,
             system_theme: None,
             keys: None,
             last_frame: 0.0,
@@ -268,6 +272,10 @@ impl Component for App {
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         match msg {
             Msg::Frame(at) => return self.frame(at, ctx),
+            Msg::NextFrame => {
+                self.next_frame(ctx, false);
+                return false;
+            }
             Msg::Edited(path, text) => {
                 // A file that was removed or renamed meanwhile stays so.
                 if self.files.contains_key(&path) {
@@ -546,7 +554,7 @@ impl App {
                 keys.emit(event.clone());
             }
         }));
-        self.next_frame(ctx);
+        self.next_frame(ctx, false);
     }
 
     /// What was clicked in the picture of the chosen pod.

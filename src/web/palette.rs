@@ -126,7 +126,9 @@ impl App {
             add(format!("{verb} {name}"), "", Msg::Run(format!("kubectl {verb} {name}")));
             add(format!("More of {name}"), "", Msg::Act(Action::Node(name)));
         }
-        for (pod, status) in cluster.pods.iter().take(PODS) {
+        // Nobody finds a pod among thousands before a part of its name is there.
+        let pods = if words.is_empty() { &[][..] } else { &cluster.pods[..cluster.pods.len().min(PODS)] };
+        for (pod, status) in pods {
             let namespace = pod.metadata.namespace.as_deref().unwrap_or("");
             let name = format!("Pod {namespace}/{}: {status}", pod.metadata.name.as_deref().unwrap_or(""));
             add(name, "", Msg::Choose(pod.metadata.uid.clone().unwrap_or_default()));
