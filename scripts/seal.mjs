@@ -1,5 +1,6 @@
-// Trunk's post-build step: allows exactly the inline scripts that Trunk wrote, by their hashes, in the page's
+// Trunk's post-build step: after the module was split, allows exactly the inline scripts that Trunk wrote, by their hashes, in the page's
 // Content-Security-Policy.
+import "./split.mjs";
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

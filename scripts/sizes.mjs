@@ -14,11 +14,14 @@ const brotli = (bytes) =>
 
 let raw = 0;
 let packed = 0;
+let later = 0;
 for (const path of files(root).sort()) {
   const bytes = readFileSync(path);
   const small = brotli(bytes);
   raw += bytes.length;
   packed += small;
+  if (path.endsWith("_rest.wasm")) later += small;
   console.log(`${String(bytes.length).padStart(10)} ${String(small).padStart(9)}  ${relative(root, path)}`);
 }
 console.log(`${String(raw).padStart(10)} ${String(packed).padStart(9)}  in all (bytes: raw, brotli)`);
+console.log(`${"".padStart(10)} ${String(packed - later).padStart(9)}  until the page is of use`);

@@ -35,6 +35,16 @@ extern "C" {
     pub fn focus(this: &Editor);
 }
 
+#[wasm_bindgen(module = "/www/rest.js")]
+extern "C" {
+    /// The module's own exports: first of all.
+    #[wasm_bindgen(js_name = begin)]
+    pub fn begin_rest(exports: &JsValue);
+    /// Fetches what `tools/split` put into a second module; `now`: before it returns. The stubs of that module's functions
+    /// call it by its name.
+    pub fn rest(now: bool);
+}
+
 #[wasm_bindgen(module = "/www/bundle/terminal.js")]
 extern "C" {
     pub type TerminalPane;

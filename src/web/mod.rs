@@ -33,6 +33,7 @@ extern "C" {
 
 /// Starts the page in `#app`.
 pub fn start() {
+    bindings::begin_rest(&wasm_bindgen::exports());
     std::panic::set_hook(Box::new(|info| podarium_failed(&info.to_string())));
     let Some(root) = web_sys::window().and_then(|w| w.document()).and_then(|d| d.get_element_by_id("app")) else {
         podarium_failed("the page has no #app");
@@ -40,4 +41,5 @@ pub fn start() {
     };
     root.set_inner_html("");
     yew::Renderer::<app::App>::with_root(root).render();
+    bindings::rest(false);
 }

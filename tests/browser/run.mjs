@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { launch, open, serve } from "./harness.mjs";
+import { load } from "./load.mjs";
 import { time } from "./time.mjs";
 import { many } from "./many.mjs";
 import stage from "./stage.mjs";
@@ -51,11 +52,12 @@ async function run(page, command, pattern, timeout) {
   return pattern ? shows(page, pattern, timeout) : undefined;
 }
 
-// `expected`: console messages that the test asks for.
-async function withPage(name, options, body, expected = /^$/) {
+// `before(page)`: what comes before the visit. `expected`: console messages that the test asks for.
+async function withPage(name, { before, ...options }, body, expected = /^$/) {
   if (process.env.ONLY && !name.match(process.env.ONLY)) return;
   const { page, context, errors } = await open(browser, server.url, options);
   try {
+    await before?.(page);
     await page.goto(server.url);
     // Panes that a narrow page hides are there all the same.
     await page.locator(".terminal .xterm-rows").waitFor({ state: "attached" });
@@ -471,6 +473,7 @@ for (const [name, width] of [["medium", 1000], ["1280", 1280]]) {
   });
 }
 
+await load({ withPage, region, run, shows, until, PROMPT });
 await time({ withPage, region, button, until, shows, run, apply, collisions, out, PROMPT });
 await many({ withPage, region, button, until, shows, run, log, out, PROMPT });
 await stage({ withPage, shows, run, apply, button, region, until, collisions, PROMPT, out });

@@ -166,7 +166,8 @@ struct Table {
 }
 
 static STRUCTURE: &str = include_str!("structure.txt");
-static DESCRIPTIONS: &str = include_str!("descriptions.txt");
+/// A constant, so that only the function below holds its address: it comes with the rest of the page (`scripts/split.mjs`).
+const DESCRIPTIONS: &str = include_str!("descriptions.txt");
 
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
