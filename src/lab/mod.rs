@@ -26,7 +26,7 @@ use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 pub use self::cluster::{Cluster, NodeShape, NodeSize};
 pub use self::compare::Compare;
 pub use self::news::Stop;
-pub use self::player::{Forecast, Output, Player, Ran};
+pub use self::player::{Forecast, Opening, Output, Player, Ran};
 pub use self::record::{Branch, Entry, Record};
 pub use self::terminal::Notice;
 use self::{terminal::Terminal, view::View, workstation::Workstation};

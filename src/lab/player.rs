@@ -88,19 +88,46 @@ pub struct Player {
     said: Option<String>,
 }
 
+/// A laboratory that is being set up, in slices.
+pub struct Opening {
+    player: Player,
+    resumed: bool,
+}
+
+impl Opening {
+    pub fn new(config: Config) -> Opening {
+        Opening { player: Player::with(Record::new(config)), resumed: false }
+    }
+
+    /// It will be on its way to where the record's current branch was left.
+    pub fn resume(record: Record) -> Opening {
+        Opening { player: Player::with(record), resumed: true }
+    }
+
+    /// Goes on with about `budget` polls: whether it is open.
+    pub fn go_on(&mut self, budget: u64) -> bool {
+        let Player { shown, record, .. } = &mut self.player;
+        shown.run(record, Goal { at: ORIGIN, inputs: 0 }, budget, None) != Ran::Budget
+    }
+
+    /// At once, however much is left to do.
+    pub fn player(mut self) -> Player {
+        self.go_on(u64::MAX);
+        if self.resumed {
+            self.player.go_live(None);
+        }
+        self.player
+    }
+}
+
 impl Player {
     pub fn new(config: Config) -> Player {
-        let mut player = Player::with(Record::new(config));
-        player.shown.run(&player.record, Goal { at: ORIGIN, inputs: 0 }, u64::MAX, None);
-        player
+        Opening::new(config).player()
     }
 
     /// A laboratory at its beginning, on its way to where the record's current branch was left.
     pub fn resume(record: Record) -> Player {
-        let mut player = Player::with(record);
-        player.shown.run(&player.record, Goal { at: ORIGIN, inputs: 0 }, u64::MAX, None);
-        player.go_live(None);
-        player
+        Opening::resume(record).player()
     }
 
     fn with(record: Record) -> Player {

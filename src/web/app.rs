@@ -1,6 +1,8 @@
 //! The app: its state, what can happen, and the frame loop.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use gloo::events::{EventListener, EventListenerOptions, EventListenerPhase};
 use gloo::render::AnimationFrame;
@@ -13,11 +15,11 @@ use yew::prelude::*;
 
 use super::bindings::{Editor, TerminalPane};
 use super::files::free_name;
-use super::frame::{BACK, SLICE, now};
+use super::frame::now;
 use super::notes::{Note, Notes};
 use super::palette::Palette;
 pub use super::panes::Bar;
-use super::session::{Session, Shape};
+use super::session::{Opening, Session, Shape};
 use super::storage::{self, Settings};
 use super::{clock, cluster, compare, edit, pod, timeline};
 use crate::lab::NodeSize;
@@ -154,18 +156,28 @@ pub struct App {
     bring_card: bool,
 }
 
+/// With what the app begins.
+#[derive(Clone, Properties)]
+pub struct Start {
+    /// Taken by the app, which is made once.
+    pub session: Rc<Cell<Option<Session>>>,
+    pub settings: Settings,
+}
+
+impl PartialEq for Start {
+    fn eq(&self, other: &Start) -> bool {
+        Rc::ptr_eq(&self.session, &other.session)
+    }
+}
+
 impl Component for App {
     type Message = Msg;
-    type Properties = ();
+    type Properties = Start;
 
-    fn create(_: &Context<Self>) -> App {
-        let settings = storage::settings();
-        let mut session = Session::new(storage::files(), settings.shape, storage::session());
-        let began = now();
-        // A short past is there at once.
-        while session.seeking().is_some() && now() - began < BACK {
-            session.advance(0.0, SLICE);
-        }
+    fn create(ctx: &Context<Self>) -> App {
+        let settings = ctx.props().settings.clone();
+        let begun = ctx.props().session.take();
+        let session = begun.unwrap_or_else(|| Opening::new(storage::files(), settings.shape, None).session());
         let files = session.files();
         let open =
             settings.open_file.clone().filter(|f| files.contains_key(f)).or_else(|| files.keys().next().cloned());

@@ -22,6 +22,8 @@ mod storage;
 mod timeline;
 mod top;
 
+use std::{cell::Cell, rc::Rc, time::Duration};
+
 use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
@@ -39,7 +41,36 @@ pub fn start() {
         podarium_failed("the page has no #app");
         return;
     };
-    root.set_inner_html("");
-    yew::Renderer::<app::App>::with_root(root).render();
+    yew::platform::spawn_local(set_up(root));
     bindings::rest(false);
+}
+
+/// Real milliseconds of work between two breaths.
+const BREATH: f64 = 25.0;
+
+/// Sets the laboratory up, and brings a short past back, without holding up the page; then shows the app.
+async fn set_up(root: web_sys::Element) {
+    let settings = storage::settings();
+    let mut opening = session::Opening::new(storage::files(), settings.shape, storage::session());
+    let mut since = frame::now();
+    while !opening.go_on() {
+        breathe(&mut since).await;
+    }
+    let mut session = opening.session();
+    let began = frame::now();
+    while session.seeking().is_some() && frame::now() - began < frame::BACK {
+        session.advance(0.0, frame::SLICE);
+        breathe(&mut since).await;
+    }
+    root.set_inner_html("");
+    let props = app::Start { session: Rc::new(Cell::new(Some(session))), settings };
+    yew::Renderer::<app::App>::with_root_and_props(root, props).render();
+}
+
+/// Lets the browser do what it has to, if it waited long enough.
+async fn breathe(since: &mut f64) {
+    if frame::now() - *since > BREATH {
+        yew::platform::time::sleep(Duration::ZERO).await;
+        *since = frame::now();
+    }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     kubelet::inspect::SandboxView,
-    lab::{Compare, Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
+    lab::{self, Compare, Config, Input, Lab, NodeSize, Notice, ORIGIN, Output, Player, Ran, Record, Stop, view::View},
     scene::{
         cluster::{ClusterFacts, Pulls},
         compare::{self, Comparison},
@@ -20,6 +20,8 @@ use crate::{
 
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
+/// Task polls of a slice in which a laboratory is set up.
+const OPENING: u64 = 200;
 /// Seconds beyond which no laboratory goes.
 const FOREVER: f64 = 1e9;
 /// Said of a laboratory whose time stands.
@@ -107,6 +109,8 @@ pub struct BranchFacts {
 pub struct Session {
     config: Config,
     player: Player,
+    /// What comes instead as soon as it is set up, and what is done until then.
+    next: Option<(lab::Opening, Vec<Input>)>,
     run: Option<Run>,
     comparing: Option<Compare>,
     /// Time stood when the tab was left.
@@ -115,10 +119,19 @@ pub struct Session {
     kept: (Done, Times),
 }
 
-impl Session {
+/// A session whose laboratory is being set up, in slices.
+pub struct Opening {
+    config: Config,
+    opening: lab::Opening,
+    /// Where time was, if that was past.
+    at: Option<SimTime>,
+    paused: bool,
+}
+
+impl Opening {
     /// What an earlier visit of this tab left, as [`Session::kept`] gave it; else `files` as any visit left them; else the
     /// introduction's.
-    pub fn new(files: Option<BTreeMap<String, String>>, shape: Shape, kept: Option<String>) -> Session {
+    pub fn new(files: Option<BTreeMap<String, String>>, shape: Shape, kept: Option<String>) -> Opening {
         let mut config = Config::introduction();
         shape.put_into(&mut config);
         if let Some(files) = files {
@@ -129,22 +142,38 @@ impl Session {
             let (at, word) = state.split_once(' ')?;
             Some((at.parse().ok().map(SimTime::from_nanos), word == PAUSED, Record::from_json(record)?))
         });
-        let mut paused = false;
-        let player = match kept {
-            Some((at, stood, record)) => {
-                paused = stood;
+        match kept {
+            Some((at, paused, record)) => {
                 config.seed = record.config().seed;
-                let mut player = Player::resume(record);
-                if let Some(at) = at {
-                    player.seek(at);
-                }
-                player
+                Opening { config, opening: lab::Opening::resume(record), at, paused }
             }
-            None => Player::new(config.clone()),
-        };
-        Session { config, player, run: None, comparing: None, paused, kept: Default::default() }
+            None => Opening { opening: lab::Opening::new(config.clone()), config, at: None, paused: false },
+        }
     }
 
+    /// Whether it is set up.
+    pub fn go_on(&mut self) -> bool {
+        self.opening.go_on(OPENING)
+    }
+
+    pub fn session(self) -> Session {
+        let mut player = self.opening.player();
+        if let Some(at) = self.at {
+            player.seek(at);
+        }
+        Session {
+            config: self.config,
+            player,
+            next: None,
+            run: None,
+            comparing: None,
+            paused: self.paused,
+            kept: Default::default(),
+        }
+    }
+}
+
+impl Session {
     /// Whether time stood when the tab was left; asked once.
     pub fn take_paused(&mut self) -> bool {
         std::mem::take(&mut self.paused)
@@ -154,9 +183,16 @@ impl Session {
         self.player.lab()
     }
 
+    fn input(&mut self, input: Input) {
+        match &mut self.next {
+            Some((_, waiting)) => waiting.push(input),
+            None => self.player.input(input),
+        }
+    }
+
     /// What brings all of it back after a reload, if something was done since the last call; `late`: or if time passed.
     pub fn kept(&mut self, late: bool, paused: bool) -> Option<String> {
-        if self.player.seeking().is_some() {
+        if self.seeking().is_some() {
             return None;
         }
         let record = self.player.record();
@@ -187,7 +223,7 @@ impl Session {
 
     pub fn write_file(&mut self, path: &str, text: String) {
         let Some(old) = self.lab().file(path).filter(|_| self.lab().is_settled()) else {
-            self.player.input(Input::WriteFile { path: path.into(), data: text.into_bytes() });
+            self.input(Input::WriteFile { path: path.into(), data: text.into_bytes() });
             return;
         };
         let new = text.as_bytes();
@@ -198,32 +234,32 @@ impl Session {
         let at = same(&mut old.iter().zip(new));
         let rest = same(&mut old[at..].iter().rev().zip(new[at..].iter().rev()));
         let (removed, data) = (old.len() - at - rest, new[at..new.len() - rest].to_vec());
-        self.player.input(Input::EditFile { path: path.into(), at, removed, data });
+        self.input(Input::EditFile { path: path.into(), at, removed, data });
     }
 
     pub fn remove_file(&mut self, path: &str) {
-        self.player.input(Input::RemoveFile { path: path.into() });
+        self.input(Input::RemoveFile { path: path.into() });
     }
 
     pub fn rename_file(&mut self, from: &str, to: &str) {
-        self.player.input(Input::RenameFile { from: from.into(), to: to.into() });
+        self.input(Input::RenameFile { from: from.into(), to: to.into() });
     }
 
     pub fn type_text(&mut self, text: &str) {
-        self.player.input(Input::Type(text.as_bytes().to_vec()));
+        self.input(Input::Type(text.as_bytes().to_vec()));
     }
 
     pub fn resize(&mut self, columns: u16, rows: u16) {
-        self.player.input(Input::Resize { columns, rows });
+        self.input(Input::Resize { columns, rows });
     }
 
     pub fn apply(&mut self, path: &str) {
-        self.player.input(Input::Apply { path: path.into() });
+        self.input(Input::Apply { path: path.into() });
     }
 
     /// A shell command, typed at the prompt or run beside the busy terminal.
     pub fn command(&mut self, line: &str) {
-        self.player.input(Input::Command(line.into()));
+        self.input(Input::Command(line.into()));
     }
 
     /// The terminal waits for a command.
@@ -232,11 +268,11 @@ impl Session {
     }
 
     pub fn stop_node(&mut self, name: &str) {
-        self.player.input(Input::StopNode(name.into()));
+        self.input(Input::StopNode(name.into()));
     }
 
     pub fn resize_node(&mut self, name: &str, size: NodeSize) {
-        self.player.input(Input::ResizeNode { name: name.into(), size });
+        self.input(Input::ResizeNode { name: name.into(), size });
     }
 
     pub fn has_internet(&self) -> bool {
@@ -244,11 +280,11 @@ impl Session {
     }
 
     pub fn set_internet(&mut self, on: bool) {
-        self.player.input(Input::Internet(on));
+        self.input(Input::Internet(on));
     }
 
     pub fn start_node(&mut self, name: &str) {
-        self.player.input(Input::StartNode(name.into()));
+        self.input(Input::StartNode(name.into()));
     }
 
     /// To the next instant at which something visible happens.
@@ -289,6 +325,9 @@ impl Session {
 
     /// Where it is going, and how much of the way is done.
     pub fn seeking(&self) -> Option<(f64, f64)> {
+        if self.next.is_some() {
+            return Some((0.0, 0.0));
+        }
         self.player.seeking().map(|(to, part)| (seconds(to), part))
     }
 
@@ -407,12 +446,22 @@ impl Session {
         shape.put_into(&mut self.config);
     }
 
-    /// A new laboratory with the files as they are now.
+    /// A new laboratory with the files as they are now; the old one is seen until that is set up.
     pub fn reset(&mut self) {
         self.config.files = self.lab().files();
         self.run = None;
         self.comparing = None;
-        self.player = Player::new(self.config.clone());
+        self.next = Some((lab::Opening::new(self.config.clone()), Vec::new()));
+    }
+
+    fn set_up(&mut self) {
+        let Some((mut next, waiting)) = self.next.take() else { return };
+        if !next.go_on(OPENING) {
+            self.next = Some((next, waiting));
+            return;
+        }
+        self.player = next.player();
+        waiting.into_iter().for_each(|input| self.player.input(input));
     }
 
     /// `dt` seconds from now.
@@ -422,6 +471,10 @@ impl Session {
 
     /// Runs until `until` with at most `budget` polls: whether it got there, and what there is to say if a run ended.
     pub fn advance(&mut self, until: f64, budget: u64) -> (bool, Option<String>) {
+        if self.next.is_some() {
+            self.set_up();
+            return (false, None);
+        }
         let until = sim_time(until);
         let Some(run) = &mut self.run else { return (self.player.advance(until, budget, None) != Ran::Budget, None) };
         let ask = run.ask.as_mut().map(|ask| &mut **ask as &mut dyn FnMut(&View) -> bool);
@@ -459,6 +512,9 @@ impl Session {
     }
 
     pub fn newest_pod(&self) -> Option<String> {
+        if self.next.is_some() {
+            return None; // of the old laboratory
+        }
         // In the past it may be still to come.
         let later = || observe::newest_pod(&self.player.latest().view());
         observe::newest_pod(&self.lab().view()).or_else(later)
