@@ -1,46 +1,89 @@
-// For the release page: the wasm module in two (tools/split, by the rules of www/later.txt), under
-// names made of what they hold, and the page told of them. `PODARIUM_PROFILE`: one module instead, which marks what it runs.
+// For the release page: its wasm module in two (tools/split), under names made of what they hold, and the page told of them.
+// What the first seconds of a visit run is seen in visits, which take a browser; without one the module stays in one part.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { launch, open, serve } from "../tests/browser/harness.mjs";
 
-const stage = process.env.TRUNK_STAGING_DIR;
-const page = join(stage, "index.html");
-let html = readFileSync(page, "utf8");
-const [whole] = readdirSync(stage).filter((name) => name.endsWith("_bg.wasm"));
+// Texts that only functions of the rest use.
+const TEXTS = ["src/api/schema/descriptions.txt"];
+// First visits, which greet with a pod, and later ones.
+const VISITS = [
+  { firstVisit: true },
+  { firstVisit: true, viewport: { width: 390, height: 844 }, hasTouch: true },
+  {},
+  { colorScheme: "dark" },
+];
+const WORK = "target/split";
+
+const split = (...args) => {
+  const cargo = ["run", "--quiet", "--manifest-path", "tools/split/Cargo.toml", "--target-dir", WORK, "--"];
+  return execFileSync("cargo", [...cargo, ...args], { encoding: "utf8" });
+};
 const hash = (path, kind, form) => createHash(kind).update(readFileSync(path)).digest(form);
-const split = (...args) =>
-  execFileSync(
-    "cargo",
-    ["run", "--quiet", "--manifest-path", "tools/split/Cargo.toml", "--target-dir", "target/split", "--", ...args],
-    { encoding: "utf8" },
-  );
-// A file of the page under a name of its own; gives that name.
-const name = (path, kind) => {
-  const named = `podarium-${hash(path, "sha256", "hex").slice(0, 16)}${kind}.wasm`;
-  renameSync(path, join(stage, named));
-  return named;
-};
-const meta = (content) => {
-  html = html.replace("</head>", `<meta name="podarium-${content[0]}" content="${content[1]}"></head>`);
-};
 
-if (process.env.TRUNK_PROFILE === "release") {
-  const input = join(stage, whole);
-  const first = join(stage, "first.wasm");
-  if (process.env.PODARIUM_PROFILE) {
-    meta(["marks", split("instrument", input, first).trim()]);
-  } else {
-    const rest = join(stage, "rest.wasm");
-    split("parts", input, "www/later.txt", first, rest, "src/api/schema/descriptions.txt");
-    meta(["rest", name(rest, "_rest")]);
+// The page in `dir` with `first` instead of the module `whole`, and a note to itself.
+function put(dir, whole, first, note, content) {
+  const page = join(dir, "index.html");
+  const named = `podarium-${hash(first, "sha256", "hex").slice(0, 16)}_bg.wasm`;
+  const integrity = new RegExp(`(href="\\./${whole}"[^>]*integrity=")[^"]*`);
+  const html = readFileSync(page, "utf8");
+  if (!integrity.test(html)) throw new Error("index.html: no integrity of the module");
+  const changed = html
+    .replace(integrity, (_, before) => `${before}sha384-${hash(first, "sha384", "base64")}`)
+    .replaceAll(whole, named)
+    .replace("</head>", `<meta name="podarium-${note}" content="${content}"></head>`);
+  writeFileSync(page, changed);
+  rmSync(join(dir, whole));
+  renameSync(first, join(dir, named));
+}
+
+// Visits a page that marks what it runs, until a pod runs where there is one; gives the files of marks.
+async function visit(dir, browser) {
+  const server = await serve(dir);
+  const files = [];
+  for (const [i, options] of VISITS.entries()) {
+    const { page, context, errors } = await open(browser, server.url, options);
+    await page.addInitScript(() => addEventListener("TrunkApplicationStarted", (event) => (globalThis.podariumExports = event.detail.wasm)));
+    await page.goto(server.url);
+    await page.waitForFunction(() => document.querySelector(".terminal .xterm-rows")?.textContent.includes("$"));
+    if (options.firstVisit) await page.waitForFunction(() => document.body.textContent.includes("Running"));
+    await page.waitForTimeout(1500);
+    if (errors.length) throw new Error(errors.join("\n"));
+    const marks = await page.evaluate(() => {
+      const [base, count] = document.querySelector('meta[name="podarium-marks"]').content.split(" ").map(Number);
+      return [...new Uint8Array(globalThis.podariumExports.memory.buffer, base, count)];
+    });
+    files.push(`${WORK}/marks-${i}`);
+    writeFileSync(files[i], Buffer.from(marks));
+    await context.close();
   }
-  const integrity = `sha384-${hash(first, "sha384", "base64")}`;
-  const named = name(first, "_bg");
-  const old = new RegExp(`(href="\\./${whole}"[^>]*integrity=")[^"]*`);
-  if (!old.test(html)) throw new Error("index.html: no integrity of the module");
-  html = html.replace(old, (_, before) => before + integrity).replaceAll(whole, named);
-  rmSync(input);
-  writeFileSync(page, html);
+  server.close();
+  return files;
+}
+
+// `seal(dir)` makes a page fit to be looked at.
+export async function splitPage(dir, seal) {
+  let browser;
+  try {
+    browser = await launch();
+  } catch (error) {
+    console.warn(`The module stays in one part: ${error.message}`);
+    return;
+  }
+  const [whole] = readdirSync(dir).filter((name) => name.endsWith("_bg.wasm"));
+  const module = join(dir, whole);
+  const marked = join(WORK, "page");
+  const first = join(WORK, "first.wasm");
+  rmSync(marked, { recursive: true, force: true });
+  cpSync(dir, marked, { recursive: true });
+  put(marked, whole, first, "marks", split("mark", module, first).trim());
+  seal(marked);
+  const marks = await visit(marked, browser).finally(() => browser.close());
+  const rest = join(WORK, "rest.wasm");
+  split("parts", module, first, rest, ...marks, "--", ...TEXTS);
+  const named = `podarium-${hash(rest, "sha256", "hex").slice(0, 16)}_rest.wasm`;
+  renameSync(rest, join(dir, named));
+  put(dir, whole, first, "rest", named);
 }

@@ -11,7 +11,7 @@ export async function load({ withPage, region, run, shows, until, PROMPT }) {
     if (!(await page.locator('meta[name="podarium-rest"]').count())) return; // a development build is one part
     await region(page, "Pod").getByRole("heading", { name: "kubia-http" }).waitFor({ timeout: 10_000 });
     await until("the rest", async () => (await asked(page)).length > 0);
-    // If this fails with xmlhttprequest, the first part lacks what it now runs: scripts/profile.sh.
+    // No function of it was called before it came.
     assert.deepEqual(await asked(page), ["fetch"]);
     await run(page, "kubectl explain pod.spec.hostname");
     await shows(page, /Specifies the hostname of the Pod/);

@@ -1,12 +1,13 @@
 // The source text's story in a real browser, by typing and clicking; any console error, exception or foreign request fails it.
 //   node tests/browser/run.mjs DIST        DIST: the built page
-//   README_SHOT=1                          also renews docs/podarium.png
+//   README_SHOT=1                          also renews docs/podarium.png and the pictures of docs/gallery
 //   ONLY=REGEX                             only the scenarios whose names match
 //   ONLY='five thousand pods'              5000 pods on 100 nodes, with figures; PODS=n for another number. Takes minutes,
 //                                          so it never runs without ONLY; of a page built for release
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { launch, open, serve } from "./harness.mjs";
+import { gallery } from "./gallery.mjs";
 import { load } from "./load.mjs";
 import { time } from "./time.mjs";
 import { many } from "./many.mjs";
@@ -477,6 +478,8 @@ await load({ withPage, region, run, shows, until, PROMPT });
 await time({ withPage, region, button, until, shows, run, apply, collisions, out, PROMPT });
 await many({ withPage, region, button, until, shows, run, log, out, PROMPT });
 await stage({ withPage, shows, run, apply, button, region, until, collisions, PROMPT, out });
+
+await gallery({ withPage, region, run, apply, button, shows, PROMPT });
 
 await browser.close();
 server.close();

@@ -19,20 +19,15 @@ const FIRST: &str = "first";
 /// The exported global that says whether the rest is there.
 const LOADED: &str = "loaded";
 
-pub fn split(module: &Module, rules: &str, texts: &[Vec<u8>]) -> Outcome<(Vec<u8>, Vec<u8>)> {
-    let rules: BTreeSet<&str> = rules.lines().collect();
-    let late: Vec<bool> = module.names.iter().map(|name| meets(&rules, name)).collect();
+pub fn split(module: &Module, marks: &[Vec<u8>], texts: &[Vec<u8>]) -> Outcome<(Vec<u8>, Vec<u8>)> {
+    if marks.iter().any(|marks| marks.len() != module.bodies.len()) {
+        return Err("marks of another module".into());
+    }
+    let ran = |i: usize| marks.iter().any(|marks| marks[i] != 0);
+    let late: Vec<bool> = (0..module.imported).map(|_| false).chain((0..module.bodies.len()).map(|i| !ran(i))).collect();
     let uses = Uses::read(module, &late)?;
     let moved = uses.moved(module, texts)?;
     Ok((first(module, &uses, &moved)?, rest(module, &uses, &moved)?))
-}
-
-/// Whether a rule is the name's beginning (a rule that ends in the midst of a piece is a whole name). No rule begins another:
-/// then only the last one before the name can.
-fn meets(rules: &BTreeSet<&str>, name: &str) -> bool {
-    let Some(rule) = rules.range(..=name).next_back() else { return false };
-    let open = ["::", "<", " as ", ", "].iter().any(|mark| rule.ends_with(mark));
-    name == *rule || open && name.starts_with(rule)
 }
 
 /// A table's segment: which table, where it begins, what it holds.
