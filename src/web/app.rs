@@ -6,7 +6,6 @@ use std::rc::Rc;
 
 use gloo::events::{EventListener, EventListenerOptions, EventListenerPhase};
 use gloo::render::AnimationFrame;
-use gloo::timers::callback::Timeout;
 use gloo::utils::{document, document_element, window};
 use js_sys::Function;
 use wasm_bindgen::prelude::*;
@@ -31,7 +30,6 @@ const DARK: &str = "(prefers-color-scheme: dark)";
 
 pub enum Msg {
     Frame(f64),
-    NextFrame,
     Edited(String, String),
     Typed(String),
     Resized(u16, u16),
@@ -140,7 +138,6 @@ pub struct App {
     pub(super) terminal: Option<TerminalPane>,
     pub(super) callbacks: Vec<JsValue>,
     pub(super) frame: Option<AnimationFrame>,
-    pub(super) pause: Option<Timeout>,
     pub(super) system_theme: Option<EventListener>,
     pub(super) keys: Option<EventListener>,
     pub(super) last_frame: f64,
@@ -223,7 +220,6 @@ impl Component for App {
             terminal: None,
             callbacks: Vec::new(),
             frame: None,
-            pause: None,
             system_theme: None,
             keys: None,
             last_frame: 0.0,
@@ -284,10 +280,6 @@ impl Component for App {
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         match msg {
             Msg::Frame(at) => return self.frame(at, ctx),
-            Msg::NextFrame => {
-                self.next_frame(ctx, false);
-                return false;
-            }
             Msg::Edited(path, text) => {
                 // A file that was removed or renamed meanwhile stays so.
                 if self.files.contains_key(&path) {
@@ -467,13 +459,13 @@ impl Component for App {
                 let alone = self.settings.zoomed.as_deref() == Some(pane);
                 self.settings.zoomed = (!alone).then(|| pane.to_owned());
                 self.said = if alone { "All panes".into() } else { format!("Only the {pane}") };
-                self.forget_cluster();
+                self.see_cluster_anew();
                 self.keep_settings();
             }
             Msg::Unzoom => {
                 self.settings.zoomed = None;
                 self.said = "All panes".into();
-                self.forget_cluster();
+                self.see_cluster_anew();
                 self.keep_settings();
             }
             Msg::Away(pane) => {
@@ -566,7 +558,7 @@ impl App {
                 keys.emit(event.clone());
             }
         }));
-        self.next_frame(ctx, false);
+        self.next_frame(ctx);
     }
 
     /// What was clicked in the picture of the chosen pod.

@@ -9,6 +9,7 @@ use yew::prelude::*;
 
 use super::app::{App, Msg};
 use super::draw;
+use super::frame::now;
 use crate::lab::NodeSize;
 use crate::scene::cluster::dense::{self, DenseScene};
 use crate::scene::cluster::{self, ClusterScene, Filter, NodeTile, PodTile, SYSTEM, ServiceTile};
@@ -61,8 +62,10 @@ impl App {
         self.kept.width = self.cluster_width;
     }
 
-    pub(super) fn forget_cluster(&mut self) {
+    /// Makes it anew at once, as there may be another room for it.
+    pub(super) fn see_cluster_anew(&mut self) {
         self.kept.scene = None;
+        self.see_cluster(now());
     }
 }
 

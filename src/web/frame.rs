@@ -1,7 +1,6 @@
 //! The frame loop: bounded work in each animation frame, then drawing if there is something new to see.
 
 use gloo::render::request_animation_frame;
-use gloo::timers::callback::Timeout;
 use gloo::utils::window;
 use web_sys::Element;
 use yew::prelude::*;
@@ -24,8 +23,6 @@ const BEHIND: u32 = 256 * 1024;
 /// Real milliseconds between two drawings while only the clock moves.
 const TICK: f64 = 100.0;
 
-/// Real milliseconds between two frames beyond which they take long.
-const LATE: f64 = 30.0;
 /// Pixels.
 const CLUSTER_EDGE: f64 = 4.0;
 
@@ -34,20 +31,13 @@ pub(super) fn now() -> f64 {
 }
 
 impl App {
-    /// `late`: a browser whose frames take long lets timers wait for them, and what was pressed with them (Yew puts work
-    /// that exceeds a frame off by a timer); then they come first.
-    pub(super) fn next_frame(&mut self, ctx: &Context<Self>, late: bool) {
+    pub(super) fn next_frame(&mut self, ctx: &Context<Self>) {
         let link = ctx.link().clone();
-        if late {
-            self.pause = Some(Timeout::new(0, move || link.send_message(Msg::NextFrame)));
-            return;
-        }
         self.frame = Some(request_animation_frame(move |at| link.send_message(Msg::Frame(at))));
     }
 
     /// One animation frame: bounded work, then drawing if there is something new to see.
     pub(super) fn frame(&mut self, at: f64, ctx: &Context<Self>) -> bool {
-        let late = at - self.last_frame > LATE;
         let passed = (at - self.last_frame).clamp(0.0, 250.0) / 1000.0;
         self.last_frame = at;
         self.before_frame();
@@ -82,7 +72,7 @@ impl App {
         for notice in notices {
             self.notes.add(ctx.link(), notice.into());
         }
-        self.next_frame(ctx, late);
+        self.next_frame(ctx);
         self.follow_files();
         self.save(at);
         let measured = self.measure();

@@ -109,6 +109,15 @@ export default async function stage({ withPage, shows, run, apply, button, regio
     await cluster.getByRole("button", { name: /web ClusterIP/ }).click();
     await cluster.getByText("12 match").waitFor();
     await page.screenshot({ path: `${out}/search.png` });
+    // The cluster alone is there while time stands, too.
+    await button(page, "Pause").click();
+    for (const command of ["only the cluster", "all panes again"]) {
+      await page.keyboard.press("F1");
+      await page.getByRole("dialog", { name: "Commands" }).getByRole("combobox").fill(command);
+      await page.keyboard.press("Enter");
+      await region(page, "Pod").waitFor({ state: command.startsWith("only") ? "hidden" : "visible" });
+      await cluster.locator(".pods > .tile").first().waitFor();
+    }
   });
 
   await withPage("commands, keys, one pane alone, pictures as files", {}, async (page) => {
