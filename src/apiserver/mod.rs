@@ -78,7 +78,7 @@ pub struct ApiServer {
     /// The specs of pods that were created lately and were not like each other, newest first.
     specs: RefCell<VecDeque<Shared<PodSpec>>>,
     /// Events by the time of their last write, oldest first: when, namespace, name, version.
-    events: RefCell<VecDeque<(SimTime, Rc<str>, Rc<str>, u64)>>,
+    events: RefCell<VecDeque<(SimTime, store::Key, u64)>>,
     /// Sessions and forwarded ports that clients opened so far.
     sessions: Cell<u64>,
 }
@@ -143,7 +143,7 @@ impl ApiServer {
         let mut store = self.store.borrow_mut();
         let stored = store.put(object);
         if matches!(stored, Object::Event(_))
-            && let Some((namespace, name)) = store.key(Kind::Event, stored.namespace(), stored.name())
+            && let Some(key) = store.key(Kind::Event, stored.namespace(), stored.name())
         {
             let mut queue = self.events.borrow_mut();
             if queue.len() == queue.capacity() {
@@ -151,7 +151,7 @@ impl ApiServer {
                 let more = 16 + queue.len() / 8;
                 queue.reserve_exact(more);
             }
-            queue.push_back((self.sim.now(), namespace, name, stored.resource_version()));
+            queue.push_back((self.sim.now(), key, stored.resource_version()));
         }
         stored
     }
@@ -165,7 +165,7 @@ impl ApiServer {
         let mut queue = self.events.borrow_mut();
         let now = self.sim.now();
         while queue.front().is_some_and(|(written, ..)| now.since(*written) >= EVENT_TTL) {
-            let Some((_, namespace, name, version)) = queue.pop_front() else { break };
+            let Some((_, (namespace, name), version)) = queue.pop_front() else { break };
             let mut store = self.store.borrow_mut();
             if store.get(kind, &namespace, &name).is_some_and(|event| event.resource_version() == version) {
                 store.remove(kind, &namespace, &name);

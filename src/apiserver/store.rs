@@ -33,12 +33,15 @@ const FRESH: Duration = Duration::from_secs(75);
 /// Where the counter starts: a cluster that came up a moment ago has some hundred writes behind it.
 const FIRST_VERSION: u64 = 412;
 
+/// A namespace and a name.
+pub(super) type Key = (Rc<str>, Rc<str>);
+
 pub(super) struct Store {
     sim: Sim,
     version: u64,
     tables: Vec<Table>,
     /// Namespaces and names of pods by the node that they are bound to, so that a kubelet's list costs its own pods.
-    by_node: BTreeMap<String, BTreeSet<(Rc<str>, Rc<str>)>>,
+    by_node: BTreeMap<String, BTreeSet<Key>>,
     next_watcher: u64,
 }
 
@@ -134,7 +137,7 @@ impl Store {
     }
 
     /// The store's own texts for an object's namespace and name, for who holds on to them.
-    pub fn key(&self, kind: Kind, namespace: &str, name: &str) -> Option<(Rc<str>, Rc<str>)> {
+    pub fn key(&self, kind: Kind, namespace: &str, name: &str) -> Option<Key> {
         let (namespace, names) = self.table(kind).objects.get_key_value(namespace)?;
         let (name, _) = names.get_key_value(name)?;
         Some((namespace.clone(), name.clone()))
