@@ -33,7 +33,7 @@ impl Compare {
         let [a, b] = branches;
         let of = |branch: usize| {
             let mut record = record.clone();
-            (branch != record.current()).then(|| record.switch(branch)).unwrap_or(true).then_some(record)
+            (branch == record.current() || record.switch(branch)).then_some(record)
         };
         let records = [of(a)?, of(b)?];
         let common = record.common(a, b);
