@@ -140,13 +140,18 @@ fn pack(event: &Event) -> Option<Rc<[u8]>> {
     let none = EventSource::default();
     let known = source.as_ref().unwrap_or(&none);
     let texts = texts!(event, known, &);
-    let mut out = Vec::with_capacity(320);
+    // Lengths first: they tell most texts apart.
+    let mut lengths = texts.map(|_| usize::MAX);
+    let mut out = Vec::with_capacity(512);
     for (n, field) in texts.iter().enumerate() {
         match field {
             None => out.push(NONE),
-            Some(text) => match texts[..n].iter().position(|before| before == field) {
+            Some(text) => match (0..n).find(|before| lengths[*before] == text.len() && texts[*before] == *field) {
                 Some(same) => out.push(SAME + same as u8),
-                None => write_text(text, texts[0].as_deref(), &mut out)?,
+                None => {
+                    lengths[n] = text.len();
+                    write_text(text, texts[0].as_deref(), &mut out)?;
+                }
             },
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Store {
     /// Namespaces and names of pods by the node that they are bound to, so that a kubelet's list costs its own pods.
     by_node: BTreeMap<String, BTreeSet<Key>>,
     next_watcher: u64,
+    /// Before this nothing in a history grows too old.
+    stale_at: SimTime,
 }
 
 #[derive(Default)]
@@ -121,7 +123,8 @@ struct Watchers {
 impl Store {
     pub fn new(sim: &Sim) -> Store {
         let tables = Kind::ALL.iter().map(|_| Table { forgotten: FIRST_VERSION, ..Table::default() }).collect();
-        Store { sim: sim.clone(), version: FIRST_VERSION, tables, by_node: BTreeMap::new(), next_watcher: 0 }
+        let (version, by_node, stale_at) = (FIRST_VERSION, BTreeMap::new(), SimTime::ZERO);
+        Store { sim: sim.clone(), version, tables, by_node, next_watcher: 0, stale_at }
     }
 
     pub fn version(&self) -> u64 {
@@ -270,25 +273,35 @@ impl Store {
         let table = self.table_mut(kind);
         table.watchers.tell(change);
         table.history.push_back(Past { version: change.version, at, old, new });
-        self.forget();
+        self.forget(kind, at);
     }
 
-    /// Lets go of what histories need not hold any more; those of calm kinds too.
-    fn forget(&mut self) {
-        let now = self.sim.now();
-        for table in &mut self.tables {
-            while let Some(oldest) = table.history.front()
-                && (table.history.len() > HISTORY
-                    || (table.history.len() > LEAST_HISTORY && now.since(oldest.at) > FRESH))
-            {
-                table.forgotten = oldest.version;
-                table.history.pop_front();
-            }
-            // What a burst needed is given back.
-            if table.history.capacity() > 4 * table.history.len().max(LEAST_HISTORY) {
-                table.history.shrink_to(2 * table.history.len());
-            }
+    /// Lets go of what histories need not hold any more, after a change of `kind`; those of calm kinds too.
+    fn forget(&mut self, kind: Kind, now: SimTime) {
+        let stale_at = self.table_mut(kind).forget(now);
+        self.stale_at = if now > self.stale_at {
+            self.tables.iter_mut().filter_map(|table| table.forget(now)).min().unwrap_or(now)
+        } else {
+            stale_at.map_or(self.stale_at, |at| at.min(self.stale_at))
+        };
+    }
+}
+
+impl Table {
+    /// The time after which there will be more to let go, if nothing is added.
+    fn forget(&mut self, now: SimTime) -> Option<SimTime> {
+        let history = &mut self.history;
+        while let Some(oldest) = history.front()
+            && (history.len() > HISTORY || (history.len() > LEAST_HISTORY && now.since(oldest.at) > FRESH))
+        {
+            self.forgotten = oldest.version;
+            history.pop_front();
         }
+        // What a burst needed is given back.
+        if history.capacity() > 4 * history.len().max(LEAST_HISTORY) {
+            history.shrink_to(2 * history.len());
+        }
+        history.front().filter(|_| history.len() > LEAST_HISTORY).map(|oldest| oldest.at + FRESH)
     }
 }
 

@@ -211,6 +211,7 @@ impl Probes {
                     kind,
                     state: state.clone(),
                     target: RefCell::default(),
+                    dialled: Cell::default(),
                     known: RefCell::default(),
                 };
                 let period = Duration::from_secs(u64::from(number(probe.period_seconds, 10)));
@@ -250,6 +251,8 @@ struct Prober {
     state: Rc<State>,
     /// Where an httpGet probe went last, and for which address of the sandbox.
     target: RefCell<Option<(Option<Ipv4Addr>, Rc<Target>)>>,
+    /// Likewise for the probes that name a port alone.
+    dialled: Cell<Option<(Option<Ipv4Addr>, SocketAddr)>>,
     known: RefCell<Option<Known>>,
 }
 
@@ -508,9 +511,7 @@ impl Prober {
             return Box::pin(self.http(worker, spec.container, action, limit)).await;
         }
         if let Some(action) = &spec.probe.tcp_socket {
-            let address = hooks::port(spec.container, &action.port)
-                .and_then(|port| self.address(worker, action.host.as_deref(), port));
-            let to = match address {
+            let to = match self.dialled(worker, action.host.as_deref(), || hooks::port(spec.container, &action.port)) {
                 Ok(to) => to,
                 Err(text) => return Outcome::Error(text),
             };
@@ -520,8 +521,7 @@ impl Prober {
             };
         }
         if let Some(action) = &spec.probe.grpc {
-            let port = u16::try_from(action.port).unwrap_or(0);
-            let to = match self.address(worker, None, port) {
+            let to = match self.dialled(worker, None, || Ok(u16::try_from(action.port).unwrap_or(0))) {
                 Ok(to) => to,
                 Err(text) => return Outcome::Error(text),
             };
@@ -533,6 +533,24 @@ impl Prober {
             };
         }
         Outcome::Error(format!("missing probe handler for {}:{}", pod_label(&worker.pod()), self.container))
+    }
+
+    /// Found out once, as it changes with the pod's address alone.
+    fn dialled(
+        &self,
+        worker: &Worker,
+        host: Option<&str>,
+        port: impl FnOnce() -> Result<u16, String>,
+    ) -> Result<SocketAddr, String> {
+        let address = worker.sandbox.borrow().as_ref().map(|sandbox| sandbox.address);
+        if let (Some((known, to)), Some(address)) = (self.dialled.get(), address)
+            && known == address
+        {
+            return Ok(to);
+        }
+        let to = self.address(worker, host, port()?)?;
+        self.dialled.set(address.map(|address| (address, to)));
+        Ok(to)
     }
 
     fn address(&self, worker: &Worker, host: Option<&str>, port: u16) -> Result<SocketAddr, String> {

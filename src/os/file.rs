@@ -215,7 +215,11 @@ impl File {
             if all.len() + data.len() > MAX_WHOLE {
                 return Err(Errno::EFBIG);
             }
-            all.extend_from_slice(&data);
+            if all.is_empty() {
+                all = data;
+            } else {
+                all.extend_from_slice(&data);
+            }
         }
     }
 

@@ -26,15 +26,40 @@ const MAX_DEPTH: usize = 8;
 /// Every image that can be pulled.
 pub struct Catalogue {
     bases: Rc<Bases>,
-    repositories: RefCell<BTreeMap<String, Rc<ImageFile>>>,
-    resolved: RefCell<BTreeMap<String, Rc<Image>>>,
+    known: RefCell<Rc<Known>>,
     resolver: String,
     registries: Vec<Registry>,
     workspace: RefCell<Option<Rc<dyn Workspace>>>,
     /// The revision of the workspace whose images are known.
     seen: Cell<Option<u64>>,
-    /// The workspace's images by full name.
+    /// The workspace's images by full name, and those of them that somebody asked for.
     own: RefCell<BTreeMap<String, Rc<ImageFile>>>,
+    own_resolved: RefCell<BTreeMap<String, Rc<Image>>>,
+}
+
+/// The images that aren't the workspace's: files by repository, and by full name what somebody asked for.
+#[derive(Default)]
+struct Known {
+    repositories: BTreeMap<String, Rc<ImageFile>>,
+    resolved: RefCell<BTreeMap<String, Rc<Image>>>,
+}
+
+thread_local! {
+    /// What comes with the program: it never changes, so all laboratories share one copy, and the files of its images.
+    static SHIPPED: (Rc<Bases>, Rc<Known>) = {
+        let mut known = Known::default();
+        // Each is checked by a test, so there is no error to report here.
+        for (parsed, repositories) in IMAGES.iter().filter_map(|(_, text)| parse(text).ok()) {
+            known.insert(&parsed, repositories);
+        }
+        (Rc::new(Bases::new()), Rc::new(known))
+    };
+}
+
+impl Known {
+    fn insert(&mut self, parsed: &Rc<ImageFile>, repositories: Vec<String>) {
+        self.repositories.extend(repositories.into_iter().map(|repository| (repository, parsed.clone())));
+    }
 }
 
 /// Where images of a person's own come from (`own`).
@@ -71,6 +96,11 @@ struct Base {
 }
 
 impl Bases {
+    fn new() -> Bases {
+        let base = |text| Base { text, layer: OnceCell::new() };
+        Bases { layers: BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), base(*text))).collect() }
+    }
+
     fn get(&self, name: &str) -> Option<Rc<Layer>> {
         let base = self.layers.get(name)?;
         base.layer.get_or_init(|| serde_yaml::from_str(base.text).ok().map(Rc::new)).clone()
@@ -97,27 +127,24 @@ impl Catalogue {
     /// The images that come with the program. A file that can't be read is left out; a test sees to
     /// it that there is none.
     pub fn load() -> Catalogue {
-        let catalogue = Catalogue::empty();
-        // Each is checked by a test, so there is no error to report here.
-        for (parsed, repositories) in IMAGES.iter().filter_map(|(_, text)| parse(text).ok()) {
-            catalogue.insert(parsed, repositories);
-        }
-        catalogue
+        Catalogue::of(SHIPPED.with(|(_, known)| known.clone()))
     }
 
     pub(super) fn empty() -> Catalogue {
-        let base = |text| Base { text, layer: OnceCell::new() };
-        let layers = BASES.iter().map(|(file, text)| (file.trim_end_matches(".yaml"), base(*text))).collect();
+        Catalogue::of(Rc::default())
+    }
+
+    fn of(known: Rc<Known>) -> Catalogue {
         Catalogue {
-            bases: Rc::new(Bases { layers }),
-            repositories: RefCell::default(),
-            resolved: RefCell::default(),
+            bases: SHIPPED.with(|(bases, _)| bases.clone()),
+            known: RefCell::new(known),
             // kind's nodes ask Docker's gateway.
             resolver: "172.18.0.1:53".into(),
             registries: pull::registries(),
             workspace: RefCell::default(),
             seen: Cell::default(),
             own: RefCell::default(),
+            own_resolved: RefCell::default(),
         }
     }
 
@@ -129,23 +156,22 @@ impl Catalogue {
             tag.pull_time().map_err(&error)?;
             assemble(&self.bases, &parsed, tag).map_err(&error)?;
         }
-        self.insert(parsed, repositories);
+        let mut known = Known { repositories: self.known().repositories.clone(), ..Known::default() };
+        known.insert(&parsed, repositories);
+        *self.known.borrow_mut() = Rc::new(known);
         Ok(())
     }
 
-    fn insert(&self, parsed: Rc<ImageFile>, repositories: Vec<String>) {
-        self.resolved.borrow_mut().clear();
-        let mut map = self.repositories.borrow_mut();
-        for repository in repositories {
-            map.insert(repository, parsed.clone());
-        }
+    fn known(&self) -> Rc<Known> {
+        self.known.borrow().clone()
     }
 
     /// Every name that can be pulled: `docker.io/library/nginx:1.27`, sorted by repository.
     pub fn names(&self) -> Vec<String> {
-        let repositories = self.repositories.borrow();
+        let known = self.known();
         let tags = |file: &Rc<ImageFile>| -> Vec<String> { file.tags.iter().flat_map(|t| t.tag.clone()).collect() };
-        repositories
+        known
+            .repositories
             .iter()
             .flat_map(|(name, file)| tags(file).into_iter().map(move |t| format!("{name}:{t}")))
             .collect()
@@ -161,15 +187,17 @@ impl Catalogue {
         if let Some(error) = own.as_ref().and_then(|file| file.tags.first()?.pull_error.as_ref()) {
             return Err(pull::told(reference, error));
         }
-        if let Some(image) = self.resolved.borrow().get(&name) {
+        let all = self.known();
+        let resolved = if own.is_some() { &self.own_resolved } else { &all.resolved };
+        if let Some(image) = resolved.borrow().get(&name) {
             return Ok(image.clone());
         }
         if let Some(file) = own {
             let image = Rc::new(self.image(name.clone(), repository, file, 0));
-            self.resolved.borrow_mut().insert(name, image.clone());
+            resolved.borrow_mut().insert(name, image.clone());
             return Ok(image);
         }
-        let file = self.repositories.borrow().get(&repository).cloned();
+        let file = all.repositories.get(&repository).cloned();
         let missing =
             |known| pull::failure(reference, known, Registry::of(&self.registries, reference), &self.resolver);
         let Some(file) = file else { return Err(missing(false)) };
@@ -180,7 +208,7 @@ impl Catalogue {
         });
         let Some(index) = found else { return Err(missing(true)) };
         let image = Rc::new(self.image(name.clone(), repository, file, index));
-        self.resolved.borrow_mut().insert(name, image.clone());
+        resolved.borrow_mut().insert(name, image.clone());
         Ok(image)
     }
 
@@ -214,10 +242,8 @@ impl Catalogue {
                 found.insert(reference.to_string(), Rc::new(file));
             }
         }
-        let mut resolved = self.resolved.borrow_mut();
-        let mut own = self.own.borrow_mut();
-        resolved.retain(|name, _| !own.contains_key(name) && !found.contains_key(name));
-        *own = found;
+        self.own_resolved.borrow_mut().clear();
+        *self.own.borrow_mut() = found;
     }
 
     /// What only building it can tell: a base that isn't there, a signal that is none.

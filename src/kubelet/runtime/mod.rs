@@ -274,7 +274,7 @@ impl Container {
     pub fn create(machine: &Machine, sandbox: &Sandbox, options: ContainerOptions) -> Result<Rc<Container>, String> {
         let sim = machine.sim();
         let mut mounts = options.mounts;
-        mounts.sort_by_key(|mount| mount.target.matches('/').count());
+        mounts.sort_by_key(|mount| mount.target.bytes().filter(|byte| *byte == b'/').count());
         let root = Filesystem::new("overlay", options.image.fs_with(&in_root(&mounts)));
         root.lie_on(machine.disk());
         let mnt = MountNs::new(root, options.read_only_root);

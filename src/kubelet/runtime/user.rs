@@ -24,7 +24,8 @@ pub struct Wanted {
 
 /// Resolves names as containerd does. `root` is the image's tree. The error is containerd's text.
 pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<User, String> {
-    let text = |path: &str| root.read(path).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+    let lossy = |e: std::string::FromUtf8Error| String::from_utf8_lossy(e.as_bytes()).into_owned();
+    let text = |path: &str| String::from_utf8(root.read(path).unwrap_or_default()).unwrap_or_else(lossy);
     let (passwd, group) = (text("/etc/passwd"), text("/etc/group"));
     let (user, main_group) = match image_user.split_once(':') {
         Some((user, group)) => (user, Some(group)),
@@ -32,7 +33,11 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
     };
     let user = wanted.uid.map_or_else(|| user.to_string(), |uid| uid.to_string());
     let key = if user.is_empty() { "0" } else { &user };
-    let entry = passwd.lines().map(fields).find(|f| f.len() >= 6 && (f[0] == key || f[2] == key));
+    let of_user = |line: &&str| {
+        let mut names = line.split(':').step_by(2);
+        names.next() == Some(key) || names.next() == Some(key)
+    };
+    let entry = passwd.lines().filter(of_user).map(fields).find(|f| f.len() >= 6);
     let number = |field: &str| field.parse::<u32>().ok();
     let uid = match (&entry, user.as_str()) {
         (Some(f), _) => number(f[2]).unwrap_or(0),
@@ -64,7 +69,9 @@ pub fn resolve(image_user: &str, wanted: &Wanted, root: &Filesystem) -> Result<U
     if !wanted.strict
         && let Some(entry) = &entry
     {
-        for line in group.lines().map(fields).filter(|f| f.len() >= 4) {
+        // Most groups have nobody but those whose main one they are.
+        let member = |line: &&str| entry[0].is_empty() || !line.ends_with(':');
+        for line in group.lines().filter(member).map(fields).filter(|f| f.len() >= 4) {
             if line[3].split(',').any(|member| member == entry[0])
                 && let Some(gid) = number(line[2])
             {

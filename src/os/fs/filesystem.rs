@@ -328,7 +328,7 @@ impl Filesystem {
         if *ino == ROOT {
             return Err(Errno::EBUSY);
         }
-        self.remove_tree(*dir, &found.name, *ino);
+        self.remove_tree(*dir, found.name(), *ino);
         Ok(())
     }
 
@@ -364,9 +364,9 @@ impl Filesystem {
             return self.create(dir, name, body, 0o777, 0, 0).map(drop);
         }
         let found = self.walk(path, false)?;
-        match (found.parent, found.node) {
+        match (&found.parent, &found.node) {
             (_, Some(_)) => Err(Errno::EEXIST),
-            (Step::Fs { ino, .. }, None) => self.create(ino, &found.name, body, 0o777, 0, 0).map(drop),
+            (Step::Fs { ino, .. }, None) => self.create(*ino, found.name(), body, 0o777, 0, 0).map(drop),
             _ => Err(Errno::ENOENT),
         }
     }
@@ -462,7 +462,7 @@ impl Filesystem {
             return Ok((dir, name.into(), node));
         }
         let found = self.walk(path, true)?;
-        let name = found.name.to_string().into();
+        let name = found.name().to_owned().into();
         match (found.parent, found.node) {
             (Step::Fs { ino: dir, .. }, None) => Ok((dir, name, None)),
             (Step::Fs { ino: dir, .. }, Some(Step::Fs { ino, .. })) => Ok((dir, name, Some(ino))),
@@ -494,6 +494,15 @@ impl Filesystem {
         }
         let nodes = self.0.upper.borrow();
         find(&nodes, ino).ok().map(|at| nodes[at].clone())
+    }
+
+    /// What `look` sees of an inode that was made or changed here.
+    fn see<R>(&self, ino: Ino, look: impl FnOnce(&Node) -> R) -> Option<R> {
+        if self.is_hollow(ino) {
+            self.fill();
+        }
+        let nodes = self.0.upper.borrow();
+        find(&nodes, ino).ok().map(|at| look(&nodes[at]))
     }
 
     fn lower(&self, ino: Ino) -> Option<&ImageNode> {
@@ -568,30 +577,51 @@ impl Filesystem {
     pub(in crate::os) fn file_type(&self, ino: Ino) -> FileType {
         // What is there but hollow is of the type that it will have.
         let hollow = self.0.lower.len() > ROOT && self.is_hollow(ino);
-        if let Some(node) = if hollow { None } else { self.upper(ino) } {
-            return match node.body {
-                Body::File(_) => FileType::Regular,
-                Body::Directory(_) => FileType::Directory,
-                Body::Symlink(_) => FileType::Symlink,
-                Body::Device(_) | Body::Terminal(_) => FileType::CharDevice,
-                Body::Fifo(_) => FileType::Fifo,
-                Body::Socket => FileType::Socket,
-            };
-        }
-        match self.lower(ino).map(|n| &n.body) {
+        let of_ours = |node: &Node| match node.body {
+            Body::File(_) => FileType::Regular,
+            Body::Directory(_) => FileType::Directory,
+            Body::Symlink(_) => FileType::Symlink,
+            Body::Device(_) | Body::Terminal(_) => FileType::CharDevice,
+            Body::Fifo(_) => FileType::Fifo,
+            Body::Socket => FileType::Socket,
+        };
+        let upper = if hollow { None } else { self.see(ino, of_ours) };
+        upper.unwrap_or_else(|| match self.lower(ino).map(|n| &n.body) {
             Some(ImageBody::Directory(_)) => FileType::Directory,
             Some(ImageBody::Symlink(_)) => FileType::Symlink,
             Some(ImageBody::Device(_)) => FileType::CharDevice,
             _ => FileType::Regular,
+        })
+    }
+
+    /// Asks a directory's names, for somebody who may go through it: else ENOTDIR or EACCES.
+    pub(super) fn search<R>(&self, cred: &Cred, dir: Ino, ask: impl FnOnce(&Names) -> R) -> Result<R, Errno> {
+        if self.is_hollow(dir) {
+            self.fill();
+        }
+        let nodes = self.0.upper.borrow();
+        if let Ok(at) = find(&nodes, dir) {
+            let node = &nodes[at];
+            let Body::Directory(names) = &node.body else { return Err(Errno::ENOTDIR) };
+            cred.may_search(node.mode.get(), node.uid.get(), node.gid.get())?;
+            return Ok(ask(&names.borrow()));
+        }
+        match self.lower(dir) {
+            Some(ImageNode { mode, uid, body: ImageBody::Directory(names) }) => {
+                cred.may_search(*mode, *uid, *uid)?;
+                Ok(ask(names))
+            }
+            _ => Err(Errno::ENOTDIR),
         }
     }
 
     pub(in crate::os) fn child(&self, dir: Ino, name: &str) -> Option<Ino> {
-        if let Some(node) = self.upper(dir) {
-            return match &node.body {
-                Body::Directory(entries) => entries.borrow().get(name),
-                _ => None,
-            };
+        let upper = self.see(dir, |node| match &node.body {
+            Body::Directory(entries) => entries.borrow().get(name),
+            _ => None,
+        });
+        if let Some(found) = upper {
+            return found;
         }
         match &self.lower(dir)?.body {
             ImageBody::Directory(entries) => entries.get(name),
@@ -613,11 +643,12 @@ impl Filesystem {
     }
 
     pub(in crate::os) fn link_target(&self, ino: Ino) -> Option<Rc<str>> {
-        if let Some(node) = self.upper(ino) {
-            return match &node.body {
-                Body::Symlink(target) => Some(target.clone()),
-                _ => None,
-            };
+        let upper = self.see(ino, |node| match &node.body {
+            Body::Symlink(target) => Some(target.clone()),
+            _ => None,
+        });
+        if let Some(found) = upper {
+            return found;
         }
         match &self.lower(ino)?.body {
             ImageBody::Symlink(target) => Some(target.clone()),
@@ -683,8 +714,8 @@ impl Filesystem {
 
     /// [`Filesystem::stat_ino`] without the number of a directory's links, which is a count.
     pub(in crate::os) fn inode(&self, ino: Ino) -> Stat {
-        if let Some(node) = self.upper(ino) {
-            return node.stat();
+        if let Some(stat) = self.see(ino, Node::stat) {
+            return stat;
         }
         let lower = self.lower(ino);
         let (mode, uid) = lower.map_or((0, 0), |n| (n.mode, n.uid));

@@ -103,14 +103,24 @@ impl Cred {
             let executable = stat.mode & 0o111 != 0 || stat.file_type == FileType::Directory;
             return if mask & 1 != 0 && !executable { Err(Errno::EACCES) } else { Ok(()) };
         }
-        let bits = if self.uid == stat.uid {
-            stat.mode >> 6
-        } else if self.in_group(stat.gid) {
-            stat.mode >> 3
+        self.matches(stat.mode, stat.uid, stat.gid, mask)
+    }
+
+    /// What the bits of a mode say.
+    fn matches(&self, mode: u32, uid: u32, gid: u32, mask: u32) -> Result<(), Errno> {
+        let bits = if self.uid == uid {
+            mode >> 6
+        } else if self.in_group(gid) {
+            mode >> 3
         } else {
-            stat.mode
+            mode
         };
         if bits & mask == mask { Ok(()) } else { Err(Errno::EACCES) }
+    }
+
+    /// [`Cred::may`] go through a directory.
+    pub(super) fn may_search(&self, mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
+        if self.can(Capability::DAC_OVERRIDE) { Ok(()) } else { self.matches(mode, uid, gid, 1) }
     }
 }
 
@@ -128,13 +138,19 @@ pub(in crate::os) enum Step {
 /// The end of a walk.
 pub(in crate::os) struct Resolved {
     pub(in crate::os) parent: Step,
-    pub(in crate::os) name: Rc<str>,
     /// `None`: the name isn't there, but its directory is.
     pub(in crate::os) node: Option<Step>,
     /// The path without symlinks, `.` and `..`.
     pub(in crate::os) path: String,
     /// It was named with a slash at its end.
     pub(in crate::os) must_be_dir: bool,
+}
+
+impl Resolved {
+    /// The last part of its path; empty for the root.
+    pub(in crate::os) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
 }
 
 /// `path` without `.`, `..` and double slashes, by text alone.
@@ -231,7 +247,7 @@ impl MountNs {
             root: source,
             parent,
             dir,
-            name: found.name,
+            name: found.name().into(),
             target: found.path.into(),
             source: mount.source.into(),
             read_only: mount.read_only,
@@ -250,7 +266,7 @@ impl MountNs {
         match (&found.parent, &found.node) {
             (Step::Fs { mount, ino }, None) => {
                 let body = Body::Directory(RefCell::default());
-                self.fs(*mount).create(*ino, &found.name, body, mode, 0, 0).map(drop)
+                self.fs(*mount).create(*ino, found.name(), body, mode, 0, 0).map(drop)
             }
             (_, Some(Step::Fs { mount, ino })) if self.fs(*mount).file_type(*ino) != FileType::Directory => {
                 Err(Errno::ENOTDIR)
@@ -271,12 +287,12 @@ impl MountNs {
             }
         };
         for name in target[end..].split('/').skip(1) {
-            let (Step::Fs { mount, ino }, None) = (found.parent, found.node) else { return Err(Errno::ENOENT) };
-            let body = Body::Directory(RefCell::default());
-            let ino = self.fs(mount).create(ino, &found.name, body, 0o755, 0, 0)?;
+            let (Step::Fs { mount, ino }, None) = (&found.parent, &found.node) else { return Err(Errno::ENOENT) };
+            let (mount, body) = (*mount, Body::Directory(RefCell::default()));
+            let ino = self.fs(mount).create(*ino, found.name(), body, 0o755, 0, 0)?;
             let path = format!("{}/{name}", found.path);
             let parent = Step::Fs { mount, ino };
-            found = Resolved { parent, name: name.into(), node: None, path, must_be_dir: false };
+            found = Resolved { parent, node: None, path, must_be_dir: false };
         }
         Ok(found)
     }
@@ -386,8 +402,9 @@ impl MountNs {
         let mut links = 0;
         loop {
             let start = at;
-            at += rest[start..].find('/').map_or(rest.len() - start, |slash| slash + 1);
-            let part = rest[start..at].trim_end_matches('/');
+            let end = rest.bytes().skip(start).position(|byte| byte == b'/').map_or(rest.len(), |slash| start + slash);
+            at = rest.len().min(end + 1);
+            let part = &rest[start..end];
             if part.is_empty() || part == "." {
                 if at >= rest.len() {
                     break;
@@ -395,14 +412,15 @@ impl MountNs {
                 continue;
             }
             let here = &stack[stack.len() - 1].0;
-            if !is_dir(&mounts, proc, here)? {
-                return Err(Errno::ENOTDIR);
-            }
-            if let Step::Fs { mount, ino } = here
-                && !cred.can(Capability::DAC_OVERRIDE)
-            {
-                cred.may(&mounts[*mount].fs.inode(*ino), 1)?;
-            }
+            let known = part != ".." && part.len() <= MAX_NAME;
+            // What the directory itself has by that name; of /proc it is asked below.
+            let within = match here {
+                Step::Fs { mount, ino } => {
+                    mounts[*mount].fs.search(cred, *ino, |names| if known { names.get(part) } else { None })?
+                }
+                Step::Proc(_) if is_dir(&mounts, proc, here)? => None,
+                Step::Proc(_) => return Err(Errno::ENOTDIR),
+            };
             if part == ".." {
                 if let Some((_, length)) = stack.pop_if(|(_, length)| *length > 0) {
                     done.truncate(length);
@@ -413,13 +431,13 @@ impl MountNs {
             if part.len() > MAX_NAME {
                 return Err(Errno::ENAMETOOLONG);
             }
-            let last = rest[at..].split('/').all(|p| p.is_empty() || p == ".");
-            let Some(next) = child(&mounts, proc, here, part)? else {
+            let last = at == rest.len() || rest[at..].split('/').all(|p| p.is_empty() || p == ".");
+            let Some(next) = child(&mounts, proc, here, part, within)? else {
                 if !last {
                     return Err(Errno::ENOENT);
                 }
                 let path = format!("{done}/{part}");
-                return Ok(Resolved { parent: here.clone(), name: part.into(), node: None, path, must_be_dir });
+                return Ok(Resolved { parent: here.clone(), node: None, path, must_be_dir });
             };
             if (!last || follow_last || must_be_dir)
                 && let Some(target) = link_target(&mounts, proc, &next, last)?
@@ -448,11 +466,10 @@ impl MountNs {
         if must_be_dir && !is_dir(&mounts, proc, &node)? {
             return Err(Errno::ENOTDIR);
         }
-        let name = done.rsplit('/').next().unwrap_or_default().into();
         if done.is_empty() {
             done.push('/');
         }
-        Ok(Resolved { parent, name, node: Some(node), path: done, must_be_dir })
+        Ok(Resolved { parent, node: Some(node), path: done, must_be_dir })
     }
 
     // What is at the end of a walk.
@@ -514,7 +531,7 @@ impl MountNs {
         }
     }
 
-    /// Makes `found.name`, which isn't there. /proc has no room for it.
+    /// Makes what `found` names, which isn't there. /proc has no room for it.
     pub(in crate::os) fn create(&self, cred: &Cred, found: &Resolved, body: Body, mode: u32) -> Result<Step, Errno> {
         if found.node.is_some() {
             return Err(Errno::EEXIST);
@@ -523,7 +540,7 @@ impl MountNs {
             return Err(Errno::ENOENT);
         }
         let (fs, mount, dir) = self.writable_parent(cred, found)?;
-        let ino = fs.create(dir, &found.name, body, mode, cred.uid, cred.gid)?;
+        let ino = fs.create(dir, found.name(), body, mode, cred.uid, cred.gid)?;
         Ok(Step::Fs { mount, ino })
     }
 
@@ -548,7 +565,7 @@ impl MountNs {
             return Err(Errno::EBUSY);
         }
         let (fs, mount, dir) = self.writable_parent(cred, found)?;
-        if self.is_mount_point(mount, dir, &found.name) {
+        if self.is_mount_point(mount, dir, found.name()) {
             return Err(Errno::EBUSY);
         }
         let Step::Fs { ino, .. } = *node else { return Err(Errno::EPERM) };
@@ -566,7 +583,7 @@ impl MountNs {
         if fs.file_type(ino) == FileType::Directory {
             return Err(Errno::EISDIR);
         }
-        fs.unlink(dir, &found.name);
+        fs.unlink(dir, found.name());
         Ok(())
     }
 
@@ -585,7 +602,7 @@ impl MountNs {
         if !fs.entries(ino).is_empty() || self.0.mounts.borrow().iter().any(|m| m.parent == mount && m.dir == ino) {
             return Err(Errno::ENOTEMPTY);
         }
-        fs.unlink(dir, &found.name);
+        fs.unlink(dir, found.name());
         Ok(())
     }
 
@@ -625,7 +642,7 @@ impl MountNs {
                 _ => {}
             }
         }
-        fs.rename_ino(dir, &old.name, new_dir, &new.name);
+        fs.rename_ino(dir, old.name(), new_dir, new.name());
         Ok(())
     }
 
@@ -643,7 +660,7 @@ impl MountNs {
         if fs.file_type(ino) == FileType::Directory {
             return Err(Errno::EPERM);
         }
-        fs.link(ino, dir, &new.name);
+        fs.link(ino, dir, new.name());
         Ok(())
     }
 }
@@ -663,7 +680,14 @@ fn is_dir(mounts: &[Mounted], proc: Option<&Proc>, step: &Step) -> Result<bool, 
     }
 }
 
-fn child(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, name: &str) -> Result<Option<Step>, Errno> {
+/// What stands at `name` in a directory of which the file system itself has `within` there.
+fn child(
+    mounts: &[Mounted],
+    proc: Option<&Proc>,
+    step: &Step,
+    name: &str,
+    within: Option<Ino>,
+) -> Result<Option<Step>, Errno> {
     match step {
         Step::Fs { mount, ino } => {
             let on_top = mounts.iter().skip(1).rposition(|m| m.parent == *mount && m.dir == *ino && *m.name == *name);
@@ -672,7 +696,7 @@ fn child(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, name: &str) -> Re
                     Some(Step::Proc(if &*mounts[i].target == "/sys" { "/sys" } else { "" }.into()))
                 }
                 Some(i) => Some(Step::Fs { mount: i, ino: mounts[i].root }),
-                None => mounts[*mount].fs.child(*ino, name).map(|ino| Step::Fs { mount: *mount, ino }),
+                None => within.map(|ino| Step::Fs { mount: *mount, ino }),
             })
         }
         Step::Proc(at) => {

@@ -1,6 +1,6 @@
 //! What a process does with files.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{borrow::Cow, cell::RefCell, rc::Rc};
 
 use super::Proc;
 use crate::os::{
@@ -18,13 +18,13 @@ impl Proc {
 
     /// `path` against the working directory, for the walk, and the mounts that it leads through: /proc/PID/root is what
     /// that process sees. `..` is left to the walk.
-    fn place(&self, path: &str) -> Result<(MountNs, String), Errno> {
+    fn place<'p>(&self, path: &'p str) -> Result<(MountNs, Cow<'p, str>), Errno> {
         if path.is_empty() {
             return Err(Errno::ENOENT);
         }
         let full = match path.starts_with('/') {
-            true => path.to_owned(),
-            false => format!("{}/{path}", self.0.cwd.borrow()),
+            true => Cow::Borrowed(path),
+            false => Cow::Owned(format!("{}/{path}", self.0.cwd.borrow())),
         };
         let mnt = &self.namespaces().mnt;
         if let Some((pid, rest)) = full.strip_prefix("/proc/").and_then(|rest| rest.split_once("/root"))
@@ -39,7 +39,7 @@ impl Proc {
                 return Err(Errno::EACCES);
             }
             let rest = if rest.is_empty() { "/" } else { rest };
-            return Ok((other.namespaces.mnt.clone(), rest.to_owned()));
+            return Ok((other.namespaces.mnt.clone(), Cow::Owned(rest.to_owned())));
         }
         Ok((mnt.clone(), full))
     }

@@ -10,8 +10,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{civil::DateTime, tz::Offset};
-
+pub use super::date::{date, format_date, format_log_date};
 use super::tls::{Stream, TlsError};
 use crate::{
     os::{Errno, NetNs, Proc, TcpListener, TcpStream, net::NetEvent, net::NetEventKind},
@@ -25,34 +24,64 @@ const MAX_BODY: usize = 16 << 20;
 
 /// Header fields in order, as they are sent: `Name: value` and a line's end each. Names compare without case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Headers(String);
+pub struct Headers {
+    text: String,
+    /// Where each field's line is over: a name is looked for many times in one message.
+    ends: Vec<u32>,
+}
 
 impl Headers {
-    /// (name, value)
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        lines(&self.0).map(|line| match find(line.as_bytes(), b": ") {
-            Some(colon) => (&line[..colon], &line[colon + 2..]),
-            None => (line, ""),
+    /// With room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Headers {
+        Headers { text: String::with_capacity(bytes), ends: Vec::with_capacity(8) }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let line = &self.text[start..*end as usize - 2];
+            start = *end as usize;
+            line
         })
     }
 
+    /// (name, value)
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines().map(|line| line.split_once(": ").unwrap_or((line, "")))
+    }
+
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        self.lines().find_map(|line| {
+            let (there, value) = (line.as_bytes().get(..name.len())?, line.get(name.len()..)?.strip_prefix(": ")?);
+            there.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
+        })
     }
 
     pub fn add(&mut self, name: &str, value: impl fmt::Display) {
+        self.text.push_str(name);
+        self.text.push_str(": ");
         // Writing to a string doesn't fail.
-        let _ = write!(self.0, "{name}: {value}\r\n");
+        let _ = write!(self.text, "{value}");
+        self.end();
+    }
+
+    fn end(&mut self) {
+        self.text.push_str("\r\n");
+        self.ends.push(self.text.len() as u32);
     }
 
     /// Adds another's fields.
     pub fn append(&mut self, other: &Headers) {
-        self.0.push_str(&other.0);
+        let before = self.text.len() as u32;
+        self.text.push_str(&other.text);
+        self.ends.extend(other.ends.iter().map(|end| before + end));
     }
 
     /// Adds a field in front of the others.
     pub fn add_first(&mut self, name: &str, value: impl fmt::Display) {
-        self.0.insert_str(0, &format!("{name}: {value}\r\n"));
+        let others = std::mem::take(self);
+        self.add(name, value);
+        self.append(&others);
     }
 
     /// Replaces every field of that name.
@@ -121,10 +150,23 @@ impl Request {
 
     /// All of it, as it is sent.
     fn bytes(&self) -> Vec<u8> {
-        let first = format_args!("{} {} HTTP/1.{}", self.method, self.target, self.minor);
-        let mut bytes = head(first, &self.headers, self.body.len()).into_bytes();
+        let room = self.method.len() + self.target.len() + self.headers.text.len() + self.body.len() + 16;
+        let mut text = String::with_capacity(room);
+        self.write_line(&mut text);
+        text.push_str("\r\n");
+        text.push_str(&self.headers.text);
+        text.push_str("\r\n");
+        let mut bytes = text.into_bytes();
         bytes.extend_from_slice(&self.body);
         bytes
+    }
+
+    /// Adds its first line: `GET / HTTP/1.1`.
+    pub fn write_line(&self, text: &mut String) {
+        text.push_str(&self.method);
+        text.push(' ');
+        text.push_str(&self.target);
+        text.push_str(version(self.minor));
     }
 }
 
@@ -160,17 +202,21 @@ impl Response {
 
     /// Status line and headers, with the empty line.
     pub fn head(&self) -> String {
-        let first = format_args!("HTTP/1.{} {} {}", self.minor, self.status, self.reason);
-        head(first, &self.headers, self.body.len())
+        let mut text = String::with_capacity(32 + self.reason.len() + self.headers.text.len() + self.body.len());
+        text.push_str(version(self.minor).trim_ascii_start());
+        // Writing to a string doesn't fail.
+        let _ = write!(text, " {} ", self.status);
+        text.push_str(&self.reason);
+        text.push_str("\r\n");
+        text.push_str(&self.headers.text);
+        text.push_str("\r\n");
+        text
     }
 }
 
-/// A message's first line and headers, with room for `more` bytes.
-fn head(first: fmt::Arguments<'_>, headers: &Headers, more: usize) -> String {
-    let mut text = String::with_capacity(64 + headers.0.len() + more);
-    // Writing to a string doesn't fail.
-    let _ = write!(text, "{first}\r\n{}\r\n", headers.0);
-    text
+/// As a request's line ends.
+fn version(minor: u8) -> &'static str {
+    if minor == 0 { " HTTP/1.0" } else { " HTTP/1.1" }
 }
 
 /// The standard phrase of a status.
@@ -209,6 +255,9 @@ pub fn reason(status: u16) -> &'static str {
 }
 
 pub fn percent_decode(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -225,33 +274,6 @@ pub fn percent_decode(text: &str) -> String {
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// Now, as HTTP writes dates: `Mon, 23 Nov 2026 09:44:28 GMT`.
-pub fn date(sim: &Sim) -> String {
-    format_date(sim.wall())
-}
-
-pub fn format_date(time: jiff::Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(time);
-    let day = WEEKDAYS[usize::from(at.weekday().to_monday_zero_offset().unsigned_abs()) % 7];
-    let (month, year) = (month(at), at.year());
-    format!("{day}, {:02} {month} {year:04} {:02}:{:02}:{:02} GMT", at.day(), at.hour(), at.minute(), at.second())
-}
-
-/// As the common log format writes times: `23/Nov/2026:09:44:28 +0000`.
-pub fn format_log_date(time: jiff::Timestamp) -> String {
-    let at = Offset::UTC.to_datetime(time);
-    let (month, year) = (month(at), at.year());
-    format!("{:02}/{month}/{year:04}:{:02}:{:02}:{:02} +0000", at.day(), at.hour(), at.minute(), at.second())
-}
-
-// By hand: a server writes three dates an answer, and a general formatter takes most of the answer's time.
-const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn month(at: DateTime) -> &'static str {
-    MONTHS[usize::from(at.month().unsigned_abs() + 11) % 12]
 }
 
 /// Why a message couldn't be read.
@@ -309,7 +331,11 @@ impl Connection {
                 return Err(ReadError::Malformed(std::mem::take(&mut self.buffer)));
             }
             if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                let parsed = parse_head(&String::from_utf8_lossy(&self.buffer[..end + 2]));
+                let head = &self.buffer[..end + 2];
+                let parsed = match str::from_utf8(head) {
+                    Ok(head) => parse_head(head),
+                    Err(_) => parse_head(&String::from_utf8_lossy(head)),
+                };
                 let bytes = self.buffer.drain(..end + 4);
                 return parsed.ok_or_else(|| ReadError::Malformed(bytes.collect()));
             }
@@ -448,9 +474,25 @@ impl Connection {
     }
 }
 
+/// Where `byte` is first. Eight bytes at a time: lines are too short for a search that takes long to begin.
+fn position(bytes: &[u8], byte: u8) -> Option<usize> {
+    const ONES: u64 = u64::MAX / 255;
+    let mut at = 0;
+    while let Some(eight) = bytes[at..].first_chunk() {
+        // A byte is zero where they are equal; the lowest of the bits that stay set tells the first of these.
+        let differs = u64::from_le_bytes(*eight) ^ (ONES * u64::from(byte));
+        let zeros = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    bytes[at..].iter().position(|b| *b == byte).map(|found| at + found)
+}
+
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(found) = haystack[at..].iter().position(|byte| *byte == needle[0]) {
+    while let Some(found) = position(&haystack[at..], needle[0]) {
         at += found;
         if haystack[at..].starts_with(needle) {
             return Some(at);
@@ -471,17 +513,21 @@ fn lines(mut text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn parse_head(text: &str) -> Option<(String, Headers)> {
-    let mut lines = lines(text);
-    let first = lines.next()?.to_owned();
-    let mut headers = Headers(String::with_capacity(text.len() - first.len()));
-    for line in lines {
-        let (name, value) = line.split_once(':')?;
-        if name.is_empty() || name.bytes().any(|byte| byte == b' ') {
+    let (first, rest) = text.split_at(find(text.as_bytes(), b"\r\n")?);
+    let rest = &rest[2..];
+    let mut headers = Headers::with_capacity(rest.len());
+    for line in lines(rest) {
+        let colon = position(line.as_bytes(), b':')?;
+        let (name, value) = (&line[..colon], line[colon + 1..].trim());
+        if name.is_empty() || position(name.as_bytes(), b' ').is_some() {
             return None;
         }
-        headers.add(name, value.trim());
+        for part in [name, ": ", value] {
+            headers.text.push_str(part);
+        }
+        headers.end();
     }
-    Some((first, headers))
+    Some((first.to_owned(), headers))
 }
 
 fn minor_version(version: &str) -> Option<u8> {

@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod curl;
+mod date;
 pub mod dns;
 pub mod grpc;
 pub mod http;

@@ -1,13 +1,13 @@
 //! A worker's side of nginx: requests and their answers.
 
-use std::{net::SocketAddr, rc::Rc};
+use std::{fmt::Write as _, net::SocketAddr, rc::Rc};
 
 use super::{
     Nginx,
     config::{Common, Location, Server},
 };
 use crate::{
-    os::{Errno, Proc, TcpStream, fs::FileType},
+    os::{Errno, File, OpenFlags, Proc, TcpStream, fs::FileType},
     programs::net::{
         http::{self, Connection, Headers, ReadError, Request, Response, Url},
         resolve,
@@ -69,7 +69,7 @@ async fn connection(proc: Proc, nginx: Rc<Nginx>, index: usize, tcp: TcpStream) 
                 connection.stream.close().await;
                 let first =
                     String::from_utf8_lossy(bytes.split(|b| *b == b'\n').next().unwrap_or_default()).into_owned();
-                access(&proc, &nginx, client, &escape(&first), None, &response, 400).await;
+                access(&proc, &nginx, client, Asked::Garbage(&escape(&first)), &response, 400).await;
                 return;
             }
             Err(_) => return,
@@ -80,8 +80,7 @@ async fn connection(proc: Proc, nginx: Rc<Nginx>, index: usize, tcp: TcpStream) 
         if connection.write_response(&response, &request.method).await.is_err() {
             return;
         }
-        let line = format!("{} {} HTTP/1.{}", request.method, request.target, request.minor);
-        access(&proc, &nginx, client, &line, Some(&request), &response, response.status).await;
+        access(&proc, &nginx, client, Asked::Request(&request), &response, response.status).await;
         if !keep {
             connection.stream.close().await;
             return;
@@ -97,26 +96,44 @@ fn escape(text: &str) -> String {
         .collect()
 }
 
-async fn access(
-    proc: &Proc,
-    nginx: &Nginx,
-    client: SocketAddr,
-    line: &str,
-    request: Option<&Request>,
-    response: &Response,
-    status: u16,
-) {
+/// What came from a client.
+#[derive(Clone, Copy)]
+enum Asked<'a> {
+    Request(&'a Request),
+    /// The first line of what is no request.
+    Garbage(&'a str),
+}
+
+/// A line of the access log.
+async fn access(proc: &Proc, nginx: &Nginx, client: SocketAddr, asked: Asked<'_>, response: &Response, status: u16) {
     let Some(file) = &nginx.access_log else { return };
-    let time = http::format_log_date(proc.sim().wall());
-    let header = |name| request.and_then(|r| r.headers.get(name)).unwrap_or("-");
-    let size = if request.is_some_and(|r| r.method == "HEAD") { 0 } else { response.body.len() };
-    let text = format!(
-        "{} - - [{time}] \"{line}\" {status} {size} \"{}\" \"{}\" \"{}\"\n",
-        client.ip(),
-        header("referer"),
-        header("user-agent"),
-        header("x-forwarded-for"),
-    );
+    let mut text = String::with_capacity(256);
+    // Writing to a string doesn't fail.
+    let _ = write!(text, "{}", client.ip());
+    text.push_str(" - - [");
+    text.push_str(&http::format_log_date(proc.sim().wall()));
+    text.push_str("] \"");
+    let size = match asked {
+        Asked::Request(request) => {
+            request.write_line(&mut text);
+            if request.method == "HEAD" { 0 } else { response.body.len() }
+        }
+        Asked::Garbage(line) => {
+            text.push_str(line);
+            response.body.len()
+        }
+    };
+    let _ = write!(text, "\" {status} {size}");
+    for name in ["referer", "user-agent", "x-forwarded-for"] {
+        let header = match asked {
+            Asked::Request(request) => request.headers.get(name),
+            Asked::Garbage(_) => None,
+        };
+        text.push_str(" \"");
+        text.push_str(header.unwrap_or("-"));
+        text.push('"');
+    }
+    text.push('\n');
     crate::programs::util::ignore(file.write_all(text.as_bytes()).await);
 }
 
@@ -205,6 +222,13 @@ async fn answer(
 
 /// `//`, `.` and `..` resolved.
 fn normalise(path: &str) -> String {
+    // As most are. Its last part may be empty, unlike the others.
+    let end = path.strip_suffix('/').unwrap_or(path);
+    if end.strip_prefix('/').is_some_and(|parts| parts.split('/').all(|part| !matches!(part, "" | "." | "..")))
+        || path == "/"
+    {
+        return path.to_owned();
+    }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
@@ -254,35 +278,49 @@ async fn file(
     }
     let root = common.iter().find_map(|c| c.root.as_deref()).unwrap_or("/etc/nginx/html");
     let of = |path: &str| match location.and_then(|l| l.alias.as_ref().map(|a| (a, &l.path))) {
-        Some((alias, prefix)) => format!("{alias}{}", path.strip_prefix(prefix.as_str()).unwrap_or(path)),
-        None => format!("{root}{path}"),
+        Some((alias, prefix)) => [alias, path.strip_prefix(prefix.as_str()).unwrap_or(path)].concat(),
+        None => [root, path].concat(),
     };
     let not_there = |name: &str, error: Errno| {
         let status = if error == Errno::EACCES { 403 } else { 404 };
         (status, Some(format!("open() \"{name}\" failed ({}: {error})", error.number())))
     };
-    let name = of(path);
-    let stat = proc.stat(&name).map_err(|e| not_there(&name, e))?;
-    let mut found = (name, stat);
-    if found.1.file_type == FileType::Directory {
-        if !path.ends_with('/') {
-            let host = request.headers.get("host").unwrap_or_default();
-            let scheme = if nginx.listeners.iter().any(|(l, _)| l.tls) { "https" } else { "http" };
-            let mut response = error(proc, nginx, 301, keep);
-            response.headers.add("Location", format!("{scheme}://{host}{path}/"));
-            return Ok(response);
+    // Opened at once, as it can be mostly; what can't be opened may still be there.
+    let look = |name: String| {
+        let file = proc.open(&name, OpenFlags::READ, 0);
+        let stat = file.as_ref().map_or_else(|_| proc.stat(&name), File::stat).map_err(|e| not_there(&name, e))?;
+        Ok((name, stat, file))
+    };
+    let mut found = None;
+    if path.ends_with('/') {
+        let dir = of(path);
+        let there = |name: &str| look([&dir, name].concat()).ok();
+        found = match common.iter().find_map(|c| c.index.as_deref()) {
+            Some(names) => names.iter().find_map(|name| there(name)),
+            None => there("index.html"),
+        };
+        if found.is_none() {
+            // Not found, unless it is a directory.
+            proc.stat(&dir).map_err(|e| not_there(&dir, e))?;
+            return Err((403, Some(format!("directory index of \"{dir}\" is forbidden"))));
         }
-        let dir = &found.0;
-        let usual = ["index.html".to_owned()];
-        let names = common.iter().find_map(|c| c.index.as_deref()).unwrap_or(&usual);
-        let index = names.iter().map(|n| format!("{dir}{n}")).find_map(|n| proc.stat(&n).ok().map(|stat| (n, stat)));
-        found = index.ok_or_else(|| (403, Some(format!("directory index of \"{dir}\" is forbidden"))))?;
     }
-    let (name, stat) = found;
+    let (name, stat, file) = match found {
+        Some(found) => found,
+        None => look(of(path))?,
+    };
+    if stat.file_type == FileType::Directory && !path.ends_with('/') {
+        let host = request.headers.get("host").unwrap_or_default();
+        let scheme = if nginx.listeners.iter().any(|(l, _)| l.tls) { "https" } else { "http" };
+        let mut response = error(proc, nginx, 301, keep);
+        response.headers.add("Location", format!("{scheme}://{host}{path}/"));
+        return Ok(response);
+    }
     if stat.size > MAX_FILE || stat.file_type != FileType::Regular {
         return Err((403, Some(format!("\"{name}\" is not a regular file"))));
     }
-    let data = proc.read_file(&name).await.map_err(|e| not_there(&name, e))?;
+    let file = file.map_err(|e| not_there(&name, e))?;
+    let data = file.read_to_end().await.map_err(|e| not_there(&name, e))?;
     let changed = proc.sim().wall_at(stat.mtime);
     let tag = format!("\"{:x}-{:x}\"", changed.as_second(), data.len());
     if request.headers.get("if-none-match") == Some(&tag) {
@@ -331,7 +369,7 @@ fn error(proc: &Proc, nginx: &Nginx, status: u16, keep: bool) -> Response {
 
 /// The headers that every answer has, around those that it has already.
 fn finish(proc: &Proc, nginx: &Nginx, response: Response, kind: &str, body: Vec<u8>, keep: bool) -> Response {
-    let mut headers = Headers::default();
+    let mut headers = Headers::with_capacity(256);
     headers.add("Server", format_args!("nginx/{}", nginx.version));
     headers.add("Date", http::date(proc.sim()));
     if !kind.is_empty() {
