@@ -125,9 +125,5 @@ fn target(name: &str, unit: &str, text: &str) -> Result<Value, Failure> {
 
 fn number(args: &Args, flag: &str) -> Result<Option<i32>, Failure> {
     let Some(text) = args.get(flag) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
-        Failure::Message(format!(
-            "invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax"
-        ))
-    })
+    super::flags::integer(text, &format!("--{flag}")).map(Some).map_err(Failure::Message)
 }

@@ -128,11 +128,7 @@ async fn send(
 
 fn priority_class(args: &Args, value: &mut Value) -> Result<(), Failure> {
     let number = args.get("value").unwrap_or("0");
-    let Ok(number) = number.parse::<i32>() else {
-        return fail(format!(
-            "invalid argument \"{number}\" for \"--value\" flag: strconv.ParseInt: parsing \"{number}\": invalid syntax"
-        ));
-    };
+    let number: i32 = super::flags::integer(number, "--value").map_err(Failure::Message)?;
     value["value"] = number.into();
     value["preemptionPolicy"] = args.get("preemption-policy").unwrap_or("PreemptLowerPriority").into();
     if args.on("global-default") {

@@ -22,10 +22,7 @@ struct Target {
 pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     let force = args.on("force");
     let mut grace = match args.get("grace-period") {
-        Some(text) => match text.parse::<i64>() {
-            Ok(grace) => grace,
-            Err(_) => return fail(format!("invalid argument \"{text}\" for \"--grace-period\" flag")),
-        },
+        Some(text) => super::flags::integer::<i64>(text, "--grace-period").map_err(Failure::Message)?,
         None => -1,
     };
     if args.on("now") {

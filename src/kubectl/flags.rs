@@ -114,6 +114,16 @@ pub fn parse(flags: &[&[Flag]], stop_after: usize, words: &[String]) -> Result<A
     Ok(args)
 }
 
+/// A flag's number, with what Go's `strconv.ParseInt` says of texts that are none or too large.
+pub fn integer<T: std::str::FromStr>(text: &str, flag: &str) -> Result<T, String> {
+    text.parse().map_err(|_| {
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let is_number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+        let why = if is_number { "value out of range" } else { "invalid syntax" };
+        format!("invalid argument \"{text}\" for \"{flag}\" flag: strconv.ParseInt: parsing \"{text}\": {why}")
+    })
+}
+
 /// Go's `strconv.ParseBool`, as `true` or `false`.
 fn boolean(text: &str, flag: &str) -> Result<String, String> {
     match text {

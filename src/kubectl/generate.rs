@@ -176,11 +176,7 @@ fn job_template(args: &Args, name: &str, restart: &str) -> Value {
 
 fn number(args: &Args, flag: &str) -> Result<Option<i64>, Failure> {
     let Some(text) = args.get(flag) else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| {
-        Failure::Message(format!(
-            "invalid argument \"{text}\" for \"--{flag}\" flag: strconv.ParseInt: parsing \"{text}\": invalid syntax"
-        ))
-    })
+    super::flags::integer(text, &format!("--{flag}")).map(Some).map_err(Failure::Message)
 }
 
 /// A number if it is one: `50%` stays a text.

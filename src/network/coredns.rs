@@ -99,6 +99,24 @@ impl Server {
                 });
             }
         };
+        if let Ok(listener) = proc.net().listen(&proc, any(dns::PORT)) {
+            let (own, me, rng) = (proc.clone(), self.clone(), rng.clone());
+            proc.thread(async move {
+                http::accept_loop(&own, &listener, |stream| {
+                    let (own, me, rng) = (own.clone(), me.clone(), rng.clone());
+                    async move {
+                        let mut rest = Vec::new();
+                        while let Ok(Some(question)) = dns::receive_over_tcp(&stream, &mut rest).await {
+                            let answer = me.answer(&own, &question, &rng).await;
+                            if dns::send_over_tcp(&stream, &answer).await.is_err() {
+                                break;
+                            }
+                        }
+                    }
+                })
+                .await;
+            });
+        }
         let ended = async { while proc.next_signal().await != Signal::TERM {} };
         race(ended, answering).await;
         util::ignore(proc.print("[INFO] SIGTERM: Shutting down servers then terminating\n").await);

@@ -36,6 +36,33 @@ pub enum Flavour {
 pub struct Context {
     pub programs: Programs,
     pub flavour: Flavour,
+    /// busybox' own version, as its usage texts say it.
+    pub version: &'static str,
+}
+
+impl Context {
+    /// How busybox' usage texts begin.
+    pub fn banner(&self) -> String {
+        format!("BusyBox v{} multi-call binary.\n", self.version)
+    }
+
+    /// busybox' version as numbers to compare: (1, 28).
+    pub fn busybox(&self) -> (u32, u32) {
+        let mut numbers = self.version.split('.').map(|number| number.parse().unwrap_or(0));
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+}
+
+/// The versions of busybox that images have: the program `busybox@VERSION`. The last is what `busybox` alone is.
+pub const BUSYBOX_VERSIONS: &[&str] =
+    &["1.24.2", "1.27.2", "1.28.4", "1.30.1", "1.31.1", "1.33.1", "1.34.1", "1.35.0", "1.36.1", "1.37.0"];
+
+/// The version that a program's name says, if it is busybox.
+fn busybox_version(name: &str) -> Option<&'static str> {
+    match name.strip_prefix("busybox")? {
+        "" => BUSYBOX_VERSIONS.last().copied(),
+        version => BUSYBOX_VERSIONS.iter().find(|own| version.strip_prefix('@') == Some(own)).copied(),
+    }
 }
 
 /// A line of a table: `entry!("cat", files::cat, "print files")`. With `ctx` before the function it
@@ -169,12 +196,13 @@ impl ProgramTable for Programs {
             return Some(program.clone());
         }
         let programs = self.clone();
-        if name == "busybox" {
-            return Some(Rc::new(move |proc| busybox(proc, programs.clone())));
+        if let Some(version) = busybox_version(name) {
+            let ctx = Context { programs, flavour: Flavour::Busybox, version };
+            return Some(Rc::new(move |proc| busybox(proc, ctx.clone())));
         }
         let entry = self.entry(name)?;
         Some(Rc::new(move |proc| {
-            (entry.main)(proc, Context { programs: programs.clone(), flavour: Flavour::default() })
+            (entry.main)(proc, Context { programs: programs.clone(), flavour: Flavour::default(), version: "" })
         }))
     }
 
@@ -187,7 +215,7 @@ impl ProgramTable for Programs {
 /// size that such programs usually have.
 fn footprint(name: &str) -> Footprint {
     match name {
-        "busybox" => Footprint::kib(140, 900, 4400),
+        _ if name.starts_with("busybox") => Footprint::kib(140, 900, 4400),
         "bash" => Footprint::kib(1300, 2400, 4600),
         "dash" | "sh" => Footprint::kib(160, 1400, 2600),
         "nginx" => Footprint::kib(1900, 5600, 11_600),
@@ -206,13 +234,13 @@ fn footprint(name: &str) -> Footprint {
 }
 
 /// Runs the applet that `argv[0]` names, or `argv[1]` when called as `busybox`.
-fn busybox(proc: Proc, programs: Programs) -> LocalBoxFuture<'static, i32> {
+fn busybox(proc: Proc, ctx: Context) -> LocalBoxFuture<'static, i32> {
     let argv = proc.argv();
     let called = argv.first().map(|name| util::file_name(name.trim_start_matches('-'))).unwrap_or_default();
     if called == "busybox" {
         let Some(applet) = argv.get(1) else {
-            let text = "BusyBox v1.36.1 multi-call binary.\n\nUsage: busybox [function [arguments]...]\n";
-            return Box::pin(async move { util::done(proc.print(text).await) });
+            let text = ctx.banner() + "\nUsage: busybox [function [arguments]...]\n";
+            return Box::pin(async move { util::done(proc.print(&text).await) });
         };
         let unknown = format!("{applet}: applet not found");
         return Box::pin(async move {
@@ -222,9 +250,9 @@ fn busybox(proc: Proc, programs: Programs) -> LocalBoxFuture<'static, i32> {
             }
         });
     }
-    let own = programs.entry(&format!("busybox-{called}"));
-    match own.or_else(|| programs.entry(if called == "sh" { "ash" } else { called })) {
-        Some(entry) => (entry.main)(proc, Context { programs, flavour: Flavour::Busybox }),
+    let own = ctx.programs.entry(&format!("busybox-{called}"));
+    match own.or_else(|| ctx.programs.entry(if called == "sh" { "ash" } else { called })) {
+        Some(entry) => (entry.main)(proc, ctx),
         None => {
             let (code, text) = match unsimulated::APPLETS.contains(&called) {
                 true => (1, format!("{called}: this program is not simulated")),

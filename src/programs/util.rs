@@ -80,6 +80,7 @@ impl Out {
 /// Reads a file line by line, in chunks.
 pub struct Lines {
     file: File,
+    end: u8,
     buffer: Vec<u8>,
     start: usize,
     ended: bool,
@@ -90,7 +91,12 @@ impl Lines {
     const LONGEST: usize = 4 << 20;
 
     pub fn new(file: File) -> Lines {
-        Lines { file, buffer: Vec::new(), start: 0, ended: false }
+        Lines { file, end: b'\n', buffer: Vec::new(), start: 0, ended: false }
+    }
+
+    /// With another byte than the newline at the end of each.
+    pub fn until(self, end: u8) -> Lines {
+        Lines { end, ..self }
     }
 
     /// The next line with its newline (the last one may lack it); `None` at the end. Costs what looking through it
@@ -98,7 +104,7 @@ impl Lines {
     pub async fn next(&mut self) -> Result<Option<Vec<u8>>, Errno> {
         let mut searched = self.start;
         loop {
-            if let Some(at) = self.buffer[searched..].iter().position(|b| *b == b'\n') {
+            if let Some(at) = self.buffer[searched..].iter().position(|b| *b == self.end) {
                 let line = self.buffer[self.start..=searched + at].to_vec();
                 self.start = searched + at + 1;
                 self.file.cost(line.len());

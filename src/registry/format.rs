@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use serde::Deserialize;
 
 use super::image::{Files, ImageConfig, PortProtocol};
-use crate::os::{Signal, fs::Content};
+use crate::{
+    os::{Signal, fs::Content},
+    programs::BUSYBOX_VERSIONS,
+};
 
 /// `images/*.yaml`: an image and its tags.
 #[derive(Deserialize)]
@@ -66,6 +69,9 @@ pub(super) struct Layer {
     /// Directory to programs, separated by blanks: `name`, or `name=program` where the two differ.
     #[serde(default)]
     pub programs: BTreeMap<String, String>,
+    /// The version of busybox that all its applets are.
+    #[serde(default)]
+    pub busybox: Option<String>,
     /// Link to target.
     #[serde(default)]
     pub links: BTreeMap<String, String>,
@@ -130,6 +136,18 @@ impl Layer {
             };
             let mode = file.mode.as_deref().map_or(Ok(mode), octal)?;
             files.insert(absolute(path)?, (mode, file.uid, content));
+        }
+        if let Some(version) = &self.busybox {
+            if !BUSYBOX_VERSIONS.contains(&version.as_str()) {
+                return Err(format!("busybox: there is no {version} here"));
+            }
+            for (_, _, content) in files.values_mut() {
+                if let Content::Program { name, .. } = content
+                    && (name == "busybox" || name.starts_with("busybox@"))
+                {
+                    *name = format!("busybox@{version}");
+                }
+            }
         }
         Ok(())
     }

@@ -342,3 +342,7 @@ one \
 two
 EOF
 echo "$x"
+### octal numbers in echo and %b
+echo '\101 \7x \2 \8 \1234 \0101'; printf '%b\n' '\101' '\0101' '\8' '\1234'
+### octal numbers in echo -e [ash bash]
+echo -e '\101 \0101 \8'

@@ -125,9 +125,15 @@ pub fn extended(text: &str) -> String {
 
 /// Compiles a pattern; the error is grep's.
 pub fn compile(pattern: &str, is_extended: bool, ignore_case: bool) -> Result<Regex, String> {
+    compile_lines(pattern, is_extended, ignore_case, false)
+}
+
+/// With `lines`, `^` and `$` are at the ends of each line of the text.
+pub fn compile_lines(pattern: &str, is_extended: bool, ignore_case: bool, lines: bool) -> Result<Regex, String> {
     let text = if is_extended { extended(pattern) } else { basic_to_extended(pattern) };
     RegexBuilder::new(&text)
         .case_insensitive(ignore_case)
+        .multi_line(lines)
         .size_limit(1 << 20)
         .build()
         .map_err(|error| error.to_string())

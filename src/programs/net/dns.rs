@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    os::{Errno, NetNs, Proc, UdpSocket},
+    os::{Errno, NetNs, Proc, TcpStream, UdpSocket},
     sim::Sim,
 };
 
@@ -364,6 +364,49 @@ pub fn reverse(ip: IpAddr) -> String {
 pub enum Silence {
     TimedOut,
     Failed(Errno),
+}
+
+/// Asks one server once, over TCP: messages go with their lengths before them.
+pub async fn ask_over_tcp(
+    proc: &Proc,
+    server: SocketAddr,
+    question: &Message,
+    timeout: Duration,
+) -> Result<Message, Silence> {
+    let asked = async {
+        let stream = proc.net().connect(Some(proc), server).await?;
+        send_over_tcp(&stream, question).await?;
+        receive_over_tcp(&stream, &mut Vec::new()).await?.ok_or(Errno::ECONNRESET)
+    };
+    match proc.sim().timeout(timeout, asked).await {
+        Some(answer) => answer.map_err(Silence::Failed),
+        None => Err(Silence::TimedOut),
+    }
+}
+
+pub async fn send_over_tcp(stream: &TcpStream, message: &Message) -> Result<(), Errno> {
+    let bytes = message.encode();
+    let length = u16::try_from(bytes.len()).unwrap_or(u16::MAX).to_be_bytes();
+    stream.write_all(&[&length, bytes.as_slice()].concat()).await
+}
+
+/// The next message; `None` at the end, or where the bytes are none. `rest` keeps what has come too early.
+pub async fn receive_over_tcp(stream: &TcpStream, rest: &mut Vec<u8>) -> Result<Option<Message>, Errno> {
+    loop {
+        if let [high, low, body @ ..] = rest.as_slice() {
+            let length = usize::from(u16::from_be_bytes([*high, *low]));
+            if let Some(bytes) = body.get(..length) {
+                let message = Message::decode(bytes);
+                rest.drain(..2 + length);
+                return Ok(message);
+            }
+        }
+        let data = stream.read(64 * 1024).await?;
+        if data.is_empty() {
+            return Ok(None);
+        }
+        rest.extend(data);
+    }
 }
 
 /// Asks one server once.

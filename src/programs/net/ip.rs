@@ -82,12 +82,12 @@ impl Show {
 const USAGE: &str = "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { address | link | neighbor | route }\n       \
                      OPTIONS := { -4 | -6 | -br[ief] | -o[neline] | -V[ersion] }";
 
-const BUSYBOX_USAGE: &str = "BusyBox v1.37.0 multi-call binary.\n\nUsage: ip [OPTIONS] address|route|link|neigh [ARGS]\n\n\
+const BUSYBOX_USAGE: &str = "\nUsage: ip [OPTIONS] address|route|link|neigh [ARGS]\n\n\
                              OPTIONS := -f[amily] inet|inet6|link | -o[neline]";
 
 pub async fn ip(proc: Proc, ctx: Context) -> i32 {
     let busybox = ctx.flavour == Flavour::Busybox;
-    let usage = if busybox { BUSYBOX_USAGE } else { USAGE };
+    let usage = if busybox { &(ctx.banner() + BUSYBOX_USAGE) } else { USAGE };
     let argv = proc.argv();
     let mut args = argv.iter().skip(1).peekable();
     let mut show = Show::default();

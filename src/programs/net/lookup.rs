@@ -21,6 +21,7 @@ struct Question {
     short: bool,
     search: bool,
     reverse: bool,
+    tcp: bool,
     config: Config,
 }
 
@@ -28,7 +29,7 @@ struct Question {
 /// found.
 async fn question(proc: &Proc) -> Result<Option<Question>, String> {
     let (mut server, mut names, mut kind) = (None, Vec::new(), None);
-    let (mut short, mut search, mut reverse) = (false, false, false);
+    let (mut short, mut search, mut reverse, mut tcp) = (false, false, false, false);
     let argv = proc.argv();
     let mut args = argv.iter().skip(1);
     while let Some(arg) = args.next() {
@@ -37,10 +38,13 @@ async fn question(proc: &Proc) -> Result<Option<Question>, String> {
         } else if arg.starts_with('+') {
             short |= arg == "+short";
             search |= arg == "+search";
+            tcp |= matches!(arg.as_str(), "+tcp" | "+vc");
         } else if let Some(wanted) = ["-type=", "-query=", "-q="].iter().find_map(|option| arg.strip_prefix(option)) {
             kind = Kind::parse(wanted);
         } else if arg == "-t" {
             kind = args.next().and_then(|wanted| Kind::parse(wanted));
+        } else if arg == "-T" {
+            tcp = true;
         } else if arg == "-x" {
             reverse = true;
         } else if arg.starts_with('-') && arg.len() > 1 {
@@ -70,6 +74,7 @@ async fn question(proc: &Proc) -> Result<Option<Question>, String> {
         short,
         search,
         reverse,
+        tcp,
         config,
     }))
 }
@@ -82,6 +87,9 @@ impl Question {
             let mut bytes = [0; 8];
             words.iter().flatten().zip(&mut bytes).for_each(|(from, to)| *to = *from);
             question.cookie = Some(bytes);
+        }
+        if self.tcp {
+            return dns::ask_over_tcp(proc, self.server, &question, self.config.timeout).await;
         }
         dns::ask(proc.sim(), proc.net(), Some(proc), self.server, &question, self.config.timeout).await
     }
@@ -97,7 +105,17 @@ impl Question {
                         Silence::Failed(error) => error.text().to_lowercase(),
                     };
                     let server = self.server.ip();
-                    util::ignore(proc.print(&format!(";; communications error to {server}#53: {why}\n")).await);
+                    let text = match silence {
+                        Silence::Failed(_) if self.tcp => {
+                            let given = self.server_name.clone().unwrap_or_else(|| server.to_string());
+                            format!(
+                                ";; Connection to {server}#53({given}) for {name} failed: {why}.\n;; no servers could be \
+                                 reached\n"
+                            )
+                        }
+                        _ => format!(";; communications error to {server}#53: {why}\n"),
+                    };
+                    util::ignore(proc.print(&text).await);
                 }
             }
         }
@@ -126,7 +144,10 @@ pub async fn nslookup(proc: Proc, ctx: Context) -> i32 {
         Ok(Some(question)) => question,
         Ok(None) => {
             let text = if busybox {
-                "BusyBox v1.37.0 multi-call binary.\n\nUsage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]"
+                match ctx.busybox() < (1, 29) {
+                    true => &(ctx.banner() + "\nUsage: nslookup [HOST] [SERVER]"),
+                    false => &(ctx.banner() + "\nUsage: nslookup [-type=QUERY_TYPE] [-debug] HOST [DNS_SERVER]"),
+                }
             } else {
                 "nslookup: interactive mode is not simulated"
             };
@@ -138,6 +159,9 @@ pub async fn nslookup(proc: Proc, ctx: Context) -> i32 {
             return util::fail(&proc, 1, &text).await;
         }
     };
+    if busybox && ctx.busybox() < (1, 29) {
+        return old_nslookup(&proc, &question).await;
+    }
     let asked = if busybox { busybox_nslookup(&proc, &question).await } else { bind_nslookup(&proc, &question).await };
     asked.unwrap_or(1)
 }
@@ -204,6 +228,70 @@ async fn busybox_nslookup(proc: &Proc, question: &Question) -> Result<i32, Errno
     }
     proc.print(&format!("Server:\t\t{}\nAddress:\t{}\n\n{text}", question.server.ip(), question.server)).await?;
     Ok(code)
+}
+
+/// As busybox had it up to 1.28: it asks the C library's resolver, for the server's name too.
+async fn old_nslookup(proc: &Proc, question: &Question) -> i32 {
+    let server = question.server.ip().to_string();
+    let mut text = old_entry(proc, question, "Server:", &server).await.unwrap_or_default();
+    text.push('\n');
+    util::ignore(proc.print(&text).await);
+    match old_entry(proc, question, "Name:", &question.name).await {
+        Some(text) => util::done(proc.print(&text).await),
+        None => util::fail(proc, 1, &format!("nslookup: can't resolve '{}'", question.name)).await,
+    }
+}
+
+/// A host with its addresses, each with the name it has in turn; `None` if there is none.
+async fn old_entry(proc: &Proc, question: &Question, heading: &str, host: &str) -> Option<String> {
+    let known = resolve::hosts(proc).await;
+    let mut ips: Vec<IpAddr> = resolve::literal(host).into_iter().collect();
+    if ips.is_empty() {
+        let has = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case(host));
+        ips.extend(known.iter().filter(|(_, names)| has(names)).map(|(ip, _)| *ip));
+    }
+    if ips.is_empty() {
+        for name in question.config.candidates(host) {
+            let Some(answer) = old_ask(proc, question, &name, Kind::A).await else { break };
+            if answer.code == Code::NoError && !answer.addresses().is_empty() {
+                ips = answer.addresses();
+                break;
+            }
+        }
+    }
+    if ips.is_empty() {
+        return None;
+    }
+    let mut text = format!("{heading:<10} {host}\n");
+    for (n, ip) in ips.iter().enumerate() {
+        let own = known.iter().find(|(known, _)| known == ip).and_then(|(_, names)| names.first().cloned());
+        let name = match own {
+            Some(name) => Some(name),
+            None => {
+                let answer = old_ask(proc, question, &dns::reverse(*ip), Kind::Ptr).await;
+                answer.and_then(|answer| {
+                    answer.answers.iter().find_map(|record| match &record.data {
+                        Data::Ptr(target) => Some(target.clone()),
+                        _ => None,
+                    })
+                })
+            }
+        };
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        text += &format!("Address {}: {ip}{name}\n", n + 1);
+    }
+    Some(text)
+}
+
+async fn old_ask(proc: &Proc, question: &Question, name: &str, kind: Kind) -> Option<Message> {
+    for _ in 0..question.config.attempts {
+        match question.ask(proc, name, kind, false).await {
+            Ok(answer) => return Some(answer),
+            Err(Silence::TimedOut) => {}
+            Err(Silence::Failed(_)) => return None,
+        }
+    }
+    None
 }
 
 const NO_RECURSION: &str = ";; Got recursion not available from";
@@ -315,6 +403,7 @@ pub async fn dig(proc: Proc) -> i32 {
                     break;
                 }
             }
+            None if question.tcp => return 9,
             None => {
                 let head = if question.short { String::new() } else { format!("{banner};; global options: +cmd\n") };
                 util::ignore(proc.print(&format!("{head};; no servers could be reached\n")).await);
@@ -361,8 +450,9 @@ pub async fn dig(proc: Proc) -> i32 {
     let server = question.server.ip();
     let took = proc.sim().now().since(began).as_millis();
     text += &format!(
-        ";; Query time: {took} msec\n;; SERVER: {server}#53({}) (UDP)\n;; WHEN: {}\n;; MSG SIZE  rcvd: {}\n\n",
+        ";; Query time: {took} msec\n;; SERVER: {server}#53({}) ({})\n;; WHEN: {}\n;; MSG SIZE  rcvd: {}\n\n",
         question.server_name.clone().unwrap_or_else(|| server.to_string()),
+        if question.tcp { "TCP" } else { "UDP" },
         proc.sim().wall().strftime("%a %b %d %H:%M:%S UTC %Y"),
         answer.encode().len(),
     );

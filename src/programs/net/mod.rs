@@ -12,6 +12,7 @@ pub mod nc;
 pub mod ping;
 pub mod resolve;
 pub mod sockets;
+pub mod telnet;
 #[cfg(test)]
 mod tests;
 pub mod tls;
@@ -32,6 +33,7 @@ pub const TABLE: &[Entry] = &[
     entry!("nslookup", ctx lookup::nslookup, "ask a name server"),
     entry!("ping", ctx ping::main, "see whether a host answers"),
     entry!("ss", sockets::ss, "show sockets"),
+    entry!("telnet", ctx telnet::main, "talk to a server"),
     entry!("traceroute", ctx traceroute::main, "show the way to a host"),
     entry!("wget", ctx wget::main, "fetch a URL to a file"),
 ];

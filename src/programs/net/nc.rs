@@ -39,7 +39,7 @@ const USAGE: &str = "usage: nc [-46CDdFhklNnrStUuvZz] [-I length] [-i interval] 
                      proxy_username] [-p source_port]\n\t  [-q seconds] [-s sourceaddr] [-T keyword] [-V rtable] [-W \
                      recvlimit]\n\t  [-w timeout] [-X proxy_protocol] [-x proxy_address[:port]]\n\t  [destination] [port]";
 
-const BUSYBOX_USAGE: &str = "BusyBox v1.37.0 multi-call binary.\n\nUsage: nc [OPTIONS] HOST PORT  - connect\nnc [OPTIONS] -l -p \
+const BUSYBOX_USAGE: &str = "\nUsage: nc [OPTIONS] HOST PORT  - connect\nnc [OPTIONS] -l -p \
                              PORT [HOST] [PORT]  - listen";
 
 fn parse(proc: &Proc, flavour: Flavour) -> Result<Options, Usage> {
@@ -99,10 +99,10 @@ pub async fn main(proc: Proc, ctx: Context) -> i32 {
         return util::fail(&proc, 1, &format!("nc: {kind}: not simulated")).await;
     }
     if options.listen {
-        return listen(&proc, &options, busybox).await;
+        return listen(&proc, &ctx, &options).await;
     }
     let [host, ports] = options.operands.as_slice() else {
-        let usage = if busybox { BUSYBOX_USAGE } else { USAGE };
+        let usage = if busybox { &(ctx.banner() + BUSYBOX_USAGE) } else { USAGE };
         return util::fail(&proc, 1, usage).await;
     };
     let Some((first, last)) = port_range(ports) else {
@@ -188,10 +188,11 @@ async fn connect(proc: &Proc, options: &Options, host: &str, port: u16, busybox:
     }
 }
 
-async fn listen(proc: &Proc, options: &Options, busybox: bool) -> i32 {
+async fn listen(proc: &Proc, ctx: &Context, options: &Options) -> i32 {
+    let busybox = ctx.flavour == Flavour::Busybox;
     let operand = options.operands.last().and_then(|o| o.parse().ok());
     let Some(port) = options.port.or(operand) else {
-        let usage = if busybox { BUSYBOX_USAGE } else { USAGE };
+        let usage = if busybox { &(ctx.banner() + BUSYBOX_USAGE) } else { USAGE };
         return util::fail(proc, 1, usage).await;
     };
     let here = match options.operands.as_slice() {

@@ -67,7 +67,7 @@ pub async fn main(proc: Proc, ctx: Context) -> i32 {
     };
     if options.host.is_empty() {
         let text = if busybox {
-            "BusyBox v1.37.0 multi-call binary.\n\nUsage: ping [OPTIONS] HOST\n\nSend ICMP ECHO_REQUESTs to HOST"
+            &(ctx.banner() + "\nUsage: ping [OPTIONS] HOST\n\nSend ICMP ECHO_REQUESTs to HOST")
         } else {
             "ping: usage error: Destination address required"
         };

@@ -57,7 +57,7 @@ pub async fn main(proc: Proc, ctx: Context) -> i32 {
     };
     let Some(host) = &options.host else {
         let text = match busybox {
-            true => "BusyBox v1.36.1 multi-call binary.\n\nUsage: traceroute [OPTIONS] HOST [BYTES]",
+            true => &(ctx.banner() + "\nUsage: traceroute [OPTIONS] HOST [BYTES]"),
             false => "Usage:\n  traceroute [ options ] host [ packetlen ]",
         };
         return util::fail(&proc, if busybox { 1 } else { 2 }, text).await;

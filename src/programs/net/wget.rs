@@ -105,9 +105,10 @@ pub async fn main(proc: Proc, ctx: Context) -> i32 {
     };
     if options.urls.is_empty() {
         let text = if busybox {
-            "BusyBox v1.37.0 multi-call binary.\n\nUsage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\t[--post-data \
+            &(ctx.banner()
+                + "\nUsage: wget [-cqS] [--spider] [-O FILE] [-o LOGFILE] [--header STR]\n\t[--post-data \
              STR | --post-file FILE] [-Y on/off]\n\t[--no-check-certificate] [-P DIR] [-U AGENT] [-T SEC] URL...\n\nRetrieve files \
-             via HTTP or FTP"
+             via HTTP or FTP")
         } else {
             "wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options."
         };

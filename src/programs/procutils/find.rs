@@ -177,7 +177,7 @@ pub async fn pgrep(proc: Proc, ctx: Context) -> i32 {
             Flavour::Gnu => {
                 format!("{name}: no matching criteria specified\nTry `{name} --help' for more information.")
             }
-            Flavour::Busybox => format!("BusyBox v1.36.1 multi-call binary.\n\nUsage: {name} PATTERN"),
+            Flavour::Busybox => format!("{}\nUsage: {name} PATTERN", ctx.banner()),
         };
         return util::fail(&proc, if ctx.flavour == Flavour::Gnu { 2 } else { 1 }, &text).await;
     }

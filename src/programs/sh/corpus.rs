@@ -157,6 +157,6 @@ macro_rules! groups {
 }
 
 groups! {
-    arithmetic arrays awk builtins compound errors functions jobs options parameters pipelines programs quoting redirections substitution traps
+    arithmetic arrays awk builtins compound errors functions jobs options parameters pipelines programs quoting redirections sed substitution traps
     tutorials words
 }

@@ -30,7 +30,8 @@ pub fn echo(args: &[String], dialect: Dialect) -> Vec<u8> {
     let text = args.join(" ");
     let mut out = Vec::with_capacity(text.len() + 1);
     if escapes {
-        let (bytes, stop) = unescape(&text, Style::Echo);
+        let style = if dialect.is_bash() { Style::Echo } else { Style::Octal };
+        let (bytes, stop) = unescape(&text, style);
         out.extend(bytes);
         if stop {
             return out;
@@ -178,7 +179,7 @@ impl Printf<'_> {
                 self.pad(text.chars().take(1).collect::<String>().into_bytes(), &spec);
             }
             'b' => {
-                let (bytes, stop) = unescape(&self.arg().unwrap_or_default(), Style::Echo);
+                let (bytes, stop) = unescape(&self.arg().unwrap_or_default(), Style::Octal);
                 self.pad(bytes, &spec);
                 if stop {
                     return None;

@@ -4,8 +4,10 @@
 pub enum Style {
     /// `$'…'`: octal `\nnn`, `\xHH`, `\uHHHH`, `\cX`.
     AnsiC,
-    /// `echo -e` and `%b`: octal `\0nnn`, and `\c` ends all output.
+    /// bash's `echo -e`: octal `\0nnn`, and `\c` ends all output.
     Echo,
+    /// `%b`, and the other shells' `echo`: octal `\nnn` too.
+    Octal,
     /// printf's format: octal `\nnn`.
     Format,
 }
@@ -51,7 +53,7 @@ pub fn unescape(text: &str, style: Style) -> (Vec<u8>, bool) {
                 }
             }
             'c' => return (out, true),
-            '0' if style == Style::Echo => out.push(number(8, 3).unwrap_or(0) as u8),
+            '0' if matches!(style, Style::Echo | Style::Octal) => out.push(number(8, 3).unwrap_or(0) as u8),
             '0'..='7' if style != Style::Echo => {
                 let first = escape.to_digit(8).unwrap_or(0);
                 let value = [(); 2].iter().fold(first, |value, ()| match number(8, 1) {

@@ -123,7 +123,7 @@ async fn call(proc: &Proc, ctx: &Context) -> Result<Call, i32> {
     let Some(text) = text else {
         let usage = match ctx.flavour {
             Flavour::Gnu => "usage: awk [-F fs][-v var=value][prog | -f progfile][file ...]",
-            Flavour::Busybox => "BusyBox v1.36.1 multi-call binary.\n\nUsage: awk [OPTIONS] [AWK_PROGRAM] [FILE]...",
+            Flavour::Busybox => &(ctx.banner() + "\nUsage: awk [OPTIONS] [AWK_PROGRAM] [FILE]..."),
         };
         return Err(util::fail(proc, 2, usage).await);
     };
