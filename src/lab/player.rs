@@ -26,6 +26,8 @@ const FAR: Duration = Duration::from_secs(3600);
 const PARKED: usize = 4;
 /// Polls of a laboratory beyond which a second one that runs ahead costs more than it is worth.
 const TOO_MUCH: u64 = 1_500_000;
+/// Nodes beyond which a laboratory of its own is too long a work to begin in an idle moment.
+const TOO_MANY: usize = 20;
 /// Polls that finish the work of an instant, but for a program that never rests.
 const SETTLE: u64 = 10_000;
 
@@ -596,7 +598,7 @@ impl Player {
 
     /// Work for idle times: looks ahead, and makes a laboratory ready that can go anywhere. True if there was any.
     pub fn think(&mut self, budget: u64, ahead: bool) -> bool {
-        if self.seek.is_some() {
+        if self.seek.is_some() || self.record.config.workers > TOO_MANY {
             return false;
         }
         if ahead && self.shown.lab.polls() < TOO_MUCH && self.look_ahead(budget) {

@@ -295,7 +295,7 @@ impl Session {
 
     /// Virtual time.
     pub fn seconds(&self) -> f64 {
-        seconds(self.player.now())
+        if self.next.is_some() { 0.0 } else { seconds(self.player.now()) }
     }
 
     /// As far as this course of things went.
