@@ -80,7 +80,7 @@ export async function gallery({ withPage, region, run, apply, button, shows, PRO
     await shot(page, "crash-loop");
   });
 
-  await withPage("gallery: a shared volume", {}, async (page) => {
+  await withPage("gallery: a shared volume", { viewport: { width: 1440, height: 1120 } }, async (page) => {
     await shows(page, PROMPT);
     await apply(page, "website.yaml", SHARED);
     await button(page, "Speed 10×").click();
