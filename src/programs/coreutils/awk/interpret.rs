@@ -77,6 +77,8 @@ pub struct Awk {
     pub(super) work: u64,
     /// What arrays hold beyond what is allocated, in bytes; negative if they have shrunk.
     pub(super) grown: i64,
+    /// The bytes of elements that are paid for.
+    held: i64,
 }
 
 /// What an element of an array takes beside its key, in bytes.
@@ -129,6 +131,7 @@ impl Awk {
             seed: 0.0,
             work: 0,
             grown: 0,
+            held: 0,
             flavour,
             proc,
         }
@@ -398,12 +401,17 @@ impl Awk {
     pub(super) async fn pay(&mut self) -> Result<(), End> {
         /// Memory is taken and given back in pieces.
         const PIECE: i64 = 64 << 10;
+        /// What all elements may take: they are truly kept, in the memory of the tab.
+        const MOST: i64 = 256 << 20;
         let work = std::mem::take(&mut self.work);
         self.proc.charge(Duration::from_nanos(1000 + work)).await;
         if self.grown >= PIECE {
-            let bytes = std::mem::take(&mut self.grown) as u64;
-            self.proc.allocate(bytes).await.map_err(|_| End::Error("out of memory".to_string()))?;
+            let bytes = std::mem::take(&mut self.grown);
+            self.held += bytes;
+            let given = self.held <= MOST && self.proc.allocate(bytes as u64).await.is_ok();
+            given.then_some(()).ok_or_else(|| End::Error("out of memory".to_string()))?;
         } else if self.grown <= -PIECE {
+            self.held += self.grown;
             self.proc.free(std::mem::take(&mut self.grown).unsigned_abs());
         }
         Ok(())
