@@ -126,3 +126,5 @@ cmd=(printf '%s|' "a b" c); "${cmd[@]}"; echo; opts=(-n); cmd=(echo "${opts[@]}"
 x="it's"; echo ${x@Q}; a=(a "b c"); echo "${a[@]@Q}"; y=abc; echo ${y@U} ${y@u} ${a[@]@U}; z=ABC; echo ${z@L}; echo ${y@A} ; echo ${a[@]@A}
 ### getopts into one [bash]
 set -- -f a -f b; f=(); while getopts f: o; do f+=("$OPTARG"); done; echo ${f[@]} ${#f[@]}
+### a reference to itself [bash]
+declare -n r=r; echo $? "[$r]"; declare -n p=q; q=1; echo $p

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{
-    BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportKind, ExportSection,
-    Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection, RefType, StartSection, TableSection,
-    TableType, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, DataCountSection, DataSection, ElementSection, Elements, EntityType, ExportKind,
+    ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
+    RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
 use wasmparser::{DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload};
 
@@ -24,7 +24,8 @@ pub fn split(module: &Module, marks: &[Vec<u8>], texts: &[Vec<u8>]) -> Outcome<(
         return Err("marks of another module".into());
     }
     let ran = |i: usize| marks.iter().any(|marks| marks[i] != 0);
-    let late: Vec<bool> = (0..module.imported).map(|_| false).chain((0..module.bodies.len()).map(|i| !ran(i))).collect();
+    let late: Vec<bool> =
+        (0..module.imported).map(|_| false).chain((0..module.bodies.len()).map(|i| !ran(i))).collect();
     let uses = Uses::read(module, &late)?;
     let moved = uses.moved(module, texts)?;
     Ok((first(module, &uses, &moved)?, rest(module, &uses, &moved)?))
@@ -50,7 +51,8 @@ struct Uses<'m> {
 
 impl<'m> Uses<'m> {
     fn read(module: &Module, late: &'m [bool]) -> Outcome<Uses<'m>> {
-        let mut uses = Uses { late, stubs: BTreeSet::new(), shared: BTreeSet::new(), elems: vec![], constants: BTreeSet::new() };
+        let mut uses =
+            Uses { late, stubs: BTreeSet::new(), shared: BTreeSet::new(), elems: vec![], constants: BTreeSet::new() };
         for caller in module.defined() {
             let stays = !late[caller as usize];
             let mut operators = module.body(caller).get_operators_reader()?;
@@ -84,7 +86,11 @@ impl<'m> Uses<'m> {
                         };
                         let functions = functions.into_iter().collect::<Result<Vec<_>, _>>()?;
                         uses.stubs.extend(functions.iter().filter(|function| late[**function as usize]));
-                        uses.elems.push(Elems { table: table_index.unwrap_or(0), at: constant(&offset_expr)?, functions });
+                        uses.elems.push(Elems {
+                            table: table_index.unwrap_or(0),
+                            at: constant(&offset_expr)?,
+                            functions,
+                        });
                     }
                 }
                 Payload::ExportSection(section) => {
@@ -117,7 +123,9 @@ impl<'m> Uses<'m> {
                 aligned.chunks_exact(4).any(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]) == begin)
             });
             if pointed || self.constants.contains(&begin) {
-                return Err(format!("something that stays leads to a text of {} bytes that should go", text.len()).into());
+                return Err(
+                    format!("something that stays leads to a text of {} bytes that should go", text.len()).into()
+                );
             }
             moved.push(place);
         }
@@ -149,7 +157,9 @@ fn segments<'a>(module: &Module<'a>) -> Outcome<Vec<(u32, &'a [u8])>> {
         let Payload::DataSection(section) = payload? else { continue };
         for data in section {
             let data = data?;
-            let DataKind::Active { offset_expr, .. } = data.kind else { return Err("passive data: not expected".into()) };
+            let DataKind::Active { offset_expr, .. } = data.kind else {
+                return Err("passive data: not expected".into());
+            };
             segments.push((constant(&offset_expr)?, data.data));
         }
     }
@@ -205,7 +215,10 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
             Payload::GlobalSection(section) => {
                 let mut globals = GlobalSection::new();
                 renumber.parse_global_section(&mut globals, section)?;
-                globals.global(GlobalType { val_type: ValType::I32, mutable: true, shared: false }, &ConstExpr::i32_const(0));
+                globals.global(
+                    GlobalType { val_type: ValType::I32, mutable: true, shared: false },
+                    &ConstExpr::i32_const(0),
+                );
                 out.section(&globals);
             }
             Payload::ExportSection(section) => {

@@ -210,6 +210,9 @@ impl Parser {
 
     fn regex(&mut self, text: &str, ignore_case: bool, lines: bool) -> Parsed<Regex> {
         if text.is_empty() {
+            if self.last.is_none() {
+                self.pos = 0;
+            }
             return self.last.clone().ok_or_else(|| Wrong::new("no previous regular expression", "no previous regexp"));
         }
         let regex = grep::compile_lines(text, self.extended, ignore_case, lines).map_err(|_| {
@@ -355,11 +358,11 @@ impl Parser {
                 Some(_) => self.command()?,
             }
         }
-        if !self.blocks.is_empty() {
-            self.pos = 0;
-            return Err(Wrong::new("unmatched `{'", "unterminated {"));
-        }
         let (end, gnu) = (self.commands.len(), self.gnu());
+        if gnu && !self.blocks.is_empty() {
+            self.pos = 0;
+            return Err(Wrong::new("unmatched `{'", ""));
+        }
         for command in &mut self.commands {
             if let Action::Branch(_, place, label) = &mut command.action {
                 *place = match label.as_str() {
@@ -491,7 +494,8 @@ impl Parser {
             '{' => {
                 ends = false;
                 self.blocks.push(self.commands.len());
-                Action::Block(0)
+                // Its end, once that is known. busybox misses it when it gets there.
+                Action::Block(usize::MAX)
             }
             '}' => {
                 if from.is_some() && gnu {

@@ -394,6 +394,10 @@ impl Machine {
                 if let Action::Block(end) = command.action {
                     at = end;
                 }
+                if at == usize::MAX {
+                    util::ignore(self.proc.eprint("sed: unterminated {\n").await);
+                    return Ok(Step::Quit { code: 1, print: false });
+                }
                 continue;
             }
             match &command.action {

@@ -155,6 +155,11 @@ impl Shell {
             if local {
                 self.make_local(name);
             }
+            if has('n') && value == Some(name) && !local {
+                let message = format!("{name}: nameref variable self references not allowed");
+                status = self.error(builtin, &message).await?;
+                continue;
+            }
             if has('n') {
                 let variable = Rc::make_mut(&mut self.variables).entry(name.to_string()).or_default();
                 variable.reference = true;
