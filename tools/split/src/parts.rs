@@ -173,8 +173,17 @@ impl Reencode for Renumber<'_> {
     type Error = Infallible;
 
     fn function_index(&mut self, function: u32) -> Result<u32, reencode::Error<Infallible>> {
-        self.0.get(&function).copied().ok_or_else(|| reencode::Error::InvalidConstExpr)
+        self.0.get(&function).copied().ok_or(reencode::Error::InvalidConstExpr)
     }
+}
+
+/// A section with the new function indices.
+macro_rules! renumbered {
+    ($renumber:ident.$parse:ident, $kind:ident, $section:expr) => {{
+        let mut out = $kind::new();
+        $renumber.$parse(&mut out, $section)?;
+        out
+    }};
 }
 
 fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> {
@@ -185,14 +194,10 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
     for payload in Parser::new(0).parse_all(module.bytes) {
         match payload? {
             Payload::TypeSection(section) => {
-                let mut types = TypeSection::new();
-                renumber.parse_type_section(&mut types, section)?;
-                out.section(&types);
+                out.section(&renumbered!(renumber.parse_type_section, TypeSection, section));
             }
             Payload::ImportSection(section) => {
-                let mut imports = ImportSection::new();
-                renumber.parse_import_section(&mut imports, section)?;
-                out.section(&imports);
+                out.section(&renumbered!(renumber.parse_import_section, ImportSection, section));
             }
             Payload::FunctionSection(_) => {
                 let mut functions = FunctionSection::new();
@@ -202,19 +207,15 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
                 out.section(&functions);
             }
             Payload::TableSection(section) => {
-                let mut tables = TableSection::new();
-                renumber.parse_table_section(&mut tables, section)?;
+                let mut tables = renumbered!(renumber.parse_table_section, TableSection, section);
                 tables.table(doors(uses));
                 out.section(&tables);
             }
             Payload::MemorySection(section) => {
-                let mut memories = MemorySection::new();
-                renumber.parse_memory_section(&mut memories, section)?;
-                out.section(&memories);
+                out.section(&renumbered!(renumber.parse_memory_section, MemorySection, section));
             }
             Payload::GlobalSection(section) => {
-                let mut globals = GlobalSection::new();
-                renumber.parse_global_section(&mut globals, section)?;
+                let mut globals = renumbered!(renumber.parse_global_section, GlobalSection, section);
                 globals.global(
                     GlobalType { val_type: ValType::I32, mutable: true, shared: false },
                     &ConstExpr::i32_const(0),
@@ -222,8 +223,7 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
                 out.section(&globals);
             }
             Payload::ExportSection(section) => {
-                let mut exports = ExportSection::new();
-                renumber.parse_export_section(&mut exports, section)?;
+                let mut exports = renumbered!(renumber.parse_export_section, ExportSection, section);
                 for function in &uses.shared {
                     exports.export(&export('f', *function), ExportKind::Func, map[function]);
                 }
@@ -241,9 +241,7 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
                 out.section(&StartSection { function_index: map[&func] });
             }
             Payload::ElementSection(section) => {
-                let mut elements = ElementSection::new();
-                renumber.parse_element_section(&mut elements, section)?;
-                out.section(&elements);
+                out.section(&renumbered!(renumber.parse_element_section, ElementSection, section));
             }
             Payload::DataCountSection { .. } => {
                 out.section(&DataCountSection { count: kept(module, moved)?.len() as u32 });
@@ -329,9 +327,7 @@ fn rest(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> 
     for payload in Parser::new(0).parse_all(module.bytes) {
         match payload? {
             Payload::TypeSection(section) => {
-                let mut types = TypeSection::new();
-                renumber.parse_type_section(&mut types, section)?;
-                out.section(&types);
+                out.section(&renumbered!(renumber.parse_type_section, TypeSection, section));
             }
             Payload::TableSection(section) => {
                 for (table, index) in section.into_iter().zip(0..) {
