@@ -25,10 +25,10 @@ spec:
   initContainers:
   - name: fetch
     image: busybox
-    command: ["sh", "-c", "echo '<h1>Hello</h1>' > /work/index.html"]
+    command: ["sh", "-c", "echo '<h1>Hello</h1>' > /site/index.html"]
     volumeMounts:
     - name: content
-      mountPath: /work
+      mountPath: /site
   containers:
   - name: nginx
     image: nginx

@@ -71,3 +71,5 @@ printf 's/a/b/\n/b/a\\\nadded\n' > s; echo a | sed -f s; printf '#!/bin/sed -f\n
 printf 'key=old\nother=1\n' > c; sed -i 's/^key=.*/key=new/' c; cat c; sed -n 's/^other=//p' c; sed '/^#/d;/^$/d' c; printf '[a]\nx=1\n[b]\nx=2\n' | sed '/^\[b\]/,/^\[/s/x=.*/x=9/'; printf 'a,b\nc,d\n' | sed 's/\([^,]*\),\(.*\)/\2,\1/'; echo '  trim  ' | sed 's/^[ \t]*//;s/[ \t]*$//' ; echo "/usr/local/bin" | sed 's#/usr/local#/opt#'; seq 10 | sed -n '3,5p;7q'; printf 'a b c\n' | sed 's/ /\n/g'; echo 'server 127.0.0.1:8080;' | sed -E 's/([0-9.]+):([0-9]+)/\2 at \1/'
 ### a block that nobody closes, a pattern that nothing names [dash ash]
 printf 'a\nb\n' | sed '{p'; echo $?; printf 'a\nb\n' | sed '2{p'; echo $?; echo a | sed 's//x/'; echo $?
+### a closing brace with an address, and nothing to close [dash ash]
+echo a | sed "2!}"; echo $?; echo a | sed "{1}"; echo $?

@@ -498,14 +498,15 @@ impl Parser {
                 Action::Block(usize::MAX)
             }
             '}' => {
-                if from.is_some() && gnu {
-                    return Err(Wrong::new("} doesn't want any addresses", ""));
+                if gnu && self.blocks.is_empty() {
+                    return Err(Wrong::new("unexpected `}'", ""));
+                }
+                if gnu && from.is_some() {
+                    return Err(Wrong::new("`}' doesn't want any addresses", ""));
                 }
                 let end = self.commands.len();
-                match self.blocks.pop().and_then(|start| self.commands.get_mut(start)) {
-                    Some(start) => start.action = Action::Block(end),
-                    None if gnu => return Err(Wrong::new("unexpected `}'", "")),
-                    None => {}
+                if let Some(start) = self.blocks.pop().and_then(|start| self.commands.get_mut(start)) {
+                    start.action = Action::Block(end);
                 }
                 Action::Nothing
             }
