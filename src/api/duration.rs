@@ -67,6 +67,28 @@ pub fn go_duration(nanos: i64) -> String {
     }
 }
 
+/// Why Go's `time.ParseDuration` doesn't read a text.
+pub fn go_duration_fault(text: &str) -> String {
+    let quoted = format!("{text:?}");
+    let mut rest = text.strip_prefix(['+', '-']).unwrap_or(text);
+    while rest.starts_with(|c: char| c == '.' || c.is_ascii_digit()) {
+        let number = rest.find(|c: char| c != '.' && !c.is_ascii_digit()).unwrap_or(rest.len());
+        if !rest[..number].contains(|c: char| c.is_ascii_digit()) {
+            break;
+        }
+        rest = &rest[number..];
+        let unit = rest.find(|c: char| c == '.' || c.is_ascii_digit()).unwrap_or(rest.len());
+        if unit == 0 {
+            return format!("time: missing unit in duration {quoted}");
+        }
+        if !["ns", "us", "µs", "μs", "ms", "s", "m", "h"].contains(&&rest[..unit]) {
+            return format!("time: unknown unit {:?} in duration {quoted}", &rest[..unit]);
+        }
+        rest = &rest[unit..];
+    }
+    format!("time: invalid duration {quoted}")
+}
+
 /// Go's `time.ParseDuration`, in nanoseconds: `1h30m`, `-1.5s`, `300ms`.
 pub fn parse_go_duration(text: &str) -> Option<i64> {
     let (negative, mut rest) = match text.as_bytes().first()? {

@@ -144,15 +144,19 @@ pub fn shown(kind: &str, value: &Value) -> Text {
     Text(out)
 }
 
-fn pretty(spec: &PodSpec) -> String {
-    let value = serde_json::to_value(spec).unwrap_or_default();
-    let mut out = String::new();
-    write(&mut out, "PodSpec", Some(&value), None, Some(0));
-    out
-}
-
 /// The unified diff of two specs: three lines around each change, no file header.
 pub fn diff(old: &PodSpec, new: &PodSpec) -> String {
+    let value = |spec| serde_json::to_value(spec).unwrap_or_default();
+    diff_of("PodSpec", &value(old), &value(new))
+}
+
+/// The same for two values of another type.
+pub fn diff_of(kind: &str, old: &Value, new: &Value) -> String {
+    let pretty = |value| {
+        let mut out = String::new();
+        write(&mut out, kind, Some(value), None, Some(0));
+        out
+    };
     let (old, new) = (pretty(old), pretty(new));
     let (old, new): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
     unified(&old, &new)

@@ -4,6 +4,7 @@
 
 pub mod available;
 pub mod client;
+pub mod cron;
 pub mod decode;
 pub mod default;
 pub mod diagnose;
@@ -30,6 +31,7 @@ pub mod validate;
 pub mod volumes;
 pub mod warnings;
 pub mod wire;
+pub mod zones;
 
 pub use client::{ApiClient, Result};
 pub use error::Error;

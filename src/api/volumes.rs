@@ -1,14 +1,14 @@
 //! Persistent volumes and claims: what is asked for, what is there, and which volume suits a claim.
 //! Sources: `component-helpers/storage/volume`, `pkg/volume/util`.
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc};
 
 use k8s_openapi::{api::core::v1::NodeSelector, apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector};
 use serde_json::{Value, json};
 
 use super::{
+    Pod, Resource, Volume,
     other::Other,
-    pod::PodSpec,
     quantity::{Format, Quantity},
     selector::LabelSelector,
 };
@@ -82,7 +82,8 @@ pub fn reference(claim: &Other) -> Value {
     })
 }
 
-fn amount(value: &Value) -> Quantity {
+/// A quantity in JSON; none is 0.
+pub fn amount(value: &Value) -> Quantity {
     value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| Quantity::zero(Format::BinarySi))
 }
 
@@ -92,6 +93,11 @@ pub fn capacity(volume: &Other) -> Quantity {
 
 pub fn request(claim: &Other) -> Quantity {
     amount(claim.at("spec/resources/requests/storage"))
+}
+
+/// What a bound claim has.
+pub fn given(claim: &Other) -> Quantity {
+    amount(claim.at("status/capacity/storage"))
 }
 
 fn mode(object: &Other) -> &str {
@@ -168,12 +174,31 @@ pub fn choose<'a>(
     smallest.map(|(_, volume)| volume)
 }
 
-/// The claims that a pod's volumes name: volume, claim.
-pub fn claims(spec: &PodSpec) -> impl Iterator<Item = (&str, &str)> {
-    spec.volumes
-        .iter()
-        .flatten()
-        .filter_map(|volume| Some((volume.name.as_str(), volume.persistent_volume_claim.as_ref()?.claim_name.as_str())))
+/// The name of the claim that a volume of a pod uses: one that it names, or one that is made for this pod.
+pub fn claim_of<'a>(pod: &Pod, volume: &'a Volume) -> Option<Cow<'a, str>> {
+    match &volume.persistent_volume_claim {
+        Some(source) => Some(source.claim_name.as_str().into()),
+        None if volume.ephemeral.is_some() => Some(format!("{}-{}", pod.name(), volume.name).into()),
+        None => None,
+    }
+}
+
+/// The claims that a pod's volumes use.
+pub fn claims(pod: &Pod) -> impl Iterator<Item = (&Volume, Cow<'_, str>)> {
+    let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+    volumes.filter_map(|volume| Some((volume, claim_of(pod, volume)?)))
+}
+
+/// A claim with the name of one for an ephemeral volume is of use only if it was made for this pod.
+pub fn is_made_for(claim: &Other, pod: &Pod) -> Result<(), String> {
+    let owners = claim.metadata.owner_references.iter().flatten();
+    let controller = owners.into_iter().find(|owner| owner.controller == Some(true));
+    if controller.is_some_and(|owner| Some(&owner.uid) == pod.metadata.uid.as_ref()) {
+        return Ok(());
+    }
+    let namespace = pod.namespace();
+    let name = claim.metadata.name.as_deref().unwrap_or_default();
+    Err(format!("PVC {namespace}/{name} was not created for pod {namespace}/{} (pod is not owner)", pod.name()))
 }
 
 #[cfg(test)]

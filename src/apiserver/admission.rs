@@ -12,7 +12,7 @@ use k8s_openapi::{
 use std::rc::Rc;
 
 use super::{ApiServer, select::Selection};
-use crate::api::{Container, Error, Kind, Object, Pod, PodSpec, Result, Volume, error::Cause};
+use crate::api::{Container, Error, Kind, Object, Pod, PodSpec, Result, Volume, error::Cause, volumes};
 
 /// Where containers find their service account's token.
 const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
@@ -33,6 +33,32 @@ impl ApiServer {
             _ => {}
         }
         Ok(())
+    }
+
+    /// A claim may ask for more only if it is bound and its class' volumes can grow (`storage/persistentvolume/resize`).
+    pub(super) fn claim_resize(&self, old: &Object, new: &Object) -> Result<()> {
+        let (Object::Other(old), Object::Other(new)) = (old, new) else { return Ok(()) };
+        if volumes::request(new) <= volumes::request(old) {
+            return Ok(());
+        }
+        let why = if old.text("status/phase") != "Bound" {
+            "Only bound persistent volume claims can be expanded"
+        } else {
+            let name = volumes::class(new);
+            let class = self.store.borrow().get(Kind::StorageClass, "", name);
+            match class {
+                Some(Object::Other(class))
+                    if name == volumes::class(old) && class.at("allowVolumeExpansion") == true =>
+                {
+                    return Ok(());
+                }
+                _ => {
+                    "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must \
+                     support resize"
+                }
+            }
+        };
+        Err(Error::forbidden(new.kind, new.metadata.name.as_deref().unwrap_or_default(), why))
     }
 
     /// Nothing is created in a namespace that isn't there or is going.

@@ -248,6 +248,7 @@ impl ApiServer {
         }
         if kind == Kind::PersistentVolumeClaim && subresource == Subresource::None {
             self.limit_ranger(&object)?;
+            self.claim_resize(&old, &object)?;
         }
         warnings.extend(self.pod_security_update(&old, &object, subresource)?);
         let charged = self.quota_update(&old, &object, subresource)?;

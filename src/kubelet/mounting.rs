@@ -152,7 +152,7 @@ impl Worker {
         let (mut unmounted, mut unprocessed, mut faults) = (Vec::new(), Vec::new(), Vec::new());
         for volume in volumes.iter().filter(|v| !self.volumes.is_ready(&v.name)) {
             unmounted.push(volume.name.as_str());
-            if volume.persistent_volume_claim.is_some()
+            if (volume.persistent_volume_claim.is_some() || volume.ephemeral.is_some())
                 && let Err(Fault::Process(text)) = Box::pin(self.set_up(kubelet, pod, volume)).await
             {
                 unprocessed.push(volume.name.as_str());

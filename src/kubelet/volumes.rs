@@ -23,7 +23,7 @@ use super::{
     quantity,
 };
 use crate::{
-    api::{Resource, Volume, client, wire::base64_url},
+    api::{Resource, Volume, client, volumes::claim_of, wire::base64_url},
     os::{Errno, Filesystem, fs::FileType, fs::Mount},
     registry::Image,
 };
@@ -158,9 +158,9 @@ impl Volumes {
 
     /// Sets a volume up, or brings what the kubelet wrote up to date.
     pub async fn set_up(&self, source: &Source<'_>, volume: &Volume) -> Result<(), Fault> {
-        if let Some(claim) = &volume.persistent_volume_claim {
+        if let Some(claim) = claim_of(source.context.pod, volume) {
             if !self.is_ready(&volume.name) {
-                let ready = persistent::set_up(source, claim).await?;
+                let ready = persistent::set_up(source, volume, &claim).await?;
                 self.put(&volume.name, Rc::new(ready));
             }
             return Ok(());

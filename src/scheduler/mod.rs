@@ -9,6 +9,9 @@
 pub mod cache;
 pub mod config;
 mod cycle;
+#[cfg(test)]
+mod hint_tests;
+mod hints;
 pub mod plugins;
 pub mod preemption;
 pub mod queue;
@@ -19,17 +22,18 @@ mod tests;
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::poll_fn,
     rc::Rc,
     task::Poll,
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Node, PodCondition};
+use k8s_openapi::api::core::v1::PodCondition;
 
 use self::{
     cache::{Cache, NodeInfo, PodInfo},
+    hints::{News, What, node_changes, pod_changes},
     plugins::{
         scheduling_gates,
         volume_binding::{self, Choice},
@@ -47,7 +51,6 @@ use crate::{
         ApiClient, Error, Kind, Object, Pod, Resource,
         client::{self, ListOptions, Watch, WatchEvent},
         other::Other,
-        taints::tolerates,
         volumes,
     },
     apiserver::{
@@ -223,17 +226,16 @@ impl Scheduler {
                 if gone {
                     cache.remove_other(object);
                 } else {
+                    let topologies = |class: &Other| class.at("allowedTopologies").clone();
+                    let old = cache.class(object.metadata.name.as_deref().unwrap_or_default()).map(topologies);
                     cache.set_other(object.clone());
-                    if object.kind == Kind::PodDisruptionBudget {
-                        return true;
-                    }
-                    let name = object.metadata.name.as_deref().unwrap_or_default();
-                    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-                    queue.wake(self.sim.now(), |entry| {
-                        entry.refused_by.contains("VolumeBinding")
-                            && (object.kind != Kind::PersistentVolumeClaim
-                                || volume_binding::uses(&entry.pod, namespace, name))
-                    });
+                    let news = match object.kind {
+                        Kind::PersistentVolumeClaim => News::Claim(object),
+                        Kind::PersistentVolume => News::Volume,
+                        Kind::StorageClass if old.is_none_or(|old| old != topologies(object)) => News::Class,
+                        _ => return true,
+                    };
+                    queue.wake(self.sim.now(), &news, cache);
                 }
             }
             Some(_) => {}
@@ -250,18 +252,22 @@ impl Scheduler {
             WatchEvent::Added(Object::Node(node)) | WatchEvent::Modified(Object::Node(node)) => {
                 let name = node.metadata.name.clone().unwrap_or_default();
                 let old = cache.node(&name).map(|info| info.node.clone());
-                cache.set_node(node);
-                if queue.is_anyone_waiting()
-                    && let Some(new) = cache.node(&name)
-                    && old.as_ref().is_none_or(|old| matters(old, &new.node))
-                {
-                    let change = NodeChange { old: old.map(NodeInfo::new), new };
-                    queue.wake(now, |entry| change.helps(entry));
+                let whats = old.as_ref().map_or(vec![What::Add], |old| node_changes(old, &node));
+                cache.set_node(node.clone());
+                if queue.is_anyone_waiting() && !whats.is_empty() {
+                    let (old, new) = (old.map(NodeInfo::new), NodeInfo::new(node));
+                    for what in whats {
+                        queue.wake(now, &News::Node { what, old: old.as_ref(), new: Some(&new) }, cache);
+                    }
                 }
             }
-            WatchEvent::Deleted(object) => cache.remove_node(object.name()),
+            WatchEvent::Deleted(Object::Node(node)) => {
+                let old = NodeInfo::new(node.clone());
+                queue.wake(now, &News::Node { what: What::Delete, old: Some(&old), new: None }, cache);
+                cache.remove_node(&old.name);
+            }
             WatchEvent::Error(_) => return false,
-            WatchEvent::Added(_) | WatchEvent::Modified(_) => {}
+            _ => {}
         }
         true
     }
@@ -280,46 +286,61 @@ impl Scheduler {
         let spec = pod.spec.as_ref();
         let node = spec.and_then(|s| s.node_name.as_deref()).filter(|node| !node.is_empty()).map(str::to_string);
         if deleted || is_terminal(&pod) {
-            queue.remove(&uid);
+            let waited = queue.remove(&uid).map(|entry| entry.pod);
             nominated.remove(&uid);
             if let Some(gone) = cache.remove_pod(&uid) {
-                queue.wake(now, |entry| freed(entry, &gone));
+                queue.wake(now, &left(&gone), cache);
+            } else if let Some(gone) = waited.filter(|gone| preemption::nomination(&gone.pod).is_some()) {
+                queue.wake_up_to(gone.priority(), now, &left(&gone), cache);
             }
         } else if let Some(node) = node {
             queue.remove(&uid);
-            let old = cache.pod(&uid);
+            let old = cache.pod(&uid).cloned();
+            // Its binding is known to the cluster now.
+            let fresh = old.as_ref().is_none_or(|old| old.spec().node_name.as_deref().is_none_or(str::is_empty));
             // A spec that changed has another generation; binding alone doesn't count.
-            if old.is_some_and(|old| {
+            let same = |old: &Rc<PodInfo>| {
                 old.pod.metadata.generation == pod.metadata.generation
+                    && old.pod.metadata.labels == pod.metadata.labels
                     && cache.node_of(&uid) == Some(node.as_str())
                     && !resizing(&old.pod, &pod)
-            }) {
-                // Its binding is known to the cluster now.
-                let unbound = |old: &PodInfo| old.spec().node_name.as_deref().is_none_or(str::is_empty);
-                let assigned = cache.pod(&uid).is_some_and(|old| unbound(old));
+            };
+            if old.as_ref().is_some_and(same) {
+                drop(old);
                 cache.refresh_pod(&uid, pod);
-                if assigned && let Some(new) = cache.pod(&uid) {
-                    queue.wake(now, |entry| joined(entry, new, cache));
+            } else {
+                let new = Rc::new(PodInfo::new(pod));
+                cache.put_pod(&node, new.clone());
+                if let Some(old) = old.filter(|_| !fresh) {
+                    for what in pod_changes(&old, &new) {
+                        queue.wake(now, &News::Pod { what, old: Some(&old), new: Some(&new) }, cache);
+                    }
                 }
-                return true;
             }
-            let new = Rc::new(PodInfo::new(pod));
-            let shrunk = old.is_some_and(|old| old.requests != new.requests);
-            let fresh = old.is_none();
-            cache.put_pod(&node, new.clone());
-            if fresh {
-                queue.wake(now, |entry| joined(entry, &new, cache));
-            }
-            if shrunk {
-                queue.wake(now, |entry| freed(entry, &new));
+            if fresh && let Some(new) = cache.pod(&uid) {
+                queue.wake(now, &News::Pod { what: What::Add, old: None, new: Some(new) }, cache);
             }
         } else if spec.and_then(|s| s.scheduler_name.as_deref()).unwrap_or(NAME) != NAME {
             // Another scheduler's.
         } else if scheduling_gates::check(&pod).is_err() {
             queue.remove(&uid);
-        } else if let Some(old) = queue.get(&uid) {
-            let matters = old.pod.spec != pod.spec || old.pod.metadata.labels != pod.metadata.labels;
-            queue.update(Rc::new(PodInfo::new(pod)), matters, now);
+        } else if let Some(old) = queue.get(&uid).cloned() {
+            let info = Rc::new(PodInfo::new(pod));
+            let (was, is) = (preemption::nomination(&old.pod), preemption::nomination(&info.pod));
+            // What was decided a moment ago may not be told yet.
+            match is {
+                Some(node) => drop(nominated.insert(uid, (node.into(), info.clone()))),
+                None if was.is_some() => drop(nominated.remove(&uid)),
+                None => {
+                    if let Some((_, held)) = nominated.get_mut(&uid) {
+                        *held = info.clone();
+                    }
+                }
+            }
+            queue.update(info.clone(), cache, now);
+            if was.is_some() && was != is {
+                queue.wake_up_to(old.priority(), now, &left(&old), cache);
+            }
         } else if cache.node_of(&uid).is_none() {
             let info = Rc::new(PodInfo::new(pod));
             if let Some(node) = preemption::nomination(&info.pod) {
@@ -349,6 +370,11 @@ impl Scheduler {
             {
                 nominate = state.preempt(&entry.pod, diagnosis);
             }
+            if let Nominate::On { candidate, .. } = &nominate
+                && candidate.victims.iter().any(|victim| victim.pod.metadata.deletion_timestamp.is_none())
+            {
+                state.queue.begin_preemption(entry.pod.uid());
+            }
             held.iter().for_each(|uid| drop(state.cache.remove_pod(uid)));
             let message = cycle.result.as_ref().map(Rc::clone).map_err(|diagnosis| match total {
                 0 => "no nodes available to schedule pods".to_string(),
@@ -370,7 +396,8 @@ impl Scheduler {
                     Ok((node, choices))
                 }
                 (Err(diagnosis), message) => {
-                    state.queue.put_back(entry, diagnosis.refused_by, self.sim.now());
+                    let refused_by = if total == 0 { BTreeSet::new() } else { diagnosis.refused_by };
+                    state.queue.put_back(entry, refused_by, self.sim.now());
                     Err((message.err().unwrap_or_default(), nominate))
                 }
             }
@@ -414,16 +441,16 @@ impl Scheduler {
                         }
                     }
                     if let Some(gone) = cache.remove_pod(uid) {
-                        queue.wake(self.sim.now(), |entry| freed(entry, &gone));
+                        queue.wake(self.sim.now(), &left(&gone), cache);
                     }
                 }
                 if error.is_not_found() {
                     return;
                 }
                 if let Some(entry) = entry {
-                    self.state.borrow_mut().queue.put_back_after_error(entry, self.sim.now());
+                    self.state.borrow_mut().queue.put_back(entry, BTreeSet::new(), self.sim.now());
                 }
-                self.write_failure(pod, "SchedulerError", &message, &Nominate::Keep).await;
+                self.write_failure(pod, "SchedulerError", &message, &Nominate::Nowhere).await;
             }
         }
     }
@@ -460,10 +487,8 @@ impl Scheduler {
         loop {
             let unbound = {
                 let cache = &self.state.borrow().cache;
-                let claims = pod.spec.iter().flat_map(|spec| volumes::claims(spec));
-                let bound =
-                    |(_, claim): (&str, &str)| cache.claim(namespace, claim).is_some_and(|c| volumes::is_bound(c));
-                !claims.into_iter().all(bound)
+                let mut claims = volumes::claims(pod).map(|(_, name)| cache.claim(namespace, &name));
+                !claims.all(|claim| claim.is_some_and(|claim| volumes::is_bound(claim)))
             };
             if !unbound {
                 return Ok(());
@@ -479,17 +504,37 @@ impl Scheduler {
 
     async fn report(&self, pod: &Pod, message: &str, nominate: Nominate) {
         self.write_failure(pod, "Unschedulable", message, &nominate).await;
-        let Nominate::On(candidate) = nominate else { return };
-        for victim in &candidate.victims {
-            self.evict(&victim.pod, pod, &candidate.node).await;
+        let Nominate::On { candidate, losers } = nominate else { return };
+        for loser in &losers {
+            self.withdraw(&loser.pod).await;
         }
+        let mut failed = false;
+        for victim in candidate.victims.iter().filter(|v| v.pod.metadata.deletion_timestamp.is_none()) {
+            failed = self.evict(&victim.pod, pod, &candidate.node).await.is_err();
+            if failed {
+                break;
+            }
+        }
+        self.state.borrow_mut().queue.end_preemption(pod.metadata.uid.as_deref().unwrap_or_default(), failed);
     }
 
-    /// Lets a pod go that is in the way of a more important one.
-    async fn evict(&self, victim: &Pod, pod: &Pod, node: &str) {
-        if victim.metadata.deletion_timestamp.is_some() {
-            return;
-        }
+    /// Takes back the place that a less important pod was to have.
+    async fn withdraw(&self, pod: &Pod) {
+        let (namespace, name) = names(pod);
+        let clear = async || -> Result<(), Error> {
+            let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
+            if current.uid() != pod.uid() || preemption::nomination(&current).is_none() {
+                return Ok(());
+            }
+            let mut changed = Pod::clone(&current);
+            changed.status.get_or_insert_default().nominated_node_name = None;
+            client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
+        };
+        while clear().await.is_err_and(|error| error.is_conflict()) {}
+    }
+
+    /// Lets a pod go that is in the way of a more important one. One that has gone is no error.
+    async fn evict(&self, victim: &Pod, pod: &Pod, node: &str) -> Result<(), Error> {
         let (namespace, name) = names(victim);
         let mark = async || -> Result<(), Error> {
             let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
@@ -510,16 +555,24 @@ impl Scheduler {
             client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
         };
         while let Err(error) = mark().await {
+            if error.is_not_found() {
+                return Ok(());
+            }
             if !error.is_conflict() {
-                return;
+                return Err(error);
             }
         }
         let options =
             client::DeleteOptions { precondition_uid: victim.metadata.uid.clone(), ..client::DeleteOptions::default() };
-        if self.client.delete(Kind::Pod, namespace, name, options).await.is_ok() {
-            let uid = pod.metadata.uid.as_deref().unwrap_or_default();
-            let note = format!("Preempted by pod {uid} on node {node}");
-            self.recorder.event(pod_reference(victim, None), EventType::Normal, "Preempted", "Preempting", note);
+        match self.client.delete(Kind::Pod, namespace, name, options).await {
+            Ok(_) => {
+                let uid = pod.metadata.uid.as_deref().unwrap_or_default();
+                let note = format!("Preempted by pod {uid} on node {node}");
+                self.recorder.event(pod_reference(victim, None), EventType::Normal, "Preempted", "Preempting", note);
+                Ok(())
+            }
+            Err(error) if error.is_not_found() => Ok(()),
+            Err(error) => Err(error),
         }
     }
 
@@ -556,7 +609,7 @@ impl Scheduler {
         match nominate {
             Nominate::Keep => {}
             Nominate::Nowhere => status.nominated_node_name = None,
-            Nominate::On(candidate) => status.nominated_node_name = Some(candidate.node.to_string()),
+            Nominate::On { candidate, .. } => status.nominated_node_name = Some(candidate.node.to_string()),
         }
         set_condition(status.conditions.get_or_insert_default(), condition);
         client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
@@ -567,7 +620,11 @@ impl Scheduler {
 enum Nominate {
     Keep,
     Nowhere,
-    On(Candidate),
+    /// With the less important pods that were to have this place.
+    On {
+        candidate: Candidate,
+        losers: Vec<Rc<PodInfo>>,
+    },
 }
 
 impl State {
@@ -600,9 +657,12 @@ impl State {
             }
             Outcome::Preempt(candidate) => {
                 // Less important pods that wait for this place look for another one.
-                self.nominated.retain(|_, (node, info)| *node != candidate.node || info.priority() >= pod.priority());
+                let lesser = |_: &String, (node, info): &mut (Rc<str>, Rc<PodInfo>)| {
+                    *node == candidate.node && info.priority() < pod.priority()
+                };
+                let losers = self.nominated.extract_if(.., lesser).map(|(_, (_, info))| info).collect();
                 self.nominated.insert(pod.uid().to_string(), (candidate.node.clone(), pod.clone()));
-                Nominate::On(candidate)
+                Nominate::On { candidate, losers }
             }
         }
     }
@@ -620,84 +680,9 @@ impl State {
     }
 }
 
-/// What a change of a node means for waiting pods (the plugins' queueing hints).
-struct NodeChange<'a> {
-    old: Option<NodeInfo>,
-    new: &'a NodeInfo,
-}
-
-/// Whether a change of a node can matter to any pod; heartbeats don't.
-fn matters(old: &Node, new: &Node) -> bool {
-    let allocatable = |node: &Node| node.status.as_ref().and_then(|s| s.allocatable.clone());
-    old.spec != new.spec || old.metadata.labels != new.metadata.labels || allocatable(old) != allocatable(new)
-}
-
-impl NodeChange<'_> {
-    /// Whether one of the plugins that refused the pod would say something else now.
-    fn helps(&self, entry: &Entry) -> bool {
-        let pod = &entry.pod;
-        let old = self.old.as_ref();
-        let was = |fits: &dyn Fn(&NodeInfo) -> bool| old.is_some_and(fits);
-        let hint = |plugin: &str| {
-            let fits: &dyn Fn(&NodeInfo) -> bool = match plugin {
-                "NodeUnschedulable" => &|node| node.node.spec.as_ref().and_then(|s| s.unschedulable) != Some(true),
-                "TaintToleration" => &|node| tolerated(pod, &node.node),
-                "NodeAffinity" => &|node| {
-                    let cache = Cache::default();
-                    let affinity = PLUGINS.iter().find(|p| p.name() == "NodeAffinity");
-                    match affinity.map(|plugin| plugin.filter(pod, &cache)) {
-                        Some(plugins::Filter::Check { check, .. }) => check(node).is_ok(),
-                        _ => true,
-                    }
-                },
-                "NodeResourcesFit" => {
-                    let more = old.is_none_or(|old| old.allocatable != self.new.allocatable);
-                    return more && plugins::insufficient(pod, self.new).is_none();
-                }
-                "PodTopologySpread" | "InterPodAffinity" => {
-                    return old.is_none_or(|old| old.node.metadata.labels != self.new.node.metadata.labels);
-                }
-                _ => return old.is_none(),
-            };
-            fits(self.new) && !was(fits)
-        };
-        entry.refused_by.is_empty() || entry.refused_by.iter().any(|plugin| hint(plugin))
-    }
-}
-
-fn tolerated(pod: &PodInfo, node: &Node) -> bool {
-    let tolerations = pod.spec().tolerations.as_deref().unwrap_or_default();
-    let mut taints =
-        node.spec.iter().flat_map(|s| s.taints.iter().flatten()).filter(|t| t.effect != "PreferNoSchedule");
-    taints.all(|taint| tolerations.iter().any(|t| tolerates(t, taint)))
-}
-
-/// Whether a pod that came to a node may be one that a waiting one wants to be with, or to be spread against.
-fn joined(entry: &Entry, new: &PodInfo, cache: &Cache) -> bool {
-    entry.refused_by.iter().any(|plugin| match *plugin {
-        "InterPodAffinity" => entry
-            .pod
-            .terms
-            .iter()
-            .flat_map(|terms| &terms.required)
-            .any(|term| term.matches(&new.pod, cache.namespace_labels(&new.pod))),
-        "PodTopologySpread" => new.pod.metadata.namespace == entry.pod.pod.metadata.namespace,
-        _ => false,
-    })
-}
-
-/// Whether a pod that went may have made room for a waiting one.
-fn freed(entry: &Entry, gone: &PodInfo) -> bool {
-    entry.refused_by.iter().any(|plugin| match *plugin {
-        "NodeResourcesFit" => true,
-        "InterPodAffinity" => true,
-        "PodTopologySpread" => gone.pod.metadata.namespace == entry.pod.pod.metadata.namespace,
-        "VolumeBinding" => {
-            volumes::claims(gone.spec()).any(|(_, claim)| volume_binding::uses(&entry.pod, names(&gone.pod).0, claim))
-        }
-        "NodePorts" => entry.pod.host_ports.iter().any(|wanted| gone.host_ports.iter().any(|p| p.clashes(wanted))),
-        _ => false,
-    })
+/// The news that a pod is not where it was, or won't come.
+fn left(gone: &PodInfo) -> News<'_> {
+    News::Pod { what: What::Delete, old: Some(gone), new: None }
 }
 
 /// Whether the kubelet reports other resources than before.

@@ -59,6 +59,11 @@ impl Resources {
         }
     }
 
+    /// All that there may be, but pods.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        ["cpu", "memory", "ephemeral-storage"].into_iter().chain(self.scalars.keys().map(String::as_str))
+    }
+
     pub fn add(&mut self, other: &Resources) {
         self.combine(other, i64::saturating_add);
     }

@@ -216,6 +216,13 @@ fn without_nodes() {
     cluster.create(Kind::Pod, pod("web", json!({})));
     cluster.pass(20);
     assert_eq!(cluster.message("web"), "no nodes available to schedule pods");
+    // No plugin has said anything, so it is tried again and again, in ever longer steps.
+    cluster.pass(20_000);
+    assert_eq!(cluster.events().len(), 2, "{:?}", cluster.events());
+    cluster.create(Kind::Node, node("w1"));
+    cluster.patch(Kind::Node, "w1", json!({"spec": {"taints": []}}));
+    cluster.pass(11_000);
+    assert!(cluster.node_of("web").is_some());
 }
 
 /// What wakes a waiting pod, within 0.1 s.

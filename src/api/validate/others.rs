@@ -15,9 +15,10 @@ use super::{
 };
 use crate::api::{
     field::{Dump, Errors, Path},
-    names,
+    internal, names,
     object::Kind,
     other::Other,
+    volumes::{amount, request},
 };
 
 const SPEC: Path<'static> = Path::root("spec");
@@ -55,19 +56,7 @@ pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
     let changed = |path: &str| new.at(path) != old.at(path);
     match new.kind {
         Kind::PersistentVolumeClaim => {
-            let free = ["resources", "volumeAttributesClassName"];
-            let fixed = |object: &Other| {
-                let mut spec = object.at("spec").as_object().cloned().unwrap_or_default();
-                spec.retain(|key, _| !free.contains(&key.as_str()));
-                if old.text("spec/volumeName").is_empty() {
-                    spec.remove("volumeName");
-                }
-                spec
-            };
-            if fixed(new) != fixed(old) || (changed("spec/resources") && old.text("status/phase") != "Bound") {
-                let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-                errors.forbidden(&SPEC, why);
-            }
+            claim_update(errors, new, old);
         }
         Kind::StorageClass => {
             for key in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
@@ -158,7 +147,7 @@ fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
                 errors.required(&SPEC.child("matchConstraints"), "");
             }
         }
-        _ if object.template_path().is_some() => workloads::spec(errors, object),
+        _ if object.template_path().is_some() => workloads::spec(errors, object, old),
         _ => {}
     }
 }
@@ -245,6 +234,43 @@ fn amounts(value: &Value) -> BTreeMap<String, Quantity> {
 pub(super) fn claim(errors: &mut Errors, spec: &Value, path: &Path) {
     let spec: PersistentVolumeClaimSpec = serde_json::from_value(spec.clone()).unwrap_or_default();
     volumes::claim_spec(errors, &spec, path);
+}
+
+/// `ValidatePersistentVolumeClaimUpdate`.
+fn claim_update(errors: &mut Errors, new: &Other, old: &Other) {
+    let spec = |object: &Other| object.at("spec").as_object().cloned().unwrap_or_default();
+    let (mut now, mut was) = (spec(new), spec(old));
+    let keep = |now: &mut serde_json::Map<String, Value>, was: &serde_json::Map<String, Value>, key: &str| match was
+        .get(key)
+    {
+        Some(value) => drop(now.insert(key.into(), value.clone())),
+        None => drop(now.remove(key)),
+    };
+    if text(old.at("spec/volumeName")).is_empty() {
+        keep(&mut was, &now, "volumeName");
+    }
+    if old.at("spec/storageClassName").is_null() {
+        keep(&mut now, &was, "storageClassName");
+    }
+    if new.text("status/phase") == "Bound" {
+        let before = old.at("spec/resources/requests/storage");
+        if let Some(requests) = now.get_mut("resources").and_then(|resources| resources.get_mut("requests")) {
+            requests["storage"] = before.clone();
+        }
+        keep(&mut now, &was, "volumeAttributesClassName");
+    }
+    if now != was {
+        let diff = internal::diff_of("PersistentVolumeClaimSpec", &was.into(), &now.into());
+        let why =
+            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+        errors.forbidden(&SPEC, &format!("{why}\n{diff}"));
+    }
+    if request(new) < request(old) && request(new) <= amount(old.at("status/capacity/storage")) {
+        errors.forbidden(&SPEC.child("resources.requests.storage"), "field can not be less than status.capacity");
+    }
+    if new.at("spec/volumeMode") != old.at("spec/volumeMode") {
+        errors.invalid(&Path::root("volumeMode"), new.at("spec/volumeMode"), "field is immutable");
+    }
 }
 
 fn positive(errors: &mut Errors, quantity: &Quantity, path: &Path) {

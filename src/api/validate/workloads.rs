@@ -11,17 +11,19 @@ use super::{
     pod,
 };
 use crate::api::{
+    cron::Schedule,
     field::{Dump, Errors, Path},
     names,
     object::Kind,
     other::Other,
     selector::LabelSelector,
+    zones,
 };
 
 const SPEC: Path<'static> = Path::root("spec");
 const IMMUTABLE: &str = "field is immutable";
 
-pub fn spec(errors: &mut Errors, object: &Other) {
+pub fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
     let spec = object.at("spec");
     match object.kind {
         Kind::Deployment => deployment(errors, spec),
@@ -57,7 +59,7 @@ pub fn spec(errors: &mut Errors, object: &Other) {
             template(errors, &spec["template"], selector.as_ref(), "ReplicationController", &SPEC.child("template"));
         }
         Kind::Job => job::job(errors, spec, true, &SPEC),
-        Kind::CronJob => cron_job(errors, spec),
+        Kind::CronJob => cron_job(errors, spec, old),
         _ => pod_template(errors, object.at("template"), &Path::root("template")),
     }
 }
@@ -208,19 +210,30 @@ fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: 
     runs_forever(errors, &made, "StatefulSet", &path);
 }
 
-fn cron_job(errors: &mut Errors, spec: &Value) {
+fn cron_job(errors: &mut Errors, spec: &Value, old: Option<&Other>) {
     let schedule = text(&spec["schedule"]);
     let path = SPEC.child("schedule");
     if schedule.is_empty() {
         errors.required(&path, "");
-    } else if schedule.contains("TZ") {
-        errors.invalid(&path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
-    } else if let Some(why) = cron_fault(schedule) {
-        errors.invalid(&path, schedule, &why);
+    } else {
+        if let Err(why) = Schedule::parse(schedule) {
+            errors.invalid(&path, schedule, &why);
+        }
+        let before = old.map_or(&Value::Null, |old| old.at("spec/schedule"));
+        let had_zone = text(before).contains("TZ");
+        if had_zone && schedule.contains("TZ") && !spec["timeZone"].is_null() {
+            errors.invalid(&path, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule");
+        } else if !had_zone && schedule.contains("TZ") {
+            errors.invalid(&path, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+        }
     }
     not_negative(errors, spec, &["startingDeadlineSeconds"], &SPEC);
+    if let Some(zone) = spec["timeZone"].as_str()
+        && old.is_none_or(|old| old.at("spec/timeZone") != zone)
+    {
+        time_zone(errors, zone, &SPEC.child("timeZone"));
+    }
     one_of(errors, spec, "concurrencyPolicy", &["Allow", "Forbid", "Replace"], &SPEC);
-    not_negative(errors, spec, &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"], &SPEC);
     let template = SPEC.child("jobTemplate");
     let labels = serde_json::from_value(spec["jobTemplate"]["metadata"]["labels"].clone()).ok();
     meta::labels(errors, labels.as_ref(), &template.child("metadata.labels"));
@@ -229,61 +242,33 @@ fn cron_job(errors: &mut Errors, spec: &Value) {
         errors.not_supported(&path.child("manualSelector"), &true, &["nil", "false"]);
     }
     job::job(errors, &spec["jobTemplate"]["spec"], false, &path);
+    not_negative(errors, spec, &["successfulJobsHistoryLimit", "failedJobsHistoryLimit"], &SPEC);
 }
 
-/// Why a schedule can't be read: five fields, or a name with @.
-fn cron_fault(schedule: &str) -> Option<String> {
-    if let Some(name) = schedule.strip_prefix('@') {
-        let known = ["yearly", "annually", "monthly", "weekly", "daily", "midnight", "hourly"];
-        let every = name.strip_prefix("every ").is_some();
-        return (!known.contains(&name) && !every).then(|| format!("unrecognized descriptor: {schedule}"));
+/// `validateTimeZone`.
+fn time_zone(errors: &mut Errors, zone: &str, path: &Path) {
+    if zone.is_empty() {
+        return errors.invalid(path, zone, "timeZone must be nil or non-empty string");
     }
-    let fields: Vec<&str> = schedule.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Some(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
+    let unknown = format!("unknown time zone {zone}");
+    let is_named = |part: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
+        part != "."
+            && part != ".."
+            && !part.starts_with('-')
+            && (1..=14).contains(&part.len())
+            && part.bytes().all(plain)
+    };
+    if !zone.split('/').all(is_named) {
+        return errors.invalid(path, zone, &unknown);
     }
-    const BOUNDS: [(u32, u32, &str); 5] = [
-        (0, 59, ""),
-        (0, 23, ""),
-        (1, 31, ""),
-        (1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"),
-        (0, 6, "sun mon tue wed thu fri sat"),
-    ];
-    fields.iter().zip(BOUNDS).find_map(|(field, bounds)| field.split(',').find_map(|part| cron_part(part, bounds)))
-}
-
-fn cron_part(part: &str, (low, high, names): (u32, u32, &str)) -> Option<String> {
-    let number = |text: &str| -> Result<u32, String> {
-        if let Some(index) = names.split(' ').position(|name| !name.is_empty() && name.eq_ignore_ascii_case(text)) {
-            return Ok(low + u32::try_from(index).unwrap_or(0));
-        }
-        let why = |kind: &str| format!("failed to parse int from {text}: strconv.Atoi: parsing {text:?}: {kind}");
-        text.parse().map_err(|_| why("invalid syntax"))
-    };
-    let (range, step) = part.split_once('/').map_or((part, None), |(range, step)| (range, Some(step)));
-    let check = || -> Result<(), String> {
-        let (from, to) = match range {
-            "*" | "?" => (low, high),
-            _ => match range.split_once('-') {
-                Some((from, to)) => (number(from)?, number(to)?),
-                None => number(range).map(|from| (from, if step.is_some() { high } else { from }))?,
-            },
-        };
-        if step.map(number).transpose()? == Some(0) {
-            return Err(format!("step of range should be a positive number: {part}"));
-        }
-        if from < low {
-            return Err(format!("beginning of range ({from}) below minimum ({low}): {part}"));
-        }
-        if to > high {
-            return Err(format!("end of range ({to}) above maximum ({high}): {part}"));
-        }
-        if from > to {
-            return Err(format!("beginning of range ({from}) beyond end of range ({to}): {part}"));
-        }
-        Ok(())
-    };
-    check().err()
+    if zone.eq_ignore_ascii_case("Local") {
+        let why = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        errors.invalid(path, zone, why);
+    }
+    if zone != "Local" && zones::find(zone).is_none() {
+        errors.invalid(path, zone, &unknown);
+    }
 }
 
 /// A selector that must choose something.

@@ -3,16 +3,17 @@
 //!
 //! As there, a claim is looked at when it changes and every [`RESYNC`]; a new volume alone moves no claim.
 
-use std::{future::poll_fn, rc::Rc, time::Duration};
+use std::{collections::BTreeMap, future::poll_fn, rc::Rc, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::{News, World, key, storage_class};
+use super::{Key, News, World, key, storage_class};
 use crate::{
     api::{
         ApiClient, Kind, Object, Pod, Resource, Result,
         client::{DeleteOptions, Subresource},
         other::Other,
+        quantity::Quantity,
         volumes::{
             self, BIND_COMPLETED, BOUND_BY_CONTROLLER, NO_PROVISIONER, OLD_PROVISIONER, PROVISIONED_BY, PROVISIONER,
             SELECTED_NODE, annotate, annotation, is_bound, is_claimed_by, volume_of,
@@ -32,18 +33,23 @@ const RESYNC: Duration = Duration::from_secs(15);
 pub fn start(sim: &Sim, client: Rc<dyn ApiClient>) {
     let recorder = Recorder::new(sim, client.clone(), NAME, "");
     let of = sim.clone();
-    super::keep(sim, move || run(of.clone(), client.clone(), recorder.clone()));
+    let expander = Recorder::new(sim, client.clone(), "volume_expand", "");
+    super::keep(sim, move || run(of.clone(), client.clone(), recorder.clone(), expander.clone()));
 }
 
 struct Binder {
     sim: Sim,
     world: World,
     recorder: Recorder,
+    /// Speaks for the controller that enlarges volumes.
+    expander: Recorder,
+    /// What claims asked for when they were last looked at.
+    requests: BTreeMap<Key, Quantity>,
 }
 
-async fn run(sim: Sim, client: Rc<dyn ApiClient>, recorder: Recorder) -> Result<()> {
+async fn run(sim: Sim, client: Rc<dyn ApiClient>, recorder: Recorder, expander: Recorder) -> Result<()> {
     let world = World::watch(&sim, client).await?;
-    let mut binder = Binder { sim: sim.clone(), world, recorder };
+    let mut binder = Binder { sim: sim.clone(), world, recorder, expander, requests: BTreeMap::new() };
     loop {
         let waits = binder.world.claims.values().any(|claim| !is_bound(claim));
         let next = next_resync(sim.now());
@@ -58,9 +64,15 @@ async fn run(sim: Sim, client: Rc<dyn ApiClient>, recorder: Recorder) -> Result<
         match news {
             None => binder.resync().await,
             Some(None) => return Ok(()),
-            Some(Some(News::Claim(claim))) => binder.claim(claim).await,
+            Some(Some(News::Claim(claim))) => {
+                if let Some(before) = binder.requests.insert(key(&claim), volumes::request(&claim)) {
+                    binder.tell_of_expansion(&claim, &before);
+                }
+                binder.claim(claim).await;
+            }
             Some(Some(News::Volume(volume))) => binder.volume(volume).await,
             Some(Some(News::ClaimGone(claim))) => {
+                binder.requests.remove(&key(&claim));
                 let volume = binder.world.volumes.get(volume_of(&claim)).cloned();
                 if let Some(volume) = volume {
                     binder.volume(volume).await;
@@ -95,6 +107,16 @@ impl Binder {
 
     fn event(&self, object: &Rc<Other>, kind: EventType, reason: &str, message: impl Into<String>) {
         self.recorder.event(reference(&Object::Other(object.clone())), kind, reason, message);
+    }
+
+    /// A claim asks for more than it did. No volume here is enlarged by Kubernetes itself, so it is left to others
+    /// (`pkg/controller/volume/expand`).
+    fn tell_of_expansion(&self, claim: &Rc<Other>, before: &Quantity) {
+        if is_bound(claim) && volumes::request(claim) > *before && volumes::request(claim) > volumes::given(claim) {
+            let text = "waiting for an external controller to expand this PVC";
+            let about = reference(&Object::Other(claim.clone()));
+            self.expander.event(about, EventType::Normal, "ExternalExpanding", text);
+        }
     }
 
     async fn claim(&mut self, claim: Rc<Other>) {
@@ -143,10 +165,8 @@ impl Binder {
     async fn explain_delay(&self, claim: &Rc<Other>) {
         let (namespace, name) = key(claim);
         let pods = super::pods(&*self.world.client, &namespace).await;
-        let uses = |pod: &&Rc<Pod>| {
-            let spec = pod.spec.as_ref();
-            !super::super::is_terminal(pod) && spec.is_some_and(|s| volumes::claims(s).any(|(_, claim)| claim == name))
-        };
+        let uses =
+            |pod: &&Rc<Pod>| !super::super::is_terminal(pod) && volumes::claims(pod).any(|(_, claim)| claim == name);
         let unplaced =
             |pod: &&Rc<Pod>| pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_none_or(str::is_empty);
         match pods.iter().filter(uses).find(unplaced) {

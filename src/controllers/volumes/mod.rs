@@ -1,9 +1,10 @@
 //! The controllers of persistent volumes: [`binder`] gives volumes to claims, [`protection`] keeps what is in use,
-//! [`local_path`] makes volumes of directories on nodes.
+//! [`ephemeral`] makes claims for pods' ephemeral volumes, [`local_path`] makes volumes of directories on nodes.
 //!
 //! What they have in common: a copy of all claims and volumes, as watches and their own writes tell of them.
 
 mod binder;
+mod ephemeral;
 pub mod local_path;
 mod protection;
 
@@ -26,6 +27,7 @@ type Key = (String, String);
 
 pub fn start(sim: &Sim, client: &Rc<dyn ApiClient>) {
     binder::start(sim, client.clone());
+    ephemeral::start(sim, client.clone());
     protection::start(sim, client.clone());
 }
 

@@ -84,7 +84,7 @@ async fn is_used(client: &dyn ApiClient, (namespace, name): &Key) -> bool {
     super::pods(client, namespace).await.iter().any(|pod| {
         let Some(spec) = &pod.spec else { return false };
         spec.node_name.as_deref().is_some_and(|node| !node.is_empty())
-            && volumes::claims(spec).any(|(_, claim)| claim == name)
+            && volumes::claims(pod).any(|(_, claim)| claim == *name)
     })
 }
 

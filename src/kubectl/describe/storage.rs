@@ -165,7 +165,7 @@ pub async fn claim(cx: &Ctx, out: &mut String, o: &Other) -> Result<(), Failure>
         }
     }
     let pods = client::list::<Pod>(&*cx.client, namespace, ListOptions::default()).await?;
-    let uses = |pod: &Pod| pod.spec.as_ref().is_some_and(|spec| claims(spec).any(|(_, claim)| claim == name));
+    let uses = |pod: &Pod| claims(pod).any(|(_, claim)| claim == name);
     let mut users: Vec<&str> = pods.iter().filter(|pod| uses(pod)).map(|pod| pod.name()).collect();
     users.sort_unstable();
     term_lines(out, "Used By:", users.into_iter().map(str::to_string));

@@ -2,24 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 
-use k8s_openapi::api::core::v1::PersistentVolumeClaimVolumeSource;
-
 use super::{Fault, Ready, Source, host_path};
 use crate::{
     api::{
-        Kind, Object, Result,
+        Kind, Object, Result, Volume,
         other::Other,
-        volumes::{is_bound, is_claimed_by, volume_of},
+        volumes::{is_bound, is_claimed_by, is_made_for, volume_of},
     },
     os::fs::FileType,
 };
 
-pub(super) async fn set_up(
-    source: &Source<'_>,
-    wanted: &PersistentVolumeClaimVolumeSource,
-) -> std::result::Result<Ready, Fault> {
+pub(super) async fn set_up(source: &Source<'_>, volume: &Volume, name: &str) -> std::result::Result<Ready, Fault> {
     let namespace = source.context.pod.metadata.namespace.as_deref().unwrap_or_default();
-    let name = &wanted.claim_name;
     let process = |why: String| Fault::Process(format!("error processing PVC {namespace}/{name}: {why}"));
     let get = async |kind: Kind, namespace: &str, name: &str| -> Result<Option<std::rc::Rc<Other>>> {
         match source.context.client.get(kind, namespace, name).await? {
@@ -34,6 +28,10 @@ pub(super) async fn set_up(
     };
     if claim.metadata.deletion_timestamp.is_some() {
         return Err(process("PVC is being deleted".into()));
+    }
+    let source_of_claim = volume.persistent_volume_claim.as_ref();
+    if source_of_claim.is_none() {
+        is_made_for(&claim, source.context.pod).map_err(Fault::Process)?;
     }
     if !is_bound(&claim) || claim.text("status/phase") != "Bound" {
         return Err(process("PVC is not bound".into()));
@@ -63,7 +61,7 @@ pub(super) async fn set_up(
         base: path.into(),
         written: RefCell::default(),
         version: Cell::new(0),
-        read_only: wanted.read_only == Some(true),
+        read_only: source_of_claim.is_some_and(|wanted| wanted.read_only == Some(true)),
         image: RefCell::default(),
     })
 }

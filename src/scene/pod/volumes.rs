@@ -114,6 +114,9 @@ fn kind(v: &Volume) -> String {
     if let Some(c) = &v.persistent_volume_claim {
         return format!("claim {}", c.claim_name);
     }
+    if v.ephemeral.is_some() {
+        return "a claim of its own".into();
+    }
     if v.projected.is_some() {
         return "projected".into();
     }

@@ -69,6 +69,12 @@ fn required(affinity: &Affinity) -> Option<&[NodeSelectorTerm]> {
     required.map(|required| &required.node_selector_terms[..])
 }
 
+/// Whether the pod and the scheduler's configuration allow a node.
+pub fn allowed(pod: &PodInfo, node: &NodeInfo, cache: &Cache) -> bool {
+    let added = cache.args.added_affinity.as_ref().and_then(required);
+    added.is_none_or(|terms| terms.iter().any(|term| matches(term, node))) && fits(pod, node)
+}
+
 /// Whether a node has what the pod's own selector and required affinity ask for.
 pub fn fits(pod: &PodInfo, node: &NodeInfo) -> bool {
     let mut selector = pod.spec().node_selector.iter().flatten();

@@ -19,13 +19,13 @@ const HOSTNAME: &str = "kubernetes.io/hostname";
 
 /// A constraint, read.
 #[derive(Debug)]
-struct Constraint {
+pub struct Constraint {
     max_skew: i64,
     key: String,
     selector: LabelSelector,
     min_domains: usize,
     honor_affinity: bool,
-    honor_taints: bool,
+    pub honor_taints: bool,
 }
 
 /// The constraints of a pod with one action: its own, else the configured ones for pods of services.
@@ -88,6 +88,16 @@ impl Constraint {
         !self.honor_taints || untolerated(taints, tolerations, keeps_away, cache.args.comparing_tolerations).is_none()
     }
 
+    /// Whether a pod of the namespace counts.
+    pub fn counts(&self, pod: &PodInfo) -> bool {
+        self.selector.matches(pod.pod.metadata.labels.as_ref())
+    }
+
+    /// The domain that a node belongs to.
+    pub fn domain<'a>(&self, node: &'a NodeInfo) -> Option<&'a str> {
+        label(node, &self.key)
+    }
+
     /// Pods on a node that count: those of the namespace that aren't going.
     fn count(&self, pod: &PodInfo, node: &NodeInfo) -> i64 {
         if self.selector.is_empty() {
@@ -104,7 +114,13 @@ impl Constraint {
     }
 }
 
-fn has_all(node: &NodeInfo, constraints: &[Constraint]) -> bool {
+/// The constraints that must hold.
+pub fn required(pod: &PodInfo, cache: &Cache) -> Vec<Constraint> {
+    constraints(pod, cache, "DoNotSchedule")
+}
+
+/// Whether a node has all the labels that the constraints go by.
+pub fn counts_node(constraints: &[Constraint], node: &NodeInfo) -> bool {
     constraints.iter().all(|constraint| label(node, &constraint.key).is_some())
 }
 
@@ -115,7 +131,7 @@ pub fn counts<'a>(pod: &PodInfo, cache: &'a Cache) -> Vec<BTreeMap<&'a str, i64>
 
 fn counted<'a>(constraints: &[Constraint], pod: &PodInfo, cache: &'a Cache) -> Vec<BTreeMap<&'a str, i64>> {
     let mut counts: Vec<BTreeMap<&str, i64>> = constraints.iter().map(|_| BTreeMap::new()).collect();
-    for node in cache.nodes().iter().filter(|node| has_all(node, constraints)) {
+    for node in cache.nodes().iter().filter(|node| counts_node(constraints, node)) {
         for (constraint, counts) in constraints.iter().zip(&mut counts) {
             if let Some(value) = label(node, &constraint.key)
                 && constraint.includes(pod, node, cache)
@@ -175,7 +191,8 @@ impl Plugin for PodTopologySpread {
         // A node without a zone is spread over by its name all the same, unless somebody asked for zones.
         let own = pod.spec().topology_spread_constraints.as_ref().is_some_and(|own| !own.is_empty());
         let strict = own || !cache.args.default_constraints_are_the_systems;
-        let taken: Vec<&&NodeInfo> = feasible.iter().filter(|node| !strict || has_all(node, &constraints)).collect();
+        let taken: Vec<&&NodeInfo> =
+            feasible.iter().filter(|node| !strict || counts_node(&constraints, node)).collect();
         let mut counts: Vec<BTreeMap<&str, i64>> = constraints.iter().map(|_| BTreeMap::new()).collect();
         for (constraint, counts) in constraints.iter().zip(&mut counts).filter(|(c, _)| c.key != HOSTNAME) {
             for node in &taken {
@@ -187,7 +204,7 @@ impl Plugin for PodTopologySpread {
         };
         let weights: Vec<f64> =
             constraints.iter().zip(&counts).map(|(c, counts)| ((size(c, counts.len()) + 2) as f64).ln()).collect();
-        for node in cache.nodes().iter().filter(|node| !strict || has_all(node, &constraints)) {
+        for node in cache.nodes().iter().filter(|node| !strict || counts_node(&constraints, node)) {
             for (constraint, counts) in constraints.iter().zip(&mut counts) {
                 let value = label(node, &constraint.key).unwrap_or_default();
                 if let Some(sum) = counts.get_mut(value)
@@ -198,7 +215,7 @@ impl Plugin for PodTopologySpread {
             }
         }
         let ignored: BTreeSet<&str> = match strict {
-            true => feasible.iter().filter(|node| !has_all(node, &constraints)).map(|node| &*node.name).collect(),
+            true => feasible.iter().filter(|node| !counts_node(&constraints, node)).map(|node| &*node.name).collect(),
             false => BTreeSet::new(),
         };
         let score = move |node: &NodeInfo| {

@@ -38,7 +38,7 @@ impl Plugin for VolumeBinding {
     }
 
     fn filter<'a>(&self, pod: &'a PodInfo, cache: &'a Cache) -> Filter<'a> {
-        let mut names = volumes::claims(pod.spec()).peekable();
+        let mut names = volumes::claims(&pod.pod).peekable();
         if names.peek().is_none() {
             return Filter::Skip;
         }
@@ -46,8 +46,13 @@ impl Plugin for VolumeBinding {
         let mut bound: Vec<Option<Option<NodeSelector>>> = Vec::new();
         let mut delayed: Vec<&Rc<Other>> = Vec::new();
         let (mut immediate, mut in_use) = (false, false);
-        for (_, name) in names {
-            let Some(claim) = cache.claim(namespace, name) else {
+        for (volume, name) in names {
+            let made = volume.persistent_volume_claim.is_none();
+            let Some(claim) = cache.claim(namespace, &name) else {
+                if made {
+                    let why = "waiting for ephemeral volume controller to create the persistentvolumeclaim";
+                    return Filter::Reject(format!("{why} \"{name}\"").into());
+                }
                 return Filter::Reject(format!("persistentvolumeclaim \"{name}\" not found").into());
             };
             if claim.text("status/phase") == "Lost" {
@@ -60,6 +65,9 @@ impl Plugin for VolumeBinding {
             if claim.metadata.deletion_timestamp.is_some() {
                 return Filter::Reject(format!("persistentvolumeclaim \"{name}\" is being deleted").into());
             }
+            if made && let Err(why) = volumes::is_made_for(claim, &pod.pod) {
+                return Filter::Reject(why.into());
+            }
             if is_bound(claim) {
                 bound.push(cache.volume(volume_of(claim)).map(|volume| volumes::affinity(volume)));
             } else if volume_of(claim).is_empty() && volumes::is_delayed(cache.class(volumes::class(claim))) {
@@ -70,7 +78,7 @@ impl Plugin for VolumeBinding {
             let modes = claim.at("spec/accessModes").as_array();
             if modes.is_some_and(|modes| modes.iter().any(|mode| mode == "ReadWriteOncePod")) {
                 let users = cache.nodes().iter().flat_map(|node| node.pods.values());
-                in_use |= users.into_iter().any(|other| other.uid() != pod.uid() && uses(other, namespace, name));
+                in_use |= users.into_iter().any(|other| other.uid() != pod.uid() && uses(other, namespace, &name));
             }
         }
         if immediate {
@@ -137,8 +145,8 @@ pub fn choices(pod: &PodInfo, cache: &Cache, node: &str) -> Vec<Choice> {
     let Some(node) = cache.node(node) else { return Vec::new() };
     let mut choices = Vec::new();
     let mut taken = Vec::new();
-    for (_, name) in volumes::claims(pod.spec()) {
-        let Some(claim) = cache.claim(pod.pod.namespace(), name).filter(|claim| !is_bound(claim)) else { continue };
+    for (_, name) in volumes::claims(&pod.pod) {
+        let Some(claim) = cache.claim(pod.pod.namespace(), &name).filter(|claim| !is_bound(claim)) else { continue };
         if let Some(choice) = choose(claim, cache, node, &taken) {
             if let Choice::Volume(volume, _) = &choice {
                 taken.push(volume.clone());
@@ -151,5 +159,5 @@ pub fn choices(pod: &PodInfo, cache: &Cache, node: &str) -> Vec<Choice> {
 
 /// Whether a pod uses this claim.
 pub fn uses(pod: &PodInfo, namespace: &str, name: &str) -> bool {
-    pod.pod.namespace() == namespace && volumes::claims(pod.spec()).any(|(_, claim)| claim == name)
+    pod.pod.namespace() == namespace && volumes::claims(&pod.pod).any(|(_, claim)| claim == name)
 }

@@ -1,19 +1,16 @@
 //! Makes Jobs by the clock. Source: pkg/controller/cronjob.
 
-mod schedule;
-
 use std::{rc::Rc, time::Duration};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use self::schedule::Schedule;
 use super::{
     World, controller_of, is_deleted, job::finished, key_of, name_of, namespace_of, owner_reference, status::text,
     uid_of,
 };
 use crate::{
-    api::{Kind, Object, Result, client::DeleteOptions, other::Other},
+    api::{Kind, Object, Result, client::DeleteOptions, cron::Schedule, other::Other, zones},
     apiserver::events::EventType,
 };
 
@@ -100,18 +97,23 @@ async fn start(
     status: &mut Map<String, Value>,
     active: &mut Vec<Value>,
 ) -> Result<()> {
-    if let Some(zone) = cron.at("spec/timeZone").as_str().filter(|zone| !is_utc(zone)) {
+    let zone = cron.text("spec/timeZone");
+    let Some(zone) = zones::find(zone) else {
         let message = format!("invalid timeZone: {zone:?}: unknown time zone {zone}");
         world.event(cron, EventType::Warning, "UnknownTimeZone", message);
         return Ok(());
-    }
+    };
     if cron.at("spec/suspend").as_bool() == Some(true) {
         return Ok(());
     }
     let written = cron.text("spec/schedule");
-    let Some(schedule) = Schedule::parse(written) else {
-        world.event(cron, EventType::Warning, "UnparseableSchedule", format!("unparseable schedule: {written:?}"));
-        return Ok(());
+    let schedule = match Schedule::parse(written) {
+        Ok(schedule) => schedule,
+        Err(why) => {
+            let message = format!("unparseable schedule: {written:?} : {why}");
+            world.event(cron, EventType::Warning, "UnparseableSchedule", message);
+            return Ok(());
+        }
     };
     let now = world.sim.wall().as_second();
     let deadline = cron.at("spec/startingDeadlineSeconds").as_i64();
@@ -121,7 +123,9 @@ async fn start(
     if let Some(seconds) = deadline {
         earliest = earliest.max(now - seconds);
     }
-    let Some((due, next)) = around(world, cron, &schedule, earliest, now) else { return Ok(()) };
+    let Some((due, next)) = around(world, cron, &|second| schedule.next(second, &zone), earliest, now) else {
+        return Ok(());
+    };
     if let Some(next) = next {
         let wait = i128::from(next) * 1_000_000_000 - world.sim.wall().as_nanosecond();
         world.look_after(key_of(cron), Duration::from_nanos(u64::try_from(wait).unwrap_or(0)) + DELAY);
@@ -150,7 +154,7 @@ async fn start(
         }
         _ => {}
     }
-    let Some(job) = make(cron, &name, due) else { return Ok(()) };
+    let Some(job) = make(cron, &name, &zone.rfc3339(due)) else { return Ok(()) };
     let made = match world.create(Kind::Job, namespace_of(cron), Object::Other(Rc::new(job))).await {
         Ok(Object::Other(made)) => made,
         Err(error) if !error.is_already_exists() => {
@@ -176,15 +180,15 @@ async fn start(
 fn around(
     world: &mut World,
     cron: &Rc<Other>,
-    schedule: &Schedule,
+    next: &dyn Fn(i64) -> Option<i64>,
     earliest: i64,
     now: i64,
 ) -> Option<(Option<i64>, Option<i64>)> {
-    let first = schedule.next(earliest)?;
+    let first = next(earliest)?;
     if first > now {
         return Some((None, Some(first)));
     }
-    let second = schedule.next(first)?;
+    let second = next(first)?;
     let apart = (second - first).max(1);
     let missed = (now - first) / apart + 1;
     if missed > MANY {
@@ -195,20 +199,13 @@ fn around(
     }
     // Irregular schedules are walked through from shortly before.
     let mut due =
-        if missed > MANY { schedule.next(now - 2 * apart).filter(|time| *time <= now).unwrap_or(first) } else { first };
+        if missed > MANY { next(now - 2 * apart).filter(|time| *time <= now).unwrap_or(first) } else { first };
     loop {
-        match schedule.next(due) {
-            Some(next) if next <= now => due = next,
-            next => return Some((Some(due), next)),
+        match next(due) {
+            Some(later) if later <= now => due = later,
+            later => return Some((Some(due), later)),
         }
     }
-}
-
-fn is_utc(zone: &str) -> bool {
-    matches!(
-        zone,
-        "UTC" | "Etc/UTC" | "GMT" | "Etc/GMT" | "Zulu" | "Etc/Zulu" | "Universal" | "Etc/Universal" | "UCT" | "Etc/UCT"
-    )
 }
 
 /// `Mon, 23 Nov 2026 08:40:00 +0000`
@@ -217,7 +214,7 @@ fn rfc1123(second: i64) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
-fn make(cron: &Other, name: &str, due: i64) -> Option<Other> {
+fn make(cron: &Other, name: &str, due: &str) -> Option<Other> {
     let template = cron.at("spec/jobTemplate");
     let mut metadata = json!({
         "name": name,
@@ -229,7 +226,7 @@ fn make(cron: &Other, name: &str, due: i64) -> Option<Other> {
             metadata[key] = Value::Object(given.clone());
         }
     }
-    metadata["annotations"][SCHEDULED] = time_text(due).into();
+    metadata["annotations"][SCHEDULED] = due.into();
     Other::read(Kind::Job, json!({"metadata": metadata, "spec": template["spec"]})).ok()
 }
 
