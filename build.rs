@@ -1,10 +1,14 @@
-//! Lists the image catalogue's files, so that adding an image is adding a file.
+//! Lists the image catalogue's files, so that adding an image is adding a file. Has the linker note of a page's module for release
+//! which memory is whose, by which scripts/split.mjs knows what the first seconds need.
 
 use std::{env, fmt::Write, fs, io, path::Path};
 
 fn main() -> io::Result<()> {
     let root = env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?;
     let out = env::var("OUT_DIR").map_err(io::Error::other)?;
+    if env::var("TARGET").is_ok_and(|t| t.starts_with("wasm32")) && env::var("PROFILE").is_ok_and(|p| p == "release") {
+        println!("cargo::rustc-link-arg-bins=--emit-relocs");
+    }
     let mut code = String::new();
     for (name, dir) in [("IMAGES", "src/registry/images"), ("BASES", "src/registry/base")] {
         println!("cargo::rerun-if-changed={dir}");

@@ -15,6 +15,8 @@ export { copy } from "./clipboard.js";
 export { savePicture } from "./export.js";
 
 const BIG = 200_000;
+// Milliseconds: a text that is checked faster is checked at every key, in the same frame; others when the keys rest.
+const AT_ONCE = 8;
 // YAML's plain scalars, which the usual classes leave out.
 const plain = tagHighlighter([{ tag: tags.content, class: "tok-content" }]);
 
@@ -25,6 +27,13 @@ export class Editor {
     this.path = null;
     this.onChange = onChange;
     this.timer = 0;
+    this.took = 0;
+    const check = (view) => {
+      const began = performance.now();
+      const found = diagnose(view.state.doc.toString());
+      this.took = performance.now() - began;
+      return found;
+    };
     this.extensions = (path) => [
       lineNumbers(),
       highlightActiveLine(),
@@ -39,8 +48,12 @@ export class Editor {
       syntaxHighlighting(classHighlighter),
       syntaxHighlighting(plain),
       EditorView.contentAttributes.of({ "aria-label": `Text of ${path}`, tabindex: "0" }),
+      // Whoever goes to the terminal finds there what was typed here.
+      EditorView.domEventHandlers({ blur: () => this.flush() }),
       EditorView.updateListener.of((update) => {
-        if (update.docChanged && !this.quiet) this.changed();
+        if (!update.docChanged) return;
+        if (!this.quiet) this.changed();
+        if (this.took < AT_ONCE && update.state.doc.length < BIG) queueMicrotask(() => this.check());
       }),
       keymap.of([
         { key: "Mod-Enter", run: () => (onApply(), true) },
@@ -51,7 +64,7 @@ export class Editor {
         indentWithTab,
       ]),
       ...(/\.(ya?ml|json)$/.test(path)
-        ? [yaml(), lintGutter(), linter((view) => diagnose(view.state.doc.toString()), { delay: 250 })]
+        ? [yaml(), lintGutter(), linter(check, { delay: 250 })]
         : []),
     ];
     this.view = new EditorView({ parent: host, state: EditorState.create({ doc: "" }) });

@@ -1,11 +1,21 @@
-// node compare.mjs MODULE BINARY: runs each scenario in both and fails on the first differing byte.
+// node compare.mjs MODULE BINARY [REST]: runs each scenario in both and fails on the first differing byte. REST: the rest of a
+// module that was split.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
-const [module, binary] = process.argv.slice(2).map((path) => resolve(path));
+const [module, binary, rest] = process.argv.slice(2).map((path) => resolve(path));
+if (rest) {
+  const { Instance, Module } = WebAssembly;
+  WebAssembly.Instance = function (module, imports) {
+    const first = new Instance(module, imports);
+    new Instance(new Module(readFileSync(rest)), { first: first.exports });
+    first.exports.loaded.value = 1;
+    return first;
+  };
+}
 const { run } = createRequire(import.meta.url)(module);
 
 const scenarios = [

@@ -1,22 +1,30 @@
 //! Splits the page's wasm module in two: what the first seconds of a visit run, and the rest, which comes right after.
 //!
 //! ```text
-//! split mark IN OUT                           OUT marks each function that runs; prints where the marks are, and how many
-//! split parts IN FIRST REST MARKS… -- TEXT…   FIRST has what any of the MARKS has, REST all else and the texts' bytes
+//! split mark IN OUT                          OUT marks what of it runs in a memory `marks`; prints how many marks
+//! split parts IN LINKED FIRST REST MARKS…    FIRST has what any of the MARKS has, REST all else; LINKED is the module as the
+//!                                            linker wrote it, with relocations (or `-`: memory's content stays together)
+//! split strip IN OUT                         OUT is IN without what only tools read
 //! ```
 //!
 //! Invariants: the two modules share the memory, the tables and the globals, all defined by the first. A function of the rest
 //! that the first calls, exports or holds in a table is a stub there: it calls the import `rest` (with 1: now!) unless the
 //! global `loaded` is set, then the true function through a table of its own, which the rest fills when it is instantiated. The
-//! rest also writes its functions over the stubs in the tables that are there already. A text may move only if no function that
-//! stays and no pointer in memory names its beginning (so it must be a `const`, in a function of the rest).
+//! rest also writes its functions over the stubs in the tables that are there already. Of a function of the first, runs of
+//! blocks that nobody saw run are functions of the rest, called in the same way. Memory's content is the rest's where no code
+//! of the first and no content of its own has the address of.
 
+mod blocks;
+mod cold;
+mod links;
 mod marks;
+mod outline;
 mod parts;
 
 use std::error::Error;
 use std::fs;
 
+use links::Links;
 use wasmparser::{FunctionBody, Parser, Payload, TypeRef};
 
 pub type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -26,24 +34,39 @@ fn main() -> Outcome<()> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["mark", input, output] => {
-            let (bytes, base, count) = marks::mark(&fs::read(input)?)?;
+            let (bytes, count) = marks::mark(&Module::read(&fs::read(input)?)?)?;
             fs::write(output, bytes)?;
-            println!("{base} {count}");
+            println!("{count}");
         }
-        ["parts", input, first, rest, ref files @ ..] => {
+        ["parts", input, linked, first, rest, ref marks @ ..] => {
             let bytes = fs::read(input)?;
-            let (marks, texts) = files.split_at(files.iter().position(|file| *file == "--").ok_or(USAGE)?);
-            let read = |files: &[&str]| files.iter().map(fs::read).collect::<Result<Vec<_>, _>>();
-            let (one, two) = parts::split(&Module::read(&bytes)?, &read(marks)?, &read(&texts[1..])?)?;
+            let marks = marks.iter().map(fs::read).collect::<Result<Vec<_>, _>>()?;
+            let links = if linked == "-" { None } else { Some(Links::read(&fs::read(linked)?)?) };
+            let (one, two) = parts::split(&Module::read(&bytes)?, links.as_ref(), &marks)?;
             fs::write(first, one)?;
             fs::write(rest, two)?;
         }
+        ["strip", input, output] => fs::write(output, strip(&fs::read(input)?)?)?,
         _ => return Err(USAGE.into()),
     }
     Ok(())
 }
 
-const USAGE: &str = "usage: split mark IN OUT | split parts IN FIRST REST MARKS… -- TEXT…";
+const USAGE: &str = "usage: split mark IN OUT | split parts IN LINKED FIRST REST MARKS… | split strip IN OUT";
+
+/// The module without the linker's notes and others of no use to a browser.
+fn strip(bytes: &[u8]) -> Outcome<Vec<u8>> {
+    let mut out = wasm_encoder::Module::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Some((id, range)) = payload?.as_section().filter(|(id, _)| *id != CUSTOM) {
+            out.section(&wasm_encoder::RawSection { id, data: &bytes[range] });
+        }
+    }
+    Ok(out.finish())
+}
+
+/// The number of custom sections.
+const CUSTOM: u8 = 0;
 
 /// What splitting must know of a module.
 pub struct Module<'a> {
@@ -51,8 +74,8 @@ pub struct Module<'a> {
     pub types: Vec<wasmparser::FuncType>,
     /// How many functions are imported: these come first.
     pub imported: u32,
-    /// The import that asks for the rest.
-    pub ask: u32,
+    /// The import that asks for the rest, if there is one: without it, the rest must come before anything is called.
+    pub ask: Option<u32>,
     /// Each function's type.
     pub functions: Vec<u32>,
     pub bodies: Vec<FunctionBody<'a>>,
@@ -93,7 +116,6 @@ impl<'a> Module<'a> {
                 _ => {}
             }
         }
-        let ask = ask.ok_or("the module doesn't import `rest`")?;
         Ok(Module { bytes, types, imported, ask, functions, bodies, tables, globals })
     }
 

@@ -10,8 +10,12 @@ use wasm_encoder::{
     ExportSection, Function, FunctionSection, GlobalSection, GlobalType, ImportSection, Instruction, MemorySection,
     RefType, StartSection, TableSection, TableType, TypeSection, ValType,
 };
-use wasmparser::{DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload};
+use wasmparser::{DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser, Payload, Validator};
 
+use crate::blocks::Blocks;
+use crate::cold::{self, Region};
+use crate::links::Links;
+use crate::outline::{Outlined, Signature};
 use crate::{Module, Outcome};
 
 /// Where the rest finds what it imports.
@@ -19,16 +23,65 @@ const FIRST: &str = "first";
 /// The exported global that says whether the rest is there.
 const LOADED: &str = "loaded";
 
-pub fn split(module: &Module, marks: &[Vec<u8>], texts: &[Vec<u8>]) -> Outcome<(Vec<u8>, Vec<u8>)> {
-    if marks.iter().any(|marks| marks.len() != module.bodies.len()) {
-        return Err("marks of another module".into());
+pub fn split(module: &Module, links: Option<&Links>, marks: &[Vec<u8>]) -> Outcome<(Vec<u8>, Vec<u8>)> {
+    let count = marks.first().map_or(0, Vec::len);
+    if marks.iter().any(|marks| marks.len() != count) {
+        return Err("marks of different modules".into());
     }
-    let ran = |i: usize| marks.iter().any(|marks| marks[i] != 0);
-    let late: Vec<bool> =
-        (0..module.imported).map(|_| false).chain((0..module.bodies.len()).map(|i| !ran(i))).collect();
-    let uses = Uses::read(module, &late)?;
-    let moved = uses.moved(module, texts)?;
-    Ok((first(module, &uses, &moved)?, rest(module, &uses, &moved)?))
+    let ran: Vec<u8> = (0..count).map(|i| marks.iter().map(|marks| marks[i]).max().unwrap_or(0)).collect();
+    let plan = Plan::make(module, &ran)?;
+    let uses = Uses::read(module, &plan)?;
+    let moved = links.map_or(vec![], |links| links.unnamed(&uses.constants));
+    let parts = (first(module, &plan, &uses, &moved)?, rest(module, &plan, &uses, &moved)?);
+    Validator::new().validate_all(&parts.0)?;
+    Validator::new().validate_all(&parts.1)?;
+    Ok(parts)
+}
+
+/// What goes into the rest: whole functions, and regions of others.
+struct Plan {
+    late: Vec<bool>,
+    /// Of each function.
+    regions: Vec<Vec<Region>>,
+    /// The kinds of regions, numbered in this order: each has types behind those of the module (see `region_type`), and a
+    /// function that calls behind those of the first part.
+    kinds: BTreeMap<Signature, u32>,
+}
+
+impl Plan {
+    fn make(module: &Module, mut ran: &[u8]) -> Outcome<Plan> {
+        let mut plan = Plan { late: vec![false; module.imported as usize], regions: vec![], kinds: BTreeMap::new() };
+        plan.regions.resize_with(module.imported as usize, Vec::new);
+        for function in module.defined() {
+            let body = module.body(function);
+            let (own, others) = ran.split_at_checked(Blocks::read(body)?.starts.len()).ok_or("too few marks")?;
+            ran = others;
+            plan.late.push(own[0] == 0);
+            let kind = &module.types[module.functions[function as usize] as usize];
+            let none = own[0] == 0;
+            let regions = if none { vec![] } else { cold::regions(body, kind.params(), kind.results().len(), own)? };
+            if !regions.is_empty() {
+                let outlined = Outlined::read(module, function)?;
+                plan.kinds.extend(regions.iter().map(|region| (outlined.signature(region), 0)));
+            }
+            plan.regions.push(regions);
+        }
+        for (kind, number) in plan.kinds.values_mut().zip(0..) {
+            *kind = number;
+        }
+        if ran.is_empty() { Ok(plan) } else { Err("too many marks".into()) }
+    }
+
+    /// Whether an operator of a function, counted from 0, is in the first part.
+    fn stays(&self, function: u32, operator: usize) -> bool {
+        let regions = &self.regions[function as usize];
+        !self.late[function as usize] && !regions.iter().any(|region| region.operators.contains(&operator))
+    }
+
+    /// All regions, with their functions.
+    fn all(&self) -> impl Iterator<Item = (u32, &Region)> {
+        (0..).zip(&self.regions).flat_map(|(function, regions)| regions.iter().map(move |region| (function, region)))
+    }
 }
 
 /// A table's segment: which table, where it begins, what it holds.
@@ -50,14 +103,14 @@ struct Uses<'m> {
 }
 
 impl<'m> Uses<'m> {
-    fn read(module: &Module, late: &'m [bool]) -> Outcome<Uses<'m>> {
+    fn read(module: &Module, plan: &'m Plan) -> Outcome<Uses<'m>> {
+        let late = &plan.late[..];
         let mut uses =
             Uses { late, stubs: BTreeSet::new(), shared: BTreeSet::new(), elems: vec![], constants: BTreeSet::new() };
         for caller in module.defined() {
-            let stays = !late[caller as usize];
-            let mut operators = module.body(caller).get_operators_reader()?;
-            while !operators.eof() {
-                match operators.read()? {
+            for (operator, i) in module.body(caller).get_operators_reader()?.into_iter().zip(0..) {
+                let stays = plan.stays(caller, i);
+                match operator? {
                     Operator::Call { function_index: called } | Operator::ReturnCall { function_index: called } => {
                         match (stays, late[called as usize]) {
                             (true, true) => uses.stubs.insert(called),
@@ -106,32 +159,6 @@ impl<'m> Uses<'m> {
         }
         Ok(uses)
     }
-
-    /// Where in memory each text lies. An error if anything that stays knows where it begins: only then it may move.
-    fn moved(&self, module: &Module, texts: &[Vec<u8>]) -> Outcome<Vec<Range<u32>>> {
-        let data = segments(module)?;
-        let mut moved = vec![];
-        for text in texts {
-            let place = data.iter().find_map(|(at, bytes)| {
-                let found = bytes.windows(text.len()).position(|window| window == text)?;
-                Some(at + found as u32..at + (found + text.len()) as u32)
-            });
-            let place = place.ok_or("a text that the module doesn't hold")?;
-            let begin = place.start;
-            let pointed = data.iter().any(|(at, bytes)| {
-                let aligned = bytes.get((at.wrapping_neg() & 3) as usize..).unwrap_or_default();
-                aligned.chunks_exact(4).any(|word| u32::from_le_bytes([word[0], word[1], word[2], word[3]]) == begin)
-            });
-            if pointed || self.constants.contains(&begin) {
-                return Err(
-                    format!("something that stays leads to a text of {} bytes that should go", text.len()).into()
-                );
-            }
-            moved.push(place);
-        }
-        moved.sort_by_key(|place| place.start);
-        Ok(moved)
-    }
 }
 
 /// The constant part of an address.
@@ -150,24 +177,39 @@ fn constant(expression: &wasmparser::ConstExpr) -> Outcome<u32> {
     }
 }
 
-/// The memory's first content: address and bytes.
-fn segments<'a>(module: &Module<'a>) -> Outcome<Vec<(u32, &'a [u8])>> {
+/// A run of the memory's first content: where it lies in memory and in the module.
+pub struct Segment<'a> {
+    pub address: u32,
+    pub place: usize,
+    pub bytes: &'a [u8],
+}
+
+pub fn data(section: wasmparser::DataSectionReader) -> Outcome<Vec<Segment>> {
+    let mut segments = vec![];
+    for data in section {
+        let data = data?;
+        let DataKind::Active { offset_expr, .. } = data.kind else {
+            return Err("passive data: not expected".into());
+        };
+        let place = data.range.end - data.data.len();
+        segments.push(Segment { address: constant(&offset_expr)?, place, bytes: data.data });
+    }
+    Ok(segments)
+}
+
+/// The memory's first content.
+fn segments<'a>(module: &Module<'a>) -> Outcome<Vec<Segment<'a>>> {
     let mut segments = vec![];
     for payload in Parser::new(0).parse_all(module.bytes) {
-        let Payload::DataSection(section) = payload? else { continue };
-        for data in section {
-            let data = data?;
-            let DataKind::Active { offset_expr, .. } = data.kind else {
-                return Err("passive data: not expected".into());
-            };
-            segments.push((constant(&offset_expr)?, data.data));
+        if let Payload::DataSection(section) = payload? {
+            segments.extend(data(section)?);
         }
     }
     Ok(segments)
 }
 
 /// Old to new function indices.
-struct Renumber<'m>(&'m BTreeMap<u32, u32>);
+pub struct Renumber<'m>(&'m BTreeMap<u32, u32>);
 
 impl Reencode for Renumber<'_> {
     type Error = Infallible;
@@ -186,7 +228,7 @@ macro_rules! renumbered {
     }};
 }
 
-fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> {
+fn first(module: &Module, plan: &Plan, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> {
     let here: Vec<u32> = module.defined().filter(|f| !uses.late[*f as usize] || uses.stubs.contains(f)).collect();
     let map: BTreeMap<u32, u32> = (0..module.imported).chain(here.iter().copied()).zip(0..).collect();
     let mut renumber = Renumber(&map);
@@ -194,7 +236,7 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
     for payload in Parser::new(0).parse_all(module.bytes) {
         match payload? {
             Payload::TypeSection(section) => {
-                out.section(&renumbered!(renumber.parse_type_section, TypeSection, section));
+                out.section(&types(&mut renumber, plan, section)?);
             }
             Payload::ImportSection(section) => {
                 out.section(&renumbered!(renumber.parse_import_section, ImportSection, section));
@@ -204,11 +246,14 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
                 for function in &here {
                     functions.function(module.functions[*function as usize]);
                 }
+                for kind in plan.kinds.values() {
+                    functions.function(region_type(module, *kind) + 1);
+                }
                 out.section(&functions);
             }
             Payload::TableSection(section) => {
                 let mut tables = renumbered!(renumber.parse_table_section, TableSection, section);
-                tables.table(doors(uses));
+                tables.table(doors(plan, uses));
                 out.section(&tables);
             }
             Payload::MemorySection(section) => {
@@ -244,27 +289,37 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
                 out.section(&renumbered!(renumber.parse_element_section, ElementSection, section));
             }
             Payload::DataCountSection { .. } => {
-                out.section(&DataCountSection { count: kept(module, moved)?.len() as u32 });
+                out.section(&DataCountSection { count: content(module, moved)?[0].len() });
             }
             Payload::CodeSectionStart { .. } => {
                 let mut code = CodeSection::new();
                 let mut doors = 0..;
+                let mut next = uses.stubs.len() as i32;
                 for function in &here {
+                    let regions = &plan.regions[*function as usize][..];
                     if uses.late[*function as usize] {
                         // Numbered in the order of functions, as the rest fills them.
                         code.function(&stub(module, *function, doors.next().ok_or("too many stubs")?));
-                    } else {
+                    } else if regions.is_empty() {
                         renumber.parse_function_body(&mut code, module.body(*function).clone())?;
+                    } else {
+                        let outlined = Outlined::read(module, *function)?;
+                        let call = |number: usize| {
+                            let kind = plan.kinds[&outlined.signature(&regions[number])];
+                            let caller = module.imported + here.len() as u32 + kind;
+                            [Instruction::I32Const(next + number as i32), Instruction::Call(caller)]
+                        };
+                        code.function(&outlined.hot(&mut renumber, regions, call)?);
+                        next += regions.len() as i32;
                     }
+                }
+                for ((parameters, _), kind) in &plan.kinds {
+                    code.function(&caller(module, parameters.len() as u32, *kind));
                 }
                 out.section(&code);
             }
             Payload::DataSection(_) => {
-                let mut data = DataSection::new();
-                for (at, bytes) in kept(module, moved)? {
-                    data.active(0, &ConstExpr::i32_const(at as i32), bytes.iter().copied());
-                }
-                out.section(&data);
+                out.section(&content(module, moved)?[0]);
             }
             _ => {}
         }
@@ -272,50 +327,87 @@ fn first(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>>
     Ok(out.finish())
 }
 
-/// The table through which stubs reach the rest.
-fn doors(uses: &Uses) -> TableType {
-    let size = uses.stubs.len() as u64;
+/// The module's types, and for each kind of region those of its functions and of what calls them.
+fn types(renumber: &mut Renumber, plan: &Plan, section: wasmparser::TypeSectionReader) -> Outcome<TypeSection> {
+    let mut types = renumbered!(renumber.parse_type_section, TypeSection, section);
+    for (parameters, results) in plan.kinds.keys() {
+        let mut parameters: Vec<ValType> =
+            parameters.iter().map(|kind| renumber.val_type(*kind)).collect::<Result<_, _>>()?;
+        let results: Vec<ValType> = results.iter().map(|kind| renumber.val_type(*kind)).collect::<Result<_, _>>()?;
+        types.ty().function(parameters.iter().copied(), results.iter().copied());
+        parameters.push(ValType::I32);
+        types.ty().function(parameters, results);
+    }
+    Ok(types)
+}
+
+/// The type of a kind of regions; that of the function that calls them, with one's door behind its arguments, is the next one.
+fn region_type(module: &Module, kind: u32) -> u32 {
+    module.types.len() as u32 + 2 * kind
+}
+
+/// The table through which stubs and regions' callers reach the rest: first the stubs' functions, then the regions.
+fn doors(plan: &Plan, uses: &Uses) -> TableType {
+    let size = (uses.stubs.len() + plan.all().count()) as u64;
     TableType { element_type: RefType::FUNCREF, table64: false, minimum: size, maximum: Some(size), shared: false }
 }
 
-/// Asks for the rest unless it is there, and goes on in it.
+/// Goes on in a function of the rest.
 fn stub(module: &Module, function: u32, door: u32) -> Function {
     let kind = module.functions[function as usize];
+    let parameters = module.types[kind as usize].params().len() as u32;
+    through(module, parameters, Instruction::I32Const(door as i32), kind)
+}
+
+/// Goes on in a region of the rest: its door comes after its arguments.
+fn caller(module: &Module, parameters: u32, kind: u32) -> Function {
+    through(module, parameters, Instruction::LocalGet(parameters), region_type(module, kind))
+}
+
+/// Asks for the rest unless it is there, and goes on in it.
+fn through(module: &Module, parameters: u32, door: Instruction, kind: u32) -> Function {
     let mut body = Function::new([]);
-    body.instruction(&Instruction::GlobalGet(module.globals));
-    body.instruction(&Instruction::I32Eqz);
-    body.instruction(&Instruction::If(BlockType::Empty));
-    body.instruction(&Instruction::I32Const(1));
-    body.instruction(&Instruction::Call(module.ask));
-    body.instruction(&Instruction::End);
-    for parameter in 0..module.types[kind as usize].params().len() as u32 {
+    if let Some(ask) = module.ask {
+        body.instruction(&Instruction::GlobalGet(module.globals));
+        body.instruction(&Instruction::I32Eqz);
+        body.instruction(&Instruction::If(BlockType::Empty));
+        body.instruction(&Instruction::I32Const(1));
+        body.instruction(&Instruction::Call(ask));
+        body.instruction(&Instruction::End);
+    }
+    for parameter in 0..parameters {
         body.instruction(&Instruction::LocalGet(parameter));
     }
-    body.instruction(&Instruction::I32Const(door as i32));
+    body.instruction(&door);
     body.instruction(&Instruction::CallIndirect { type_index: kind, table_index: module.tables });
     body.instruction(&Instruction::End);
     body
 }
 
-/// The memory's first content without what moved.
-fn kept<'a>(module: &Module<'a>, moved: &[Range<u32>]) -> Outcome<Vec<(u32, &'a [u8])>> {
-    let mut kept = vec![];
-    for (mut at, mut bytes) in segments(module)? {
-        for place in moved {
-            if place.start >= at && place.end as usize <= at as usize + bytes.len() {
-                let (before, after) = bytes.split_at((place.start - at) as usize);
-                kept.push((at, before));
-                bytes = &after[place.len()..];
-                at = place.end;
-            }
+/// The memory's first content without what moved, and what moved.
+fn content<'a>(module: &Module<'a>, moved: &[Range<u32>]) -> Outcome<[DataSection; 2]> {
+    let mut sections = [DataSection::new(), DataSection::new()];
+    let mut put = |section: usize, at: u32, bytes: &'a [u8]| {
+        // Memory begins with zeros.
+        if bytes.iter().any(|byte| *byte != 0) {
+            sections[section].active(0, &ConstExpr::i32_const(at as i32), bytes.iter().copied());
         }
-        kept.push((at, bytes));
+    };
+    for Segment { mut address, mut bytes, .. } in segments(module)? {
+        let range = address..=address + bytes.len() as u32;
+        for place in moved.iter().filter(|place| range.contains(&place.start) && range.contains(&place.end)) {
+            let (before, after) = bytes.split_at((place.start - address) as usize);
+            let (out, after) = after.split_at(place.len());
+            put(0, address, before);
+            put(1, place.start, out);
+            (address, bytes) = (place.end, after);
+        }
+        put(0, address, bytes);
     }
-    kept.retain(|(_, bytes)| !bytes.is_empty());
-    Ok(kept)
+    Ok(sections)
 }
 
-fn rest(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> {
+fn rest(module: &Module, plan: &Plan, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> {
     let here: Vec<u32> = module.defined().filter(|f| uses.late[*f as usize]).collect();
     let map: BTreeMap<u32, u32> = uses.shared.iter().chain(&here).copied().zip(0..).collect();
     let mut renumber = Renumber(&map);
@@ -327,13 +419,13 @@ fn rest(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> 
     for payload in Parser::new(0).parse_all(module.bytes) {
         match payload? {
             Payload::TypeSection(section) => {
-                out.section(&renumbered!(renumber.parse_type_section, TypeSection, section));
+                out.section(&types(&mut renumber, plan, section)?);
             }
             Payload::TableSection(section) => {
                 for (table, index) in section.into_iter().zip(0..) {
                     imports.import(FIRST, &export('t', index), renumber.table_type(table?.ty)?);
                 }
-                imports.import(FIRST, &export('t', module.tables), doors(uses));
+                imports.import(FIRST, &export('t', module.tables), doors(plan, uses));
             }
             Payload::MemorySection(section) => {
                 for memory in section {
@@ -353,9 +445,17 @@ fn rest(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> 
     for function in &here {
         functions.function(module.functions[*function as usize]);
     }
+    let mut regions = vec![];
+    for (function, region) in plan.all() {
+        let outlined = Outlined::read(module, function)?;
+        functions.function(region_type(module, plan.kinds[&outlined.signature(region)]));
+        regions.push(outlined.cold(&mut renumber, region)?);
+    }
     out.section(&functions);
     let mut elements = ElementSection::new();
-    let true_ones: Vec<u32> = uses.stubs.iter().map(|function| map[function]).collect();
+    let behind = map.len() as u32..;
+    let behind = behind.take(regions.len());
+    let true_ones: Vec<u32> = uses.stubs.iter().map(|function| map[function]).chain(behind).collect();
     elements.active(Some(module.tables), &ConstExpr::i32_const(0), Elements::Functions(true_ones.into()));
     for elems in &uses.elems {
         let mut at = elems.at;
@@ -373,15 +473,11 @@ fn rest(module: &Module, uses: &Uses, moved: &[Range<u32>]) -> Outcome<Vec<u8>> 
     for function in &here {
         renumber.parse_function_body(&mut code, module.body(*function).clone())?;
     }
-    out.section(&code);
-    let mut data = DataSection::new();
-    for (at, bytes) in segments(module)? {
-        for place in moved.iter().filter(|place| place.start >= at && place.end as usize <= at as usize + bytes.len()) {
-            let bytes = &bytes[(place.start - at) as usize..(place.end - at) as usize];
-            data.active(0, &ConstExpr::i32_const(place.start as i32), bytes.iter().copied());
-        }
+    for region in &regions {
+        code.function(region);
     }
-    out.section(&data);
+    out.section(&code);
+    out.section(&content(module, moved)?[1]);
     Ok(out.finish())
 }
 
