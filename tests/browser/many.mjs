@@ -141,7 +141,7 @@ export async function many({ withPage, region, button, until, shows, run, log, o
       }
     }
     const { text: drawn, marks } = await page.evaluate(() => keys);
-    assert.ok(drawn.length > 10 && marks.length > 0, "keys were drawn and marked");
+    assert.ok(drawn.length > 5 && marks.length > 0, "keys were drawn and marked");
     log(`a key in a thousand lines: drawn after ${said(spread(drawn))}; errors marked after ${said(spread(marks))}`);
     assert.ok(spread(drawn).half < 60, "keys are drawn at once, even by a page that isn't built for speed");
   });
