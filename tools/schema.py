@@ -12,6 +12,50 @@ import html, os, re, sys
 api, machinery, openapi = sys.argv[1:4]
 version = "v1_36"
 
+# Sources of persistent volumes; storage systems' own types stay as the API has them.
+VOLUMES = """@ PersistentVolumeSource
+GCEPersistentDisk gcePersistentDisk *json
+AWSElasticBlockStore awsElasticBlockStore *json
+HostPath hostPath *HostPathVolumeSource
+Glusterfs glusterfs *json
+NFS nfs *NFSVolumeSource
+RBD rbd *json
+Quobyte quobyte *json
+ISCSI iscsi *json
+FlexVolume flexVolume *json
+Cinder cinder *json
+CephFS cephfs *json
+FC fc *json
+Flocker flocker *json
+AzureFile azureFile *json
+VsphereVolume vsphereVolume *json
+AzureDisk azureDisk *json
+PhotonPersistentDisk photonPersistentDisk *json
+PortworxVolume portworxVolume *json
+ScaleIO scaleIO *json
+Local local *LocalVolumeSource
+StorageOS storageos *json
+CSI csi *CSIPersistentVolumeSource
+@ LocalVolumeSource
+Path path string
+FSType fsType *string
+@ CSIPersistentVolumeSource
+Driver driver string
+VolumeHandle volumeHandle string
+ReadOnly readOnly bool
+FSType fsType string
+VolumeAttributes volumeAttributes map:string
+ControllerPublishSecretRef controllerPublishSecretRef *SecretReference
+NodeStageSecretRef nodeStageSecretRef *SecretReference
+NodePublishSecretRef nodePublishSecretRef *SecretReference
+ControllerExpandSecretRef controllerExpandSecretRef *SecretReference
+NodeExpandSecretRef nodeExpandSecretRef *SecretReference
+@ SecretReference
+Name name string
+Namespace namespace string
+@ VolumeNodeAffinity
+Required required *NodeSelector"""
+
 PACKAGES = {  # short name: (Go directory, k8s-openapi module)
     "core": (f"{api}/core/v1", "api/core/v1"),
     "coordination": (f"{api}/coordination/v1", "api/coordination/v1"),
@@ -309,4 +353,5 @@ if len(sys.argv) > 4:
         for go, json_name, kind in internal_fields(name, name):
             text.append(f"{go} {json_name} {kind}")
             queue.append(re.sub(r"^(\*|\[\]|map:)+", "", kind))
+    text.append(VOLUMES)
     open(f"{out}/internal.txt", "w").write("\n".join(text) + "\n")

@@ -1,13 +1,13 @@
 //! Persistent volumes and claims: what is asked for, what is there, and which volume suits a claim.
 //! Sources: `component-helpers/storage/volume`, `pkg/volume/util`.
 
-use std::{borrow::Cow, rc::Rc};
+use std::{borrow::Cow, cmp::Reverse, rc::Rc};
 
 use k8s_openapi::{api::core::v1::NodeSelector, apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector};
 use serde_json::{Value, json};
 
 use super::{
-    Pod, Resource, Volume,
+    Object, Pod, Resource, Volume,
     other::Other,
     quantity::{Format, Quantity},
     selector::LabelSelector,
@@ -43,6 +43,19 @@ pub fn class(object: &Other) -> &str {
         "" => object.text("spec/storageClassName"),
         class => class,
     }
+}
+
+/// The newest StorageClass that is marked as the default; among equals the names decide.
+pub fn default_class(classes: &[Object]) -> Option<String> {
+    const MARKS: [&str; 2] =
+        ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
+    let is_default = |class: &&Object| {
+        let marks = class.meta().annotations.as_ref();
+        marks.is_some_and(|all| MARKS.iter().any(|mark| all.get(*mark).is_some_and(|value| value == "true")))
+    };
+    let age =
+        |class: &&Object| (class.meta().creation_timestamp.as_ref().map(|t| t.0), Reverse(class.name().to_string()));
+    classes.iter().filter(is_default).max_by_key(age).map(|class| class.name().to_string())
 }
 
 /// Whether claims of this class wait for a pod.

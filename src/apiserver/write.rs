@@ -19,6 +19,7 @@ use crate::api::{
     disabled,
     error::Reason,
     other::{hpa, registry},
+    volumes,
 };
 
 /// How often a generated name is drawn again if it is taken.
@@ -145,16 +146,8 @@ impl ApiServer {
         }
     }
 
-    /// The newest StorageClass that is marked as the default.
     fn default_storage_class(&self) -> Option<String> {
-        const DEFAULT: &str = "storageclass.kubernetes.io/is-default-class";
-        let classes = self.store.borrow().list(Kind::StorageClass, &Selection::of(""));
-        let is_default = |class: &&Object| {
-            class.meta().annotations.as_ref().is_some_and(|all| all.get(DEFAULT).is_some_and(|v| v == "true"))
-        };
-        let newest =
-            classes.iter().filter(is_default).max_by_key(|class| class.meta().creation_timestamp.as_ref().map(|t| t.0));
-        newest.map(|class| class.name().to_string())
+        volumes::default_class(&self.store.borrow().list(Kind::StorageClass, &Selection::of("")))
     }
 
     fn generate_name(&self, kind: Kind, namespace: &str, object: &mut Object) {

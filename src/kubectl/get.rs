@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::{
-    Args, Ctx, Failure, Outcome, fail, jsonpath,
+    Args, Ctx, Failure, Outcome, component_status, fail, jsonpath,
     printers::{self, Format, Layout, TableOptions},
     program::finish,
     raw,
@@ -33,6 +33,9 @@ pub async fn main(cx: &Ctx, args: &Args) -> Outcome {
     if args.args.is_empty() && args.each("filename").is_empty() {
         let message = "Required resource not specified.".into();
         return Err(with_hint(Failure::Usage { command: "get".into(), message }));
+    }
+    if component_status::is_meant(&args.args) {
+        return component_status::get(cx, args, &format).await;
     }
     if args.on("watch") || args.on("watch-only") {
         return watch(cx, args, &format).await;

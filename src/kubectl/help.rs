@@ -24,7 +24,6 @@ const MISSING: &[(&str, &str)] = &[
     ("proxy", "Run a proxy to the Kubernetes API server"),
     ("kustomize", "Build a kustomization target from a directory or URL"),
     ("kuberc", "Manage kuberc configuration files"),
-    ("plugin", "Provides utilities for interacting with plugins"),
 ];
 
 /// The long descriptions, where they aren't the short ones.

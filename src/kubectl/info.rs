@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::core::v1::Service;
 
-use super::{Args, Ctx, Outcome, config, fail, printers::Layout};
+use super::{Args, Ctx, Outcome, cluster_dump, config, fail, printers::Layout};
 use crate::api::{
     Kind,
     client::{self, ListOptions},
@@ -23,6 +23,9 @@ pub async fn version(cx: &Ctx, args: &Args) -> Outcome {
 }
 
 pub async fn cluster_info(cx: &Ctx, args: &Args) -> Outcome {
+    if args.args.first().is_some_and(|word| word == "dump") {
+        return cluster_dump::main(cx, args).await;
+    }
     // Only a server that answers is running.
     cx.client.version().await?;
     let server = config::server(cx, args).await?;

@@ -3,8 +3,10 @@
 
 pub mod apply;
 mod autoscale;
+mod cluster_dump;
 mod commands;
 mod completer;
+mod component_status;
 mod config;
 pub mod container;
 mod cp;
@@ -30,6 +32,7 @@ pub mod logs;
 pub mod nodes;
 mod other;
 pub mod patch_label;
+mod plugin;
 mod pods_of;
 mod port_forward;
 pub mod printers;

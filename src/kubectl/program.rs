@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use super::{Args, Ctx, Failure, Outcome, commands, config, fail, flags, help};
+use super::{Args, Ctx, Failure, Outcome, commands, config, fail, flags, help, plugin};
 use crate::{
     api::{
         ApiClient, Error,
@@ -48,6 +48,15 @@ async fn run(proc: Proc, client: Rc<dyn ApiClient>) -> i32 {
             cx.out(after.first().and_then(|name| commands::find(name)).map_or_else(help::overview, help::command))
                 .await;
             return 0;
+        }
+        if name == "alpha" {
+            cx.err("No alpha commands are available in this version of kubectl\n").await;
+            return 0;
+        }
+        if before.is_empty()
+            && let Some(code) = plugin::run(&cx, words).await
+        {
+            return code;
         }
         let text = if help::is_missing(name) {
             format!("error: kubectl {name} is not simulated here\n")

@@ -6,7 +6,6 @@ use super::{Args, Ctx, Failure, printers::Format, resource::reference};
 use crate::api::{
     Error, Kind, Object,
     client::{Body, FieldValidation, WriteOptions, Written},
-    error::Reason,
 };
 
 /// `--dry-run`
@@ -145,10 +144,7 @@ pub async fn report_as(
     Ok(())
 }
 
-/// A refusal with its file, as kubectl words it. Invalid objects are shown without the file.
+/// A refusal with its file, as kubectl words it; only an invalid object that is the only failure is shown without.
 pub fn refused(doing: &str, source: &str, error: Error) -> Failure {
-    if error.reason == Reason::Invalid {
-        return Failure::Server(error);
-    }
     Failure::ServerWhen { doing: format!("error when {doing} \"{source}\""), error: error.into() }
 }

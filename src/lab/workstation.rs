@@ -218,6 +218,7 @@ fn image() -> FsImage {
         ("/bin".to_string(), 0o777, 0, Content::Symlink("usr/bin".into())),
         ("/tmp".to_string(), 0o1777, 0, Content::Directory),
         ("/root".to_string(), 0o700, 0, Content::Directory),
+        ("/usr/local/bin".to_string(), 0o755, 0, Content::Directory),
         (HOME.to_string(), 0o755, UID, Content::Directory),
         text("/etc/hostname", "workstation\n"),
         text("/etc/hosts", "127.0.0.1\tlocalhost\n172.18.0.1\tworkstation\n"),

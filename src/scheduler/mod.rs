@@ -419,6 +419,8 @@ impl Scheduler {
         let uid = pod.metadata.uid.as_deref().unwrap_or_default();
         let mut bound = Ok(());
         if !choices.is_empty() {
+            // Others are told where it will be, as this takes a while.
+            self.expect_on(pod, Some(node)).await;
             let given = Box::pin(self.give_volumes(pod, node, &choices)).await;
             bound = given.map_err(|error| (format!("running PreBind plugin \"VolumeBinding\": {error}"), error));
         }
@@ -506,7 +508,7 @@ impl Scheduler {
         self.write_failure(pod, "Unschedulable", message, &nominate).await;
         let Nominate::On { candidate, losers } = nominate else { return };
         for loser in &losers {
-            self.withdraw(&loser.pod).await;
+            self.expect_on(&loser.pod, None).await;
         }
         let mut failed = false;
         for victim in candidate.victims.iter().filter(|v| v.pod.metadata.deletion_timestamp.is_none()) {
@@ -518,19 +520,19 @@ impl Scheduler {
         self.state.borrow_mut().queue.end_preemption(pod.metadata.uid.as_deref().unwrap_or_default(), failed);
     }
 
-    /// Takes back the place that a less important pod was to have.
-    async fn withdraw(&self, pod: &Pod) {
+    /// Tells in a pod's status which place it is to have, or that it has lost it.
+    async fn expect_on(&self, pod: &Pod, node: Option<&str>) {
         let (namespace, name) = names(pod);
-        let clear = async || -> Result<(), Error> {
+        let tell = async || -> Result<(), Error> {
             let current: Rc<Pod> = client::get(&*self.client, namespace, name).await?;
-            if current.uid() != pod.uid() || preemption::nomination(&current).is_none() {
+            if current.uid() != pod.uid() || preemption::nomination(&current) == node {
                 return Ok(());
             }
             let mut changed = Pod::clone(&current);
-            changed.status.get_or_insert_default().nominated_node_name = None;
+            changed.status.get_or_insert_default().nominated_node_name = node.map(str::to_string);
             client::update_status(&*self.client, Rc::new(changed)).await.map(drop)
         };
-        while clear().await.is_err_and(|error| error.is_conflict()) {}
+        while tell().await.is_err_and(|error| error.is_conflict()) {}
     }
 
     /// Lets a pod go that is in the way of a more important one. One that has gone is no error.

@@ -172,6 +172,8 @@ fn stateful_set(spec: &mut Fields) {
         && let Some(Value::Object(update)) = strategy.get_mut("rollingUpdate")
     {
         preset(update, "partition", 0);
+        // Its feature gate is off.
+        update.remove("maxUnavailable");
     }
     let retention = entry(spec, "persistentVolumeClaimRetentionPolicy");
     preset(retention, "whenDeleted", "Retain");

@@ -20,6 +20,7 @@ mod scaling;
 pub mod scheduling;
 mod security;
 mod service;
+mod storage;
 #[cfg(test)]
 mod tests;
 pub mod update;

@@ -1,24 +1,20 @@
 //! The kinds that are kept as values: storage, networking, quotas, autoscaling, policies, roles.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
-use k8s_openapi::{
-    api::core::v1::{PersistentVolumeClaimSpec, Toleration},
-    apimachinery::pkg::{api::resource::Quantity, apis::meta::v1::LabelSelector as ApiSelector},
-};
+use k8s_openapi::{api::core::v1::Toleration, apimachinery::pkg::apis::meta::v1::LabelSelector as ApiSelector};
 use serde_json::Value;
 
 use super::{
     METADATA, address, endpoints, limits,
     meta::{self, NOT_NEGATIVE, Name},
-    resources, scaling, scheduling, volume as volumes, volume_kinds, workloads,
+    resources, scaling, scheduling, storage, workloads,
 };
 use crate::api::{
     field::{Dump, Errors, Path},
-    internal, names,
+    names,
     object::Kind,
     other::Other,
-    volumes::{amount, request},
 };
 
 const SPEC: Path<'static> = Path::root("spec");
@@ -56,8 +52,9 @@ pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
     let changed = |path: &str| new.at(path) != old.at(path);
     match new.kind {
         Kind::PersistentVolumeClaim => {
-            claim_update(errors, new, old);
+            storage::claim_update(errors, new, old);
         }
+        Kind::PersistentVolume => storage::volume_update(errors, new, old),
         Kind::StorageClass => {
             for key in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
                 if changed(key) {
@@ -81,8 +78,8 @@ pub fn update(errors: &mut Errors, new: &Other, old: &Other) {
 fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
     let spec = object.at("spec");
     match object.kind {
-        Kind::PersistentVolumeClaim => claim(errors, spec, &SPEC),
-        Kind::PersistentVolume => volume(errors, spec),
+        Kind::PersistentVolumeClaim => storage::claim(errors, spec, &SPEC),
+        Kind::PersistentVolume => storage::volume(errors, object),
         Kind::HorizontalPodAutoscaler => scaling::autoscaler(errors, spec),
         Kind::PodDisruptionBudget => budget(errors, spec),
         Kind::Ingress => ingress(errors, spec),
@@ -103,19 +100,7 @@ fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
         Kind::NetworkPolicy => network_policy(errors, spec),
         Kind::ResourceQuota => limits::quota(errors, spec),
         Kind::LimitRange => limits::limit_range(errors, spec),
-        Kind::StorageClass => {
-            let (provisioner, path) = (object.text("provisioner"), Path::root("provisioner"));
-            if provisioner.is_empty() {
-                errors.required(&path, "");
-            } else {
-                let lower = provisioner.to_ascii_lowercase();
-                errors.invalid_each(&path, &*lower, names::qualified_name(&lower));
-            }
-            parameters(errors, object.at("parameters"));
-            let root = Value::Object(object.content.clone());
-            one_of(errors, &root, "reclaimPolicy", &["Delete", "Retain"], &Path::NONE);
-            one_of(errors, &root, "volumeBindingMode", &["Immediate", "WaitForFirstConsumer"], &Path::NONE);
-        }
+        Kind::StorageClass => storage::class(errors, object),
         Kind::RuntimeClass => {
             let (handler, path) = (object.text("handler"), Path::root("handler"));
             if handler.is_empty() {
@@ -149,23 +134,6 @@ fn spec(errors: &mut Errors, object: &Other, old: Option<&Other>) {
         }
         _ if object.template_path().is_some() => workloads::spec(errors, object, old),
         _ => {}
-    }
-}
-
-/// What a StorageClass passes on to its provisioner.
-fn parameters(errors: &mut Errors, parameters: &Value) {
-    const MOST: usize = 512;
-    const MOST_BYTES: usize = 256 << 10;
-    let path = Path::root("parameters");
-    let Some(parameters) = parameters.as_object() else { return };
-    if parameters.len() > MOST {
-        return errors.too_long(&path, MOST);
-    }
-    if parameters.contains_key("") {
-        errors.invalid(&path, "", "field can not be empty.");
-    }
-    if parameters.iter().map(|(key, value)| key.len() + text(value).len()).sum::<usize>() > MOST_BYTES {
-        errors.too_long(&path, MOST_BYTES);
     }
 }
 
@@ -208,193 +176,6 @@ pub(super) fn one_of(errors: &mut Errors, of: &Value, key: &str, supported: &[&s
         errors.required(&path.child(key), "");
     } else if !supported.contains(&value) {
         errors.not_supported(&path.child(key), value, supported);
-    }
-}
-
-const ACCESS_MODES: &[&str] = &["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
-
-fn access_modes(errors: &mut Errors, spec: &Value, path: &Path) {
-    let modes = list(&spec["accessModes"]);
-    let path = path.child("accessModes");
-    if modes.is_empty() {
-        errors.required(&path, "at least 1 access mode is required");
-    }
-    for mode in modes.iter().map(text).filter(|mode| !ACCESS_MODES.contains(mode)) {
-        errors.not_supported(&path, mode, ACCESS_MODES);
-    }
-    if modes.len() > 1 && modes.iter().any(|mode| mode == "ReadWriteOncePod") {
-        errors.forbidden(&path, "may not use ReadWriteOncePod with other access modes");
-    }
-}
-
-fn amounts(value: &Value) -> BTreeMap<String, Quantity> {
-    serde_json::from_value(value.clone()).unwrap_or_default()
-}
-
-pub(super) fn claim(errors: &mut Errors, spec: &Value, path: &Path) {
-    let spec: PersistentVolumeClaimSpec = serde_json::from_value(spec.clone()).unwrap_or_default();
-    volumes::claim_spec(errors, &spec, path);
-}
-
-/// `ValidatePersistentVolumeClaimUpdate`.
-fn claim_update(errors: &mut Errors, new: &Other, old: &Other) {
-    let spec = |object: &Other| object.at("spec").as_object().cloned().unwrap_or_default();
-    let (mut now, mut was) = (spec(new), spec(old));
-    let keep = |now: &mut serde_json::Map<String, Value>, was: &serde_json::Map<String, Value>, key: &str| match was
-        .get(key)
-    {
-        Some(value) => drop(now.insert(key.into(), value.clone())),
-        None => drop(now.remove(key)),
-    };
-    if text(old.at("spec/volumeName")).is_empty() {
-        keep(&mut was, &now, "volumeName");
-    }
-    if old.at("spec/storageClassName").is_null() {
-        keep(&mut now, &was, "storageClassName");
-    }
-    if new.text("status/phase") == "Bound" {
-        let before = old.at("spec/resources/requests/storage");
-        if let Some(requests) = now.get_mut("resources").and_then(|resources| resources.get_mut("requests")) {
-            requests["storage"] = before.clone();
-        }
-        keep(&mut now, &was, "volumeAttributesClassName");
-    }
-    if now != was {
-        let diff = internal::diff_of("PersistentVolumeClaimSpec", &was.into(), &now.into());
-        let why =
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-        errors.forbidden(&SPEC, &format!("{why}\n{diff}"));
-    }
-    if request(new) < request(old) && request(new) <= amount(old.at("status/capacity/storage")) {
-        errors.forbidden(&SPEC.child("resources.requests.storage"), "field can not be less than status.capacity");
-    }
-    if new.at("spec/volumeMode") != old.at("spec/volumeMode") {
-        errors.invalid(&Path::root("volumeMode"), new.at("spec/volumeMode"), "field is immutable");
-    }
-}
-
-fn positive(errors: &mut Errors, quantity: &Quantity, path: &Path) {
-    if quantity.0.parse::<crate::api::quantity::Quantity>().is_ok_and(|amount| amount.sign() <= 0) {
-        errors.invalid(path, quantity.0.as_str(), "must be greater than zero");
-    }
-}
-
-fn volume(errors: &mut Errors, spec: &Value) {
-    if list(&spec["accessModes"]).is_empty() {
-        errors.required(&SPEC.child("accessModes"), "");
-    } else {
-        access_modes(errors, spec, &SPEC);
-    }
-    let capacity = amounts(&spec["capacity"]);
-    let path = SPEC.child("capacity");
-    if capacity.is_empty() {
-        errors.required(&path, "");
-    } else if capacity.len() > 1 || !capacity.contains_key("storage") {
-        let shown: Vec<&str> = capacity.keys().map(String::as_str).collect();
-        errors.not_supported(&path, &shown.join(","), &["storage"]);
-    }
-    for (name, quantity) in &capacity {
-        positive(errors, quantity, &path.key(name));
-    }
-    let policy = text(&spec["persistentVolumeReclaimPolicy"]);
-    let policy_path = SPEC.child("persistentVolumeReclaimPolicy");
-    if !["", "Delete", "Recycle", "Retain"].contains(&policy) {
-        errors.not_supported(&policy_path, policy, &["Delete", "Recycle", "Retain"]);
-    }
-    let affinity = &spec["nodeAffinity"];
-    if affinity.is_object() {
-        let path = SPEC.child("nodeAffinity.required");
-        match serde_json::from_value(affinity["required"].clone()) {
-            Ok(selector) => scheduling::node_selector(errors, &selector, &path),
-            Err(_) => errors.required(&path, "must specify required node constraints"),
-        }
-    }
-    volume_source(errors, spec);
-    if policy == "Recycle" && clean_is_root(text(&spec["hostPath"]["path"])) {
-        errors.forbidden(&policy_path, "may not be 'recycle' for a hostPath mount of '/'");
-    }
-    for key in ["storageClassName", "volumeAttributesClassName"] {
-        let class = text(&spec[key]);
-        if key == "volumeAttributesClassName" {
-            let mode = text(&spec["volumeMode"]);
-            if !["", "Block", "Filesystem"].contains(&mode) {
-                errors.not_supported(&SPEC.child("volumeMode"), mode, &["Block", "Filesystem"]);
-            }
-        }
-        if !class.is_empty() {
-            errors.invalid_each(&SPEC.child(key), class, names::dns1123_subdomain(class));
-        }
-    }
-}
-
-fn clean_is_root(path: &str) -> bool {
-    path.starts_with('/') && path.split('/').all(|part| matches!(part, "" | "." | ".."))
-}
-
-/// Just one source, looked for in the order of the real code.
-fn volume_source(errors: &mut Errors, spec: &Value) {
-    const SOURCES: [&str; 22] = [
-        "hostPath",
-        "gcePersistentDisk",
-        "awsElasticBlockStore",
-        "glusterfs",
-        "flocker",
-        "nfs",
-        "rbd",
-        "quobyte",
-        "cephfs",
-        "iscsi",
-        "cinder",
-        "fc",
-        "flexVolume",
-        "azureFile",
-        "vsphereVolume",
-        "photonPersistentDisk",
-        "portworxVolume",
-        "azureDisk",
-        "scaleIO",
-        "local",
-        "storageos",
-        "csi",
-    ];
-    let mut found = SOURCES.into_iter().filter(|source| spec[*source].is_object());
-    let Some(first) = found.next() else { return errors.required(&SPEC, "must specify a volume type") };
-    let (source, path) = (&spec[first], SPEC.child(first));
-    let required = |errors: &mut Errors, key: &str| {
-        if text(&source[key]).is_empty() {
-            errors.required(&path.child(key), "");
-        }
-    };
-    let target = text(&source["path"]);
-    match first {
-        "hostPath" | "local" => {
-            required(errors, "path");
-            if !target.is_empty() {
-                volumes::no_backsteps(errors, target, &path.child("path"));
-                volumes::host_path_type(errors, source["type"].as_str(), &path.child("type"));
-            }
-            if first == "local" && !spec["nodeAffinity"].is_object() {
-                errors.required(&SPEC.child("nodeAffinity"), "Local volume requires node affinity");
-            }
-        }
-        "nfs" => {
-            required(errors, "server");
-            required(errors, "path");
-            if !target.starts_with('/') {
-                errors.invalid(&path.child("path"), target, "must be an absolute path");
-            }
-        }
-        "csi" => {
-            volume_kinds::driver_name(errors, text(&source["driver"]), &path.child("driver"));
-            required(errors, "volumeHandle");
-        }
-        _ => {}
-    }
-    for more in found {
-        let name = if more == "cephfs" { "cephFS" } else { more };
-        if more != "flexVolume" {
-            errors.forbidden(&SPEC.child(name), "may not specify more than 1 volume type");
-        }
     }
 }
 

@@ -95,7 +95,7 @@ pub fn network_disks(errors: &mut Errors, volume: &Volume, one: &mut OneType, pa
     }
 }
 
-fn iscsi(errors: &mut Errors, disk: &ISCSIVolumeSource, path: &Path) {
+pub fn iscsi(errors: &mut Errors, disk: &ISCSIVolumeSource, path: &Path) {
     need(errors, &disk.target_portal, &path.child("targetPortal"));
     need(errors, &disk.iqn, &path.child("iqn"));
     if !disk.iqn.is_empty() {

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{
     Options, job,
     meta::{self, NOT_NEGATIVE},
-    others::{self, not_negative, one_of, text},
-    pod,
+    others::{not_negative, one_of, text},
+    pod, storage,
 };
 use crate::api::{
     cron::Schedule,
@@ -176,7 +176,7 @@ fn stateful_set(errors: &mut Errors, spec: &Value, changed: bool, template_too: 
     if !changed {
         let path = SPEC.child("volumeClaimTemplates");
         for (index, claim) in claims.iter().enumerate() {
-            others::claim(errors, &claim["spec"], &path.index(index).child("spec"));
+            storage::claim(errors, &claim["spec"], &path.index(index).child("spec"));
         }
     }
     not_negative(errors, spec, &["replicas", "minReadySeconds"], &SPEC);

@@ -11,7 +11,7 @@ use super::{Key, News, World, key, storage_class};
 use crate::{
     api::{
         ApiClient, Kind, Object, Pod, Resource, Result,
-        client::{DeleteOptions, Subresource},
+        client::{DeleteOptions, ListOptions, Subresource},
         other::Other,
         quantity::Quantity,
         volumes::{
@@ -143,6 +143,17 @@ impl Binder {
         let found = volumes::choose(self.world.volumes.values(), &claim, delayed, everywhere).cloned();
         if let Some(volume) = found {
             return self.bind(volume, claim).await;
+        }
+        if claim.at("spec/storageClassName").is_null() && class_name.is_empty() {
+            // A default class that came after the claim counts as well.
+            let classes = self.world.client.list(Kind::StorageClass, "", ListOptions::default()).await;
+            if let Some(name) = classes.ok().and_then(|classes| volumes::default_class(&classes.items)) {
+                let mut changed = Other::clone(&claim);
+                set(&mut changed, "spec", "storageClassName", json!(name));
+                // The write is told by the watch, and that looks at the claim again.
+                self.world.write(changed, Subresource::None).await;
+                return;
+            }
         }
         if delayed {
             self.explain_delay(&claim).await;

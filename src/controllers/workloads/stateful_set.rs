@@ -122,7 +122,9 @@ async fn step(world: &mut World, look: &Look) -> Result<()> {
                 if !is_terminating(pod) {
                     delete(world, set, pod).await?;
                 }
-                return Ok(());
+                if in_turn {
+                    return Ok(());
+                }
             }
             Some(pod) => {
                 if phase(pod) == "Pending" {

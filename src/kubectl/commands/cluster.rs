@@ -4,7 +4,7 @@ use super::{ALL_NAMESPACES, CONTAINER, Command, FILES, NODES, OUTPUT, SELECTORS,
 use crate::kubectl::{
     config, cp, debug, describe, events, exec,
     flags::{optional, switch, value},
-    info, logs, nodes, other, port_forward, taint, top, wait,
+    info, logs, nodes, other, plugin, port_forward, taint, top, wait,
 };
 
 pub static COMMANDS: &[Command] = &[
@@ -262,6 +262,7 @@ pub static COMMANDS: &[Command] = &[
                 value("for", "Only events of this object, TYPE/NAME"),
                 value("types", "Only events of these types"),
                 switch("no-headers", "Without the header line"),
+                switch("watch", "After listing the requested events, watch for more events").short('w'),
             ],
         ],
         stop_after: 0,
@@ -291,9 +292,16 @@ pub static COMMANDS: &[Command] = &[
         name: "cluster-info",
         aliases: &[],
         about: "Display cluster information",
-        usage: "[flags]",
-        examples: &["kubectl cluster-info"],
-        flags: &[],
+        usage: "[dump] [flags]",
+        examples: &["kubectl cluster-info", "kubectl cluster-info dump --output-directory=/tmp/state"],
+        flags: &[
+            ALL_NAMESPACES,
+            OUTPUT,
+            &[
+                value("output-directory", "dump: files instead of stdout"),
+                value("namespaces", "dump: these namespaces"),
+            ],
+        ],
         stop_after: 0,
         main: main!(info::cluster_info),
     },
@@ -324,6 +332,16 @@ pub static COMMANDS: &[Command] = &[
         flags: &[],
         stop_after: 0,
         main: main!(info::api_versions),
+    },
+    Command {
+        name: "plugin",
+        aliases: &[],
+        about: "Provides utilities for interacting with plugins",
+        usage: "list [flags]",
+        examples: &["kubectl plugin list", "kubectl plugin list --name-only"],
+        flags: &[&[switch("name-only", "Only the names of the programs")]],
+        stop_after: 0,
+        main: main!(plugin::main),
     },
     Command {
         name: "config",

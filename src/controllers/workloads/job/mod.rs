@@ -144,11 +144,22 @@ fn status_number(status: &Map<String, Value>, key: &str) -> i64 {
     status.get(key).and_then(Value::as_i64).unwrap_or(0)
 }
 
+/// When a Job ended, by the condition that says so.
+fn ended_at(end: &Value) -> i64 {
+    let ended: Option<jiff::Timestamp> = text(end, "lastTransitionTime").parse().ok();
+    ended.map_or(0, jiff::Timestamp::as_second)
+}
+
 pub async fn sync(world: &mut World, job: &Rc<Other>) -> Result<()> {
+    if !["", "kubernetes.io/job-controller"].contains(&job.text("spec/managedBy")) {
+        return match finished(job) {
+            Some(end) => expire(world, job, ended_at(end)).await,
+            None => Ok(()),
+        };
+    }
     if let Some(end) = finished(job) {
         world.job_backoffs.remove(&key_of(job));
-        let ended: Option<jiff::Timestamp> = text(end, "lastTransitionTime").parse().ok();
-        return expire(world, job, ended.map_or(0, jiff::Timestamp::as_second)).await;
+        return expire(world, job, ended_at(end)).await;
     }
     let pods = world.claim_pods(job, |_| true).await?;
     let mut look = begin(world, job, pods);
