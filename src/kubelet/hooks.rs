@@ -10,7 +10,7 @@ use k8s_openapi::{
 use super::{Inner, exec, runtime::Container, start::pod_label, worker::Worker};
 use crate::{
     api::{Container as ContainerSpec, Pod},
-    programs::net::http::{self, Headers, Request, Url},
+    programs::net::http::{self, Headers, Message, Request, Url},
 };
 
 /// A hook has no time limit of its own; preStop is cut by the grace period.
@@ -63,7 +63,7 @@ async fn http_get(
     let request = request(&url, action, "kube-lifecycle/1.36");
     let net = &kubelet.machine.namespaces().net;
     // Whatever the answer says: a hook that was answered has run.
-    let response = http::get(&kubelet.sim, net, to, &url, &request, NO_LIMIT).await;
+    let response = http::get(&kubelet.sim, net, to, &url, &Message::from(&request), NO_LIMIT).await;
     response.map(drop).map_err(|error| format!("Get \"{}\": {error}", show(&url)))
 }
 

@@ -4,12 +4,17 @@
 use std::{
     cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
+    future::poll_fn,
     net::{Ipv4Addr, SocketAddr},
     rc::{Rc, Weak},
+    task::Poll,
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{ContainerStatus, HTTPGetAction, PodStatus, Probe};
+use k8s_openapi::{
+    api::core::v1::{ContainerStatus, HTTPGetAction, PodStatus, Probe},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
 
 use super::{
     Inner,
@@ -21,14 +26,14 @@ use super::{
     worker::Worker,
 };
 use crate::{
-    api::{Container as ContainerSpec, Pod},
+    api::{Container as ContainerSpec, Pod, PodSpec},
     apiserver::events::EventType,
     os::Errno,
     programs::net::{
         grpc,
-        http::{self, Request, Url},
+        http::{self, Message, Url},
     },
-    sim::{Either, Notify, SimTime, Task, race},
+    sim::{Either, Notify, SimTime, Task, WaitQueue, race},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,26 +87,46 @@ struct State {
     result: Cell<Option<bool>>,
     /// No probing until another container comes.
     on_hold: Cell<bool>,
-    last: Cell<Option<bool>>,
     run: Cell<u32>,
+    /// The probes that came out as the last one did, and those before.
+    streak: Cell<Option<Streak>>,
     streaks: RefCell<VecDeque<Streak>>,
     /// A readiness probe is asked for out of turn.
     triggered: Cell<bool>,
-    trigger: Notify,
+    /// Its worker, until then.
+    waiting: WaitQueue,
 }
 
 impl State {
+    /// Waits until a probe is asked for out of turn.
+    fn triggered(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| {
+            if self.triggered.get() {
+                return Poll::Ready(());
+            }
+            self.waiting.register(cx);
+            Poll::Pending
+        })
+    }
+
+    /// How the last probe came out.
+    fn last(&self) -> Option<bool> {
+        self.streak.get().map(|streak| streak.success)
+    }
+
     fn note(&self, now: SimTime, success: bool) {
-        let mut streaks = self.streaks.borrow_mut();
-        if let Some(last) = streaks.back_mut().filter(|last| last.success == success) {
-            last.until = now;
-            last.count = last.count.saturating_add(1);
-            return;
-        }
-        if streaks.len() == MAX_STREAKS {
-            streaks.pop_front();
-        }
-        streaks.push_back(Streak { from: now, until: now, count: 1, success });
+        let streak = match self.streak.get() {
+            Some(last) if last.success == success => Streak { until: now, count: last.count.saturating_add(1), ..last },
+            other => {
+                let mut streaks = self.streaks.borrow_mut();
+                streaks.extend(other);
+                if streaks.len() == MAX_STREAKS {
+                    streaks.pop_front();
+                }
+                Streak { from: now, until: now, count: 1, success }
+            }
+        };
+        self.streak.set(Some(streak));
     }
 }
 
@@ -175,10 +200,10 @@ impl Probes {
         let counter = |((container, kind), running): (&(String, Kind), &Running)| Counter {
             container: container.clone(),
             kind: *kind,
-            last: running.state.last.get(),
+            last: running.state.last(),
             run: running.state.run.get(),
             result: running.state.result.get(),
-            streaks: running.state.streaks.borrow().iter().copied().collect(),
+            streaks: running.state.streaks.borrow().iter().copied().chain(running.state.streak.get()).collect(),
         };
         self.probes.borrow().iter().map(counter).collect()
     }
@@ -188,15 +213,16 @@ impl Probes {
         let probes = self.probes.borrow();
         if let Some(running) = probes.get(&(container.to_string(), Kind::Readiness)) {
             running.state.triggered.set(true);
-            running.state.trigger.notify();
+            running.state.waiting.wake();
         }
     }
 
     /// Starts the workers of a pod's probes, those that aren't there yet.
     pub(super) fn start(&self, worker: &Rc<Worker>, kubelet: &Rc<Inner>, pod: &Pod) {
         let Some(spec) = &pod.spec else { return };
-        let sidecars = init_containers(spec).iter().filter(|c| is_sidecar(c));
-        for container in spec.containers.iter().chain(sidecars) {
+        let lasting =
+            |(place, container): &(usize, &ContainerSpec)| *place < spec.containers.len() || is_sidecar(container);
+        for (place, container) in containers(spec).enumerate().filter(lasting) {
             for kind in [Kind::Startup, Kind::Readiness, Kind::Liveness] {
                 let Some(probe) = kind.probe(container) else { continue };
                 let key = (container.name.clone(), kind);
@@ -208,7 +234,9 @@ impl Probes {
                     kubelet: kubelet.clone(),
                     worker: Rc::downgrade(worker),
                     container: container.name.clone(),
+                    place,
                     kind,
+                    spec: probe.clone(),
                     state: state.clone(),
                     target: RefCell::default(),
                     dialled: Cell::default(),
@@ -247,7 +275,11 @@ struct Prober {
     worker: Weak<Worker>,
     /// Its name: what it is, the pod knows.
     container: String,
+    /// Its place among the pod's containers, which stay as they are.
+    place: usize,
     kind: Kind,
+    /// What the pod's spec says of it, which never changes.
+    spec: Probe,
     state: Rc<State>,
     /// Where an httpGet probe went last, and for which address of the sandbox.
     target: RefCell<Option<(Option<Ipv4Addr>, Rc<Target>)>>,
@@ -271,18 +303,20 @@ enum Due {
     End,
 }
 
-/// A probe and the container that has it.
-#[derive(Clone, Copy)]
-struct Spec<'a> {
-    container: &'a ContainerSpec,
-    probe: &'a Probe,
-}
-
 /// What an httpGet probe asks whom.
 struct Target {
     to: SocketAddr,
     url: Url,
-    request: Request,
+    message: Message,
+}
+
+/// What a probe sends: its connection serves no other.
+fn request(url: &Url, action: &HTTPGetAction) -> Message {
+    let mut request = hooks::request(url, action, AGENT);
+    if request.keep_alive() {
+        request.headers.add("Connection", "close");
+    }
+    Message::from(&request)
 }
 
 /// How one probe came out.
@@ -294,6 +328,11 @@ enum Outcome {
     Error(String),
 }
 
+/// A pod's containers, then its init containers.
+fn containers(spec: &PodSpec) -> impl Iterator<Item = &ContainerSpec> {
+    spec.containers.iter().chain(init_containers(spec))
+}
+
 fn number(value: Option<i32>, default: u32) -> u32 {
     value.and_then(|value| u32::try_from(value).ok()).filter(|value| *value > 0).unwrap_or(default)
 }
@@ -303,10 +342,7 @@ impl Prober {
         let sim = self.kubelet.sim.clone();
         let mut next = sim.now() + period;
         loop {
-            let triggered = self.state.trigger.notified();
-            if !self.state.triggered.get() {
-                let _first: Either<(), ()> = race(triggered, sim.sleep_until(next)).await;
-            }
+            let _first: Either<(), ()> = race(self.state.triggered(), sim.sleep_until(next)).await;
             if self.state.triggered.replace(false) {
                 // The ticks are counted from here.
                 sim.sleep(TRIGGERED).await;
@@ -319,19 +355,15 @@ impl Prober {
             }
             let Some(worker) = self.worker.upgrade() else { return };
             let pod = worker.pod();
-            let Some(spec) = self.spec(&pod) else { return };
-            match self.due(&worker, &pod, spec) {
-                Due::Probe(container) => Box::pin(self.probe_once(&worker, &pod, spec, &container)).await,
+            match self.due(&worker, &pod) {
+                Due::Probe(container) => Box::pin(self.probe_once(&worker, &pod, &container)).await,
                 Due::Nothing => {}
                 Due::End => return,
             }
             // An answer that can't change needn't be asked for: the ticks go on when that is over.
             if let Some(over) = self.steady() {
                 drop((worker, pod));
-                let triggered = self.state.trigger.notified();
-                if !self.state.triggered.get() {
-                    let _first: Either<(), ()> = race(triggered, over.notified()).await;
-                }
+                let _first: Either<(), ()> = race(self.state.triggered(), over.notified()).await;
                 while next <= sim.now() {
                     next = next + period;
                 }
@@ -339,16 +371,21 @@ impl Prober {
         }
     }
 
-    fn spec<'a>(&self, pod: &'a Pod) -> Option<Spec<'a>> {
+    /// The container that has the probe.
+    fn probed<'a>(&self, pod: &'a Pod) -> Option<(&'a PodSpec, &'a ContainerSpec)> {
         let spec = pod.spec.as_ref()?;
-        let container = spec.containers.iter().chain(init_containers(spec)).find(|c| c.name == self.container)?;
-        Some(Spec { container, probe: self.kind.probe(container)? })
+        Some((spec, containers(spec).nth(self.place)?))
+    }
+
+    fn port(&self, pod: &Pod, port: &IntOrString) -> Result<u16, String> {
+        let (_, container) = self.probed(pod).ok_or("no such container")?;
+        hooks::port(container, port)
     }
 
     /// If the probe succeeds, and will for as long as its server listens: the end of that.
     fn steady(&self) -> Option<Notify> {
         let done = self.kind == Kind::Startup && self.state.on_hold.get();
-        if !done && self.state.result.get() != Some(true) || self.state.last.get() != Some(true) {
+        if !done && self.state.result.get() != Some(true) || self.state.last() != Some(true) {
             return None;
         }
         let to = self.target.borrow().as_ref()?.1.to;
@@ -365,7 +402,7 @@ impl Prober {
     }
 
     /// What a tick calls for.
-    fn due(&self, worker: &Worker, pod: &Rc<Pod>, spec: Spec<'_>) -> Due {
+    fn due(&self, worker: &Worker, pod: &Rc<Pod>) -> Due {
         let written = worker.told();
         let containers = worker.containers.borrow();
         // While nothing is written, what was found out last time still holds.
@@ -407,7 +444,7 @@ impl Prober {
             self.set(worker, Some(false));
             let end = told.state.as_ref().and_then(|s| s.terminated.as_ref());
             let comes_back =
-                |code| pod.spec.as_ref().is_none_or(|pod_spec| restarts_after(spec.container, pod_spec, code));
+                |code| self.probed(pod).is_some_and(|(spec, container)| restarts_after(container, spec, code));
             return if end.is_none_or(|end| comes_back(end.exit_code)) { Due::Nothing } else { Due::End };
         };
         if pod.metadata.deletion_timestamp.is_some() && self.kind != Kind::Readiness {
@@ -416,7 +453,7 @@ impl Prober {
         }
         let now = self.kubelet.sim.wall();
         let age = running.started_at.as_ref().map_or(0, |at| now.duration_since(at.0).as_secs());
-        if age < i64::from(spec.probe.initial_delay_seconds.unwrap_or(0)) {
+        if age < i64::from(self.spec.initial_delay_seconds.unwrap_or(0)) {
             return Due::Nothing;
         }
         // Only a startup probe runs before the container has started, and only then.
@@ -430,18 +467,13 @@ impl Prober {
     }
 
     /// `doProbe`
-    async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>, container: &Rc<Container>) {
-        let Some(success) = self.probe(worker, pod, spec, container).await else { return };
+    async fn probe_once(&self, worker: &Rc<Worker>, pod: &Pod, container: &Rc<Container>) {
+        let Some(success) = self.probe(worker, pod, container).await else { return };
         let state = &self.state;
+        state.run.set(if state.last() == Some(success) { state.run.get() + 1 } else { 1 });
         state.note(self.kubelet.sim.now(), success);
-        if state.last.get() == Some(success) {
-            state.run.set(state.run.get() + 1);
-        } else {
-            state.last.set(Some(success));
-            state.run.set(1);
-        }
         let needed =
-            if success { number(spec.probe.success_threshold, 1) } else { number(spec.probe.failure_threshold, 3) };
+            if success { number(self.spec.success_threshold, 1) } else { number(self.spec.failure_threshold, 3) };
         if state.run.get() < needed {
             return;
         }
@@ -461,10 +493,10 @@ impl Prober {
     }
 
     /// One probe with its events; `None` if nothing can be said.
-    async fn probe(&self, worker: &Rc<Worker>, pod: &Pod, spec: Spec<'_>, container: &Rc<Container>) -> Option<bool> {
+    async fn probe(&self, worker: &Rc<Worker>, pod: &Pod, container: &Rc<Container>) -> Option<bool> {
         let mut outcome = Outcome::Error(String::new());
         for _ in 0..TRIES {
-            outcome = self.attempt(worker, spec, container).await;
+            outcome = self.attempt(worker, pod, container).await;
             if !matches!(outcome, Outcome::Error(_)) {
                 break;
             }
@@ -491,10 +523,10 @@ impl Prober {
         }
     }
 
-    async fn attempt(&self, worker: &Rc<Worker>, spec: Spec<'_>, container: &Rc<Container>) -> Outcome {
-        let limit = Duration::from_secs(u64::from(number(spec.probe.timeout_seconds, 1)));
+    async fn attempt(&self, worker: &Rc<Worker>, pod: &Pod, container: &Rc<Container>) -> Outcome {
+        let limit = Duration::from_secs(u64::from(number(self.spec.timeout_seconds, 1)));
         let machine = &self.kubelet.machine;
-        if let Some(action) = &spec.probe.exec {
+        if let Some(action) = &self.spec.exec {
             let argv = action.command.clone().unwrap_or_default();
             return match Box::pin(exec::run(machine, container, &argv, limit, &self.kubelet.rng)).await {
                 exec::Ran::Exited(0, _) => Outcome::Success,
@@ -507,11 +539,11 @@ impl Prober {
                 exec::Ran::NotStarted(text) => Outcome::Error(format!("rpc error: code = Unknown desc = {text}")),
             };
         }
-        if let Some(action) = &spec.probe.http_get {
-            return Box::pin(self.http(worker, spec.container, action, limit)).await;
+        if let Some(action) = &self.spec.http_get {
+            return Box::pin(self.http(worker, pod, action, limit)).await;
         }
-        if let Some(action) = &spec.probe.tcp_socket {
-            let to = match self.dialled(worker, action.host.as_deref(), || hooks::port(spec.container, &action.port)) {
+        if let Some(action) = &self.spec.tcp_socket {
+            let to = match self.dialled(worker, action.host.as_deref(), || self.port(pod, &action.port)) {
                 Ok(to) => to,
                 Err(text) => return Outcome::Error(text),
             };
@@ -520,7 +552,7 @@ impl Prober {
                 Err(text) => Outcome::Failure(text),
             };
         }
-        if let Some(action) = &spec.probe.grpc {
+        if let Some(action) = &self.spec.grpc {
             let to = match self.dialled(worker, None, || Ok(u16::try_from(action.port).unwrap_or(0))) {
                 Ok(to) => to,
                 Err(text) => return Outcome::Error(text),
@@ -572,22 +604,22 @@ impl Prober {
     }
 
     /// Made once, as it changes with the pod's address alone.
-    fn target(&self, worker: &Worker, spec: &ContainerSpec, action: &HTTPGetAction) -> Result<Rc<Target>, String> {
+    fn target(&self, worker: &Worker, pod: &Pod, action: &HTTPGetAction) -> Result<Rc<Target>, String> {
         let address = worker.sandbox.borrow().as_ref().and_then(|sandbox| sandbox.address);
         if let Some((known, target)) = &*self.target.borrow()
             && *known == address
         {
             return Ok(target.clone());
         }
-        let (to, url) = hooks::target(&self.kubelet, worker, spec, action)?;
-        let request = hooks::request(&url, action, AGENT);
-        let target = Rc::new(Target { to, url, request });
+        let (_, container) = self.probed(pod).ok_or("no such container")?;
+        let (to, url) = hooks::target(&self.kubelet, worker, container, action)?;
+        let target = Rc::new(Target { to, message: request(&url, action), url });
         *self.target.borrow_mut() = Some((address, target.clone()));
         Ok(target)
     }
 
-    async fn http(&self, worker: &Worker, spec: &ContainerSpec, action: &HTTPGetAction, limit: Duration) -> Outcome {
-        let first = match self.target(worker, spec, action) {
+    async fn http(&self, worker: &Worker, pod: &Pod, action: &HTTPGetAction, limit: Duration) -> Outcome {
+        let first = match self.target(worker, pod, action) {
             Ok(target) => target,
             Err(text) => return Outcome::Error(text),
         };
@@ -596,8 +628,8 @@ impl Prober {
         let mut target = first.clone();
         for _ in 0..MAX_REDIRECTS {
             let left = deadline.since(self.kubelet.sim.now());
-            let Target { to, url, request } = &*target;
-            let response = match http::get(&self.kubelet.sim, net, *to, url, request, left).await {
+            let Target { to, url, message } = &*target;
+            let response = match http::get(&self.kubelet.sim, net, *to, url, message, left).await {
                 Ok(response) => response,
                 Err(error) => return Outcome::Failure(format!("Get \"{}\": {error}", hooks::show(&first.url))),
             };
@@ -615,8 +647,7 @@ impl Prober {
                 return Outcome::Warning(format!("Probe terminated redirects, Response body: {body}"));
             }
             let to = SocketAddr::new(to.ip(), next.port);
-            let request = hooks::request(&next, action, AGENT);
-            target = Rc::new(Target { to, url: next, request });
+            target = Rc::new(Target { to, message: request(&next, action), url: next });
         }
         Outcome::Failure(format!("Get \"{}\": stopped after {MAX_REDIRECTS} redirects", hooks::show(&first.url)))
     }

@@ -128,7 +128,7 @@ const FILE_CHUNK: usize = 64 << 20;
 const MAX_WHOLE: usize = 256 << 20;
 
 impl File {
-    pub(super) fn from_kind(kind: Kind, flags: OpenFlags, path: &str) -> File {
+    pub(super) fn from_kind(kind: Kind, flags: OpenFlags, path: impl Into<Box<str>>) -> File {
         match &kind {
             Kind::PipeReader(pipe) => pipe.open_reader(),
             Kind::PipeWriter(pipe) => pipe.open_writer(),

@@ -188,7 +188,7 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
         Entry::Descriptor(file) => return Ok(file),
         Entry::Top | Entry::Sys(_) | Entry::Process if flags.write => return Err(Errno::EISDIR),
         Entry::Top | Entry::Sys(_) | Entry::Process | Entry::Of(_, "fd" | "net" | "ns") => {
-            return Ok(File::from_kind(Kind::Directory, flags, &format!("/proc/{at}")));
+            return Ok(File::from_kind(Kind::Directory, flags, format!("/proc/{at}")));
         }
         _ if flags.write => return Err(Errno::EACCES),
         Entry::File(name) => top_file(asker, name),
@@ -197,7 +197,7 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
         Entry::NetTable(proc, v6) => proc.net().proc_table(v6),
         Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Namespace(..) => return Err(Errno::ELOOP),
     };
-    Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, &format!("/proc/{at}")))
+    Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, format!("/proc/{at}")))
 }
 
 /// A namespace's number: the host's have Linux' own, the others are numbered by the first process that

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     os::{Cgroup, Errno, Machine, Proc, Tty, pipe::Pipe, process::MachineInner, tty::WeakTty},
-    sim::{Notify, Sim, SimTime},
+    sim::{Notify, Sim, SimTime, VecMap},
 };
 
 /// A mountable tree: image below, changes above. Clones are the same file system.
@@ -26,7 +26,7 @@ struct FsInner {
     kind: &'static str,
     lower: Rc<FsImage>,
     /// By inode.
-    upper: RefCell<Vec<Rc<Node>>>,
+    upper: RefCell<VecMap<Ino, Rc<Node>>>,
     /// Makes what it holds, when somebody first looks.
     fill: RefCell<Option<Fill>>,
     /// What is being made has this date, and takes nobody's memory: no process makes it.
@@ -492,8 +492,7 @@ impl Filesystem {
         if self.is_hollow(ino) {
             self.fill();
         }
-        let nodes = self.0.upper.borrow();
-        find(&nodes, ino).ok().map(|at| nodes[at].clone())
+        self.0.upper.borrow().get(&ino).cloned()
     }
 
     /// What `look` sees of an inode that was made or changed here.
@@ -501,8 +500,7 @@ impl Filesystem {
         if self.is_hollow(ino) {
             self.fill();
         }
-        let nodes = self.0.upper.borrow();
-        find(&nodes, ino).ok().map(|at| look(&nodes[at]))
+        self.0.upper.borrow().get(&ino).map(|node| look(node))
     }
 
     fn lower(&self, ino: Ino) -> Option<&ImageNode> {
@@ -529,16 +527,8 @@ impl Filesystem {
             owner: OnceCell::new(),
         });
         node.account();
-        let mut nodes = self.0.upper.borrow_mut();
-        if nodes.len() == nodes.capacity() {
-            let more = 1 + nodes.len() / 2;
-            nodes.reserve_exact(more);
-        }
-        match find(&nodes, ino) {
-            Ok(at) => nodes[at] = node.clone(),
-            Err(at) => nodes.insert(at, node.clone()),
-        }
-        drop(nodes);
+        let before = self.0.upper.borrow_mut().insert(ino, node.clone());
+        drop(before);
         node
     }
 
@@ -600,8 +590,7 @@ impl Filesystem {
             self.fill();
         }
         let nodes = self.0.upper.borrow();
-        if let Ok(at) = find(&nodes, dir) {
-            let node = &nodes[at];
+        if let Some(node) = nodes.get(&dir) {
             let Body::Directory(names) = &node.body else { return Err(Errno::ENOTDIR) };
             cred.may_search(node.mode.get(), node.uid.get(), node.gid.get())?;
             return Ok(ask(&names.borrow()));
@@ -792,9 +781,7 @@ impl Filesystem {
         if let Some(node) = self.upper(ino) {
             node.nlink.set(node.nlink.get().saturating_sub(1));
             if node.nlink.get() == 0 || matches!(node.body, Body::Directory(_)) {
-                let mut nodes = self.0.upper.borrow_mut();
-                let gone = find(&nodes, ino).ok().map(|at| nodes.remove(at));
-                drop(nodes);
+                let gone = self.0.upper.borrow_mut().remove(&ino);
                 drop(gone);
             }
         }
@@ -836,11 +823,6 @@ impl Filesystem {
     pub(in crate::os) fn open(&self, ino: Ino) -> OpenNode {
         OpenNode { fs: self.clone(), ino, node: RefCell::new(self.upper(ino)) }
     }
-}
-
-/// Where an inode is in a list of them, or where it belongs.
-fn find(nodes: &[Rc<Node>], ino: Ino) -> Result<usize, usize> {
-    nodes.binary_search_by_key(&ino, |node| node.ino)
 }
 
 /// A regular file as an open description holds it. The inode of an image is looked at in place;

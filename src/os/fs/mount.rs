@@ -402,7 +402,8 @@ impl MountNs {
         let mut links = 0;
         loop {
             let start = at;
-            let end = rest.bytes().skip(start).position(|byte| byte == b'/').map_or(rest.len(), |slash| start + slash);
+            let slash = rest.as_bytes()[start..].iter().position(|byte| *byte == b'/');
+            let end = slash.map_or(rest.len(), |slash| start + slash);
             at = rest.len().min(end + 1);
             let part = &rest[start..end];
             if part.is_empty() || part == "." {
@@ -431,15 +432,16 @@ impl MountNs {
             if part.len() > MAX_NAME {
                 return Err(Errno::ENAMETOOLONG);
             }
-            let last = at == rest.len() || rest[at..].split('/').all(|p| p.is_empty() || p == ".");
+            let last = || at == rest.len() || rest[at..].split('/').all(|p| p.is_empty() || p == ".");
             let Some(next) = child(&mounts, proc, here, part, within)? else {
-                if !last {
+                if !last() {
                     return Err(Errno::ENOENT);
                 }
-                let path = format!("{done}/{part}");
-                return Ok(Resolved { parent: here.clone(), node: None, path, must_be_dir });
+                done.push('/');
+                done.push_str(part);
+                return Ok(Resolved { parent: here.clone(), node: None, path: done, must_be_dir });
             };
-            if (!last || follow_last || must_be_dir)
+            if (follow_last || must_be_dir || !last())
                 && let Some(target) = link_target(&mounts, proc, &next, last)?
             {
                 links += 1;
@@ -713,12 +715,17 @@ fn child(
 
 /// Where a symlink leads. A descriptor under /proc, as the last part, is no path but the thing
 /// itself: opening it gives the descriptor.
-fn link_target(mounts: &[Mounted], proc: Option<&Proc>, step: &Step, last: bool) -> Result<Option<Rc<str>>, Errno> {
+fn link_target(
+    mounts: &[Mounted],
+    proc: Option<&Proc>,
+    step: &Step,
+    last: impl Fn() -> bool,
+) -> Result<Option<Rc<str>>, Errno> {
     match step {
         Step::Fs { mount, ino } => Ok(mounts[*mount].fs.link_target(*ino)),
         Step::Proc(at) => {
             let proc = proc.ok_or(Errno::ENOENT)?;
-            if last && procfs::descriptor(proc, at).is_some() {
+            if last() && procfs::descriptor(proc, at).is_some() {
                 return Ok(None);
             }
             Ok(procfs::link(proc, at)?.map(Rc::from))

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     os::{Capability, Errno},
-    sim::{Notify, WaitQueue},
+    sim::{Notify, VecMap, WaitQueue},
 };
 
 /// A network namespace.
@@ -32,11 +32,12 @@ pub(super) struct NsInner {
     pub(super) link: Rc<Link>,
     /// Of a host of the world outside: what a round trip takes.
     pub(super) distance: Cell<Option<Duration>>,
-    pub(super) listeners: RefCell<BTreeMap<u16, Vec<Rc<ListenerInner>>>>,
+    /// With their addresses, by port.
+    pub(super) listeners: RefCell<Vec<(SocketAddr, Rc<ListenerInner>)>>,
     /// UDP sockets by port.
     pub(super) datagrams: RefCell<BTreeMap<u16, Vec<Rc<UdpInner>>>>,
     /// By connection and side.
-    pub(super) connections: RefCell<BTreeMap<(u64, usize), Weak<Endpoint>>>,
+    pub(super) connections: RefCell<VecMap<(u64, usize), Weak<Endpoint>>>,
     next_port: Cell<u16>,
     unprivileged_ports: Cell<u16>,
 }
@@ -110,6 +111,15 @@ pub(super) fn in_prefix(addr: IpAddr, net: IpAddr, prefix: u8) -> bool {
         }
         _ => false,
     }
+}
+
+/// Those that listen on a port.
+fn of_port(
+    listeners: &[(SocketAddr, Rc<ListenerInner>)],
+    port: u16,
+) -> impl Iterator<Item = &(SocketAddr, Rc<ListenerInner>)> {
+    let first = listeners.partition_point(|(addr, _)| addr.port() < port);
+    listeners[first..].iter().take_while(move |(addr, _)| addr.port() == port)
 }
 
 /// `::ffff:a.b.c.d` as a.b.c.d.
@@ -243,13 +253,15 @@ impl NetNs {
         }
         let listener = ListenerInner::new(addr, options, owner_info.clone());
         let taken = {
-            let listeners = self.0.listeners.borrow();
-            listeners.get(&addr.port()).is_some_and(|there| there.iter().any(|l| l.clashes_with(&listener)))
+            let mut listeners = self.0.listeners.borrow_mut();
+            let taken = of_port(&listeners, addr.port()).any(|(_, other)| other.clashes_with(&listener));
+            if !taken {
+                let at = listeners.partition_point(|(other, _)| other.port() <= addr.port());
+                listeners.insert(at, (addr, listener.clone()));
+            }
+            taken
         };
         let kind = if taken { NetEventKind::Clash } else { NetEventKind::Listen };
-        if !taken {
-            self.0.listeners.borrow_mut().entry(addr.port()).or_default().push(listener.clone());
-        }
         self.tell(kind, addr, addr, Some(self.0.name.clone()), owner_info.pid());
         if taken { Err(Errno::EADDRINUSE) } else { Ok(TcpListener::new(listener, self.clone())) }
     }
@@ -266,7 +278,7 @@ impl NetNs {
 
     fn free_port(&self) -> Option<u16> {
         let listeners = self.0.listeners.borrow();
-        self.next_free(|port| listeners.contains_key(&port))
+        self.next_free(|port| of_port(&listeners, port).next().is_some())
     }
 
     /// The next ephemeral port that isn't taken.
@@ -399,9 +411,9 @@ impl NetNs {
 
     fn find_listener(&self, to: SocketAddr) -> Option<Rc<ListenerInner>> {
         let listeners = self.0.listeners.borrow();
-        let there = listeners.get(&to.port())?;
-        let exact = there.iter().find(|l| l.addr.ip() == to.ip());
-        exact.or_else(|| there.iter().find(|l| l.takes(to.ip()))).cloned()
+        let there = || of_port(&listeners, to.port());
+        let found = there().find(|(addr, _)| addr.ip() == to.ip()).or_else(|| there().find(|(_, l)| l.takes(to.ip())));
+        found.map(|(_, listener)| listener.clone())
     }
 
     /// If whoever listens at `to` answers the same way as long as it does: its end.
@@ -420,7 +432,7 @@ impl NetNs {
 
     /// A process was stopped by a signal, or goes on: what it serves isn't steady meanwhile.
     pub(in crate::os) fn process_sleeps(&self, host_pid: Pid, asleep: bool) {
-        for listener in self.0.listeners.borrow().values().flatten().filter(|l| l.owner.host_pid == host_pid) {
+        for (_, listener) in self.0.listeners.borrow().iter().filter(|(_, l)| l.owner.host_pid == host_pid) {
             listener.asleep.set(asleep);
             if let Some(steady) = listener.steady.get() {
                 steady.notify();
@@ -436,9 +448,9 @@ impl NetNs {
     /// Listening and connected sockets, listeners first, by port.
     pub fn sockets(&self) -> Vec<SocketInfo> {
         let listening = self.0.listeners.borrow();
-        let listening = listening.values().flatten().map(|l| SocketInfo {
+        let listening = listening.iter().map(|(addr, l)| SocketInfo {
             state: "LISTEN",
-            local: l.addr,
+            local: *addr,
             peer: None,
             host_pid: l.owner.host_pid,
             comm: l.owner.comm().to_owned(),

@@ -114,16 +114,8 @@ impl TcpListener {
 
 impl Drop for TcpListener {
     fn drop(&mut self) {
-        let (inner, port) = (&self.inner, self.inner.addr.port());
-        {
-            let mut listeners = self.ns.0.listeners.borrow_mut();
-            if let Some(there) = listeners.get_mut(&port) {
-                there.retain(|l| !Rc::ptr_eq(l, inner));
-                if there.is_empty() {
-                    listeners.remove(&port);
-                }
-            }
-        }
+        let inner = &self.inner;
+        self.ns.0.listeners.borrow_mut().retain(|(_, listener)| !Rc::ptr_eq(listener, inner));
         if let Some(steady) = inner.steady.get() {
             steady.notify();
         }

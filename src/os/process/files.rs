@@ -68,7 +68,7 @@ impl Proc {
             }
             let step = mnt.create(&cred, &found, Body::File(RefCell::default()), mode & !self.0.umask.get())?;
             let (fs, ino) = mnt.writable(&step)?;
-            return Ok(File::from_kind(Kind::Node(fs.open(ino)), flags, &found.path));
+            return Ok(File::from_kind(Kind::Node(fs.open(ino)), flags, found.path));
         };
         if flags.create && flags.exclusive {
             return Err(Errno::EEXIST);
@@ -127,7 +127,7 @@ impl Proc {
                 Kind::Node(node)
             }
         };
-        Ok(File::from_kind(kind, flags, &found.path))
+        Ok(File::from_kind(kind, flags, found.path))
     }
 
     pub fn stat(&self, path: &str) -> Result<Stat, Errno> {

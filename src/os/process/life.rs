@@ -34,7 +34,7 @@ pub(super) fn allocate_pids(ns: &PidNs) -> Pids {
 
 impl ProcInner {
     pub(super) fn host_pid(&self) -> Pid {
-        self.pids[0]
+        self.host_pid
     }
 
     pub(super) fn pid_ns(&self) -> &PidNs {

@@ -26,6 +26,7 @@ use std::{
 };
 
 use futures_util::future::LocalBoxFuture;
+use pin_project_lite::pin_project;
 
 use self::environ::Environ;
 use super::{Cgroup, File, Namespaces, Signal, Tty, fs::Cred};
@@ -168,6 +169,8 @@ pub(super) struct ProcInner {
     pub(super) machine: Machine,
     pub(super) namespaces: Namespaces,
     pids: Pids,
+    /// The first of them: asked for each time that the process runs.
+    host_pid: Pid,
     parent: RefCell<Weak<ProcInner>>,
     /// By host pid.
     children: RefCell<BTreeMap<Pid, Rc<ProcInner>>>,
@@ -277,26 +280,30 @@ impl Future for Running {
     }
 }
 
-/// A further task of a process.
-struct Thread {
-    proc: Rc<ProcInner>,
-    main: LocalBoxFuture<'static, ()>,
+pin_project! {
+    /// A further task of a process.
+    struct Thread<F> {
+        proc: Rc<ProcInner>,
+        #[pin]
+        main: F,
+    }
 }
 
-impl Future for Thread {
+impl<F: Future<Output = ()>> Future for Thread<F> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if self.proc.status.get().is_some() {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let me = self.project();
+        if me.proc.status.get().is_some() {
             return Poll::Ready(());
         }
-        if self.proc.stopped.get().is_some() {
-            self.proc.rare().continued.register(cx);
+        if me.proc.stopped.get().is_some() {
+            me.proc.rare().continued.register(cx);
             return Poll::Pending;
         }
-        let before = self.proc.machine.set_current(self.proc.host_pid());
-        let polled = self.main.as_mut().poll(cx);
-        self.proc.machine.set_current(before);
+        let before = me.proc.machine.set_current(me.proc.host_pid());
+        let polled = me.main.poll(cx);
+        me.proc.machine.set_current(before);
         polled
     }
 }

@@ -76,6 +76,7 @@ impl ProcInner {
             started: from.machine.sim().now(),
             machine: from.machine,
             namespaces: from.namespaces,
+            host_pid: from.pids[0],
             pids: from.pids,
             parent: RefCell::new(from.parent),
             children: RefCell::default(),
@@ -463,7 +464,7 @@ impl Proc {
         if self.0.is_dead() {
             return;
         }
-        let task = self.sim().spawn(Thread { proc: self.0.clone(), main: Box::pin(main) });
+        let task = self.sim().spawn(Thread { proc: self.0.clone(), main });
         let mut threads = self.0.rare().threads.borrow_mut();
         // Keeps the list as long as the threads that run, at little cost a start.
         if threads.len() == threads.capacity() {

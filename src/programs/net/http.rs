@@ -3,10 +3,12 @@
 //! Requests and responses are reported to the network's tap by the client's side.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Write as _},
     future::Future,
     net::SocketAddr,
     rc::Rc,
+    task::{Context, Waker},
     time::Duration,
 };
 
@@ -58,11 +60,24 @@ impl Headers {
     }
 
     pub fn add(&mut self, name: &str, value: impl fmt::Display) {
-        self.text.push_str(name);
-        self.text.push_str(": ");
+        self.begin(name);
         // Writing to a string doesn't fail.
         let _ = write!(self.text, "{value}");
         self.end();
+    }
+
+    /// [`Headers::add`] for what is text already.
+    pub fn add_text(&mut self, name: &str, value: &str) {
+        self.begin(name);
+        self.text.push_str(value);
+        self.end();
+    }
+
+    fn begin(&mut self, name: &str) {
+        // Room for most fields.
+        self.text.reserve(name.len() + 48);
+        self.text.push_str(name);
+        self.text.push_str(": ");
     }
 
     fn end(&mut self) {
@@ -136,7 +151,7 @@ impl Request {
         let (_, query) = self.target.split_once('?')?;
         query.split('&').find_map(|pair| {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (key == name).then(|| percent_decode(&value.replace('+', " ")))
+            (key == name).then(|| percent_decode(&value.replace('+', " ")).into_owned())
         })
     }
 
@@ -170,10 +185,24 @@ impl Request {
     }
 }
 
+/// A request as it goes over a connection, any number of times.
+pub struct Message {
+    method: Rc<str>,
+    target: Rc<str>,
+    bytes: Vec<u8>,
+}
+
+impl From<&Request> for Message {
+    fn from(request: &Request) -> Message {
+        let (method, target) = (request.method.as_str().into(), request.target.as_str().into());
+        Message { method, target, bytes: request.bytes() }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub status: u16,
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     pub minor: u8,
     pub headers: Headers,
     pub body: Vec<u8>,
@@ -254,9 +283,9 @@ pub fn reason(status: u16) -> &'static str {
     }
 }
 
-pub fn percent_decode(text: &str) -> String {
+pub fn percent_decode(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
-        return text.to_owned();
+        return text.into();
     }
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -273,7 +302,7 @@ pub fn percent_decode(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// Why a message couldn't be read.
@@ -447,12 +476,10 @@ impl Connection {
             }
             let empty = method == "HEAD" || matches!(status, 204 | 304);
             let body = if empty { Vec::new() } else { self.read_body(&headers, true).await? };
-            return Ok(Response { status, reason: reason.into(), minor, headers, body });
+            let usual = self::reason(status);
+            let reason = if reason == usual { usual.into() } else { reason.to_owned().into() };
+            return Ok(Response { status, reason, minor, headers, body });
         }
-    }
-
-    pub async fn write_request(&mut self, request: &Request) -> Result<(), Errno> {
-        self.stream.write_all(&request.bytes()).await
     }
 
     /// Writes an answer; `method` is the request's, as HEAD gets no body.
@@ -518,14 +545,20 @@ fn parse_head(text: &str) -> Option<(String, Headers)> {
     let mut headers = Headers::with_capacity(rest.len());
     for line in lines(rest) {
         let colon = position(line.as_bytes(), b':')?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim());
+        let (name, value) = (&line[..colon], &line[colon + 1..]);
         if name.is_empty() || position(name.as_bytes(), b' ').is_some() {
             return None;
         }
-        for part in [name, ": ", value] {
-            headers.text.push_str(part);
+        // As it is kept, mostly.
+        if let [b' ', first, .., last] = value.as_bytes()
+            && first.is_ascii_graphic()
+            && last.is_ascii_graphic()
+        {
+            headers.text.push_str(line);
+            headers.end();
+        } else {
+            headers.add_text(name, value.trim());
         }
-        headers.end();
     }
     Some((first.to_owned(), headers))
 }
@@ -571,14 +604,18 @@ pub async fn serve<F: Future<Output = Response>>(
     }
 }
 
-/// Accepts connections for ever, each in a thread of its own made by `serve`.
+/// Accepts connections for ever; `serve` serves them, each in a thread of its own if it has to wait.
 pub async fn accept_loop<F: Future<Output = ()> + 'static>(
     proc: &Proc,
     listener: &TcpListener,
     serve: impl Fn(TcpStream) -> F,
 ) {
     while let Ok(stream) = listener.accept().await {
-        proc.thread(serve(stream));
+        let mut served = Box::pin(serve(stream));
+        // Most clients have asked by now, and few answers take time.
+        if served.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            proc.thread(served);
+        }
     }
 }
 
@@ -695,12 +732,24 @@ pub async fn exchange(
     connection: &mut Connection,
     request: &Request,
 ) -> Result<Response, ReadError> {
+    send(net, sim, owner, connection, &Message::from(request)).await
+}
+
+/// [`exchange`] of a request that is sent many times.
+async fn send(
+    net: &NetNs,
+    sim: &Sim,
+    owner: Option<&Proc>,
+    connection: &mut Connection,
+    message: &Message,
+) -> Result<Response, ReadError> {
     let (from, to) = (connection.stream.local_addr(), connection.stream.peer_addr());
-    let (method, path) = (Rc::<str>::from(&*request.method), Rc::<str>::from(&*request.target));
+    let Message { method, target, bytes } = message;
     let tls = connection.stream.is_tls();
-    connection.write_request(request).await.map_err(ReadError::Io)?;
-    report(net, sim, owner, from, to, NetEventKind::Request { method: method.clone(), path: path.clone(), tls });
-    let response = connection.read_response(&method).await?;
+    connection.stream.write_all(bytes).await.map_err(ReadError::Io)?;
+    report(net, sim, owner, from, to, NetEventKind::Request { method: method.clone(), path: target.clone(), tls });
+    let response = connection.read_response(method).await?;
+    let (method, path) = (method.clone(), target.clone());
     report(net, sim, owner, from, to, NetEventKind::Response { method, path, status: response.status });
     Ok(response)
 }
@@ -792,7 +841,7 @@ pub async fn get(
     net: &NetNs,
     to: SocketAddr,
     url: &Url,
-    request: &Request,
+    message: &Message,
     timeout: Duration,
 ) -> Result<Response, HttpError> {
     let whole = async {
@@ -815,7 +864,7 @@ pub async fn get(
             })?;
         }
         let mut connection = Connection::new(stream);
-        exchange(net, sim, None, &mut connection, request).await.map_err(|error| match error {
+        send(net, sim, None, &mut connection, message).await.map_err(|error| match error {
             ReadError::Closed => HttpError::Eof,
             ReadError::Cut { .. } => HttpError::Handshake("unexpected EOF"),
             ReadError::Malformed(bytes) => HttpError::Malformed(bytes),

@@ -46,7 +46,7 @@ pub async fn fetch(proc: &Proc, url: &str, size: u64) -> Result<(), Failure> {
     let asked = http::exchange(proc.net(), sim, Some(proc), &mut connection, &request);
     let response = sim.timeout(PATIENCE, asked).await.ok_or(Failure::TimedOut)?.map_err(|_| bad())?;
     if response.status != 200 {
-        return Err(Failure::Status(response.status, response.reason));
+        return Err(Failure::Status(response.status, response.reason.into_owned()));
     }
     proc.sleep(Duration::from_secs_f64(size as f64 / SPEED as f64)).await;
     Ok(())

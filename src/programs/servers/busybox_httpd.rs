@@ -106,6 +106,6 @@ fn failure(status: u16, reason: &str, why: &str) -> Response {
         "<HTML><HEAD><TITLE>{status} {reason}</TITLE></HEAD>\n<BODY><H1>{status} {reason}</H1>\n{why}\n</BODY></HTML>\n"
     );
     let mut response = Response::new(status).with("Content-type", "text/html").body(body);
-    response.reason = reason.into();
+    response.reason = reason.to_owned().into();
     response
 }

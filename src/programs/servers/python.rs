@@ -104,7 +104,7 @@ async fn serve(proc: &Proc, version: &str, options: Options) -> i32 {
 async fn answer(proc: &Proc, version: &str, root: &str, client: IpAddr, request: &Request) -> Response {
     let base = |status: u16, words: &str| {
         let mut response = Response::new(status);
-        (response.minor, response.reason) = (0, words.into());
+        (response.minor, response.reason) = (0, words.to_owned().into());
         response.with("Server", format!("SimpleHTTP/0.6 Python/{version}")).with("Date", http::date(proc.sim()))
     };
     let mut logged = Vec::new();

@@ -1,6 +1,10 @@
 //! nginx' configuration language, and the directives that the simulation acts on.
 
-use std::{net::IpAddr, net::Ipv4Addr, net::Ipv6Addr, net::SocketAddr};
+use std::{
+    cell::RefCell,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    rc::{Rc, Weak},
+};
 
 use crate::{os::Proc, programs::util};
 
@@ -31,7 +35,7 @@ pub struct Listen {
     pub tls: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Server {
     pub listen: Vec<Listen>,
     pub names: Vec<String>,
@@ -41,7 +45,7 @@ pub struct Server {
 }
 
 /// What a server and a location may both say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Common {
     pub root: Option<String>,
     pub index: Option<Vec<String>>,
@@ -51,7 +55,7 @@ pub struct Common {
     pub headers: Vec<(String, String)>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Location {
     /// `=`, `^~`, `~`, `~*` or nothing.
     pub modifier: String,
@@ -62,7 +66,7 @@ pub struct Location {
     pub common: Common,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub servers: Vec<Server>,
     pub workers: usize,
@@ -78,11 +82,24 @@ pub struct Config {
     pub access_log: Option<String>,
 }
 
+thread_local! {
+    /// The one that was read last. Most servers have what their image brings: they share it.
+    static LAST: RefCell<Weak<Config>> = RefCell::default();
+}
+
 /// Reads `path` and what it includes; `globals` is the text of `-g`. The error is what follows `nginx: [emerg] `.
-pub async fn load(proc: &Proc, path: &str, globals: &str) -> Result<Config, String> {
+pub async fn load(proc: &Proc, path: &str, globals: &str) -> Result<Rc<Config>, String> {
     let mut top = parse(globals, "command line")?;
     top.extend(read(proc, path, 0).await?);
-    interpret(&top)
+    let config = interpret(&top)?;
+    Ok(LAST.with_borrow_mut(|last| match last.upgrade().filter(|last| **last == config) {
+        Some(same) => same,
+        None => {
+            let config = Rc::new(config);
+            *last = Rc::downgrade(&config);
+            config
+        }
+    }))
 }
 
 async fn read(proc: &Proc, path: &str, depth: u32) -> Result<Vec<Directive>, String> {

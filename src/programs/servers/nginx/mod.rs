@@ -23,7 +23,7 @@ const LEVELS: [&str; 8] = ["emerg", "alert", "crit", "error", "warn", "notice", 
 
 /// What the processes of one nginx share.
 pub struct Nginx {
-    config: Config,
+    config: Rc<Config>,
     /// Where the configuration is read from, and what `-g` says.
     source: (String, String),
     version: String,
@@ -170,7 +170,7 @@ async fn send_signal(proc: &Proc, config: &Config, name: &str) -> i32 {
 /// Opens logs and sockets. The error is the exit code; it has been said.
 async fn open(
     proc: &Proc,
-    config: Config,
+    config: Rc<Config>,
     source: (String, String),
     version: String,
     test: bool,

@@ -1,6 +1,6 @@
 //! A worker's side of nginx: requests and their answers.
 
-use std::{fmt::Write as _, net::SocketAddr, rc::Rc};
+use std::{borrow::Cow, fmt::Write as _, net::SocketAddr, rc::Rc};
 
 use super::{
     Nginx,
@@ -179,9 +179,11 @@ async fn answer(
         return error(proc, nginx, 400, keep);
     }
     let Some(server) = choose(nginx, request, local) else { return error(proc, nginx, 404, keep) };
-    let path = normalise(&http::percent_decode(request.path()));
+    let decoded = http::percent_decode(request.path());
+    let path = normalise(&decoded);
     let location = locate(server, &path);
-    let common: Vec<&Common> = location.map(|l| &l.common).into_iter().chain([&server.common]).collect();
+    let levels = [location.map_or(&server.common, |l| &l.common), &server.common];
+    let common = &levels[usize::from(location.is_none())..];
     let mut response = if let Some((status, text)) = common.iter().find_map(|c| c.answer.as_ref()) {
         fixed(proc, nginx, request, *status, text, keep)
     } else if let Some(to) = location.and_then(|l| l.proxy.as_ref()) {
@@ -194,7 +196,7 @@ async fn answer(
         );
         finish(proc, nginx, Response::new(200), "text/plain", body.into_bytes(), keep)
     } else {
-        match file(proc, nginx, request, location, &common, &path, keep).await {
+        match file(proc, nginx, request, location, common, &path, keep).await {
             Ok(response) => response,
             Err((status, why)) => {
                 if let Some(why) = why {
@@ -208,7 +210,7 @@ async fn answer(
                     );
                     nginx.log(proc, "error", &text).await;
                 }
-                Box::pin(page(proc, nginx, &common, status, keep)).await
+                Box::pin(page(proc, nginx, common, status, keep)).await
             }
         }
     };
@@ -221,13 +223,13 @@ async fn answer(
 }
 
 /// `//`, `.` and `..` resolved.
-fn normalise(path: &str) -> String {
+fn normalise(path: &str) -> Cow<'_, str> {
     // As most are. Its last part may be empty, unlike the others.
     let end = path.strip_suffix('/').unwrap_or(path);
     if end.strip_prefix('/').is_some_and(|parts| parts.split('/').all(|part| !matches!(part, "" | "." | "..")))
         || path == "/"
     {
-        return path.to_owned();
+        return path.into();
     }
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -240,7 +242,7 @@ fn normalise(path: &str) -> String {
         }
     }
     let slash = if path.ends_with('/') && !parts.is_empty() { "/" } else { "" };
-    format!("/{}{slash}", parts.join("/"))
+    format!("/{}{slash}", parts.join("/")).into()
 }
 
 fn fixed(proc: &Proc, nginx: &Nginx, request: &Request, status: u16, text: &str, keep: bool) -> Response {
@@ -327,10 +329,10 @@ async fn file(
         return Ok(finish(proc, nginx, Response::new(304), "", Vec::new(), keep));
     }
     let mut response = Response::new(200);
-    response.headers.add("Last-Modified", http::format_date(changed));
+    response.headers.add_text("Last-Modified", &http::format_date(changed));
     let mut response = finish(proc, nginx, response, mime(&name), data, keep);
-    response.headers.add("ETag", tag);
-    response.headers.add("Accept-Ranges", "bytes");
+    response.headers.add_text("ETag", &tag);
+    response.headers.add_text("Accept-Ranges", "bytes");
     Ok(response)
 }
 
@@ -371,13 +373,13 @@ fn error(proc: &Proc, nginx: &Nginx, status: u16, keep: bool) -> Response {
 fn finish(proc: &Proc, nginx: &Nginx, response: Response, kind: &str, body: Vec<u8>, keep: bool) -> Response {
     let mut headers = Headers::with_capacity(256);
     headers.add("Server", format_args!("nginx/{}", nginx.version));
-    headers.add("Date", http::date(proc.sim()));
+    headers.add_text("Date", &http::date(proc.sim()));
     if !kind.is_empty() {
-        headers.add("Content-Type", kind);
+        headers.add_text("Content-Type", kind);
         headers.add("Content-Length", body.len());
     }
     headers.append(&response.headers);
-    headers.add("Connection", if keep { "keep-alive" } else { "close" });
+    headers.add_text("Connection", if keep { "keep-alive" } else { "close" });
     Response { headers, body, ..response }
 }
 
