@@ -3,7 +3,8 @@
 //! Beside it stand the most that was allocated at any time and what the process holds of the machine's memory, which is
 //! more, as an allocator keeps room: both for each pod, less what they are without pods. `cargo bench --bench pods -- NAME…` runs some of the benches,
 //! without names all; each in a process of its own, so that none disturbs another. With `--wasm=MODULE` it also runs
-//! in wasm under Node.js (`scripts/bench.sh` builds that module).
+//! in wasm under Node.js (`scripts/bench.sh` builds that module): the same laboratory, as many rounds in one instance. In
+//! neither do the first rounds count, in which the allocator gets its memory and V8 compiles what is called.
 
 use std::{
     alloc::{GlobalAlloc, Layout},

@@ -11,11 +11,20 @@ mod module {
     };
     use wasm_bindgen::prelude::wasm_bindgen;
 
-    /// Runs `script`, which finds `manifest` in the file `pods.yaml`, and gives `{stdout, stderr, code}` as JSON.
+    /// Runs `script` in the laboratory that `podarium sh` makes and gives `{stdout, stderr, code}` as JSON.
     #[wasm_bindgen]
-    pub fn run(seed: u32, workers: u32, script: String, manifest: Option<String>) -> String {
-        let files = manifest.map(|text| ("pods.yaml".to_string(), text.into_bytes())).into_iter().collect();
-        let config = Config { seed: seed.into(), workers: workers as usize, files, ..Config::default() };
+    pub fn run(seed: u32, workers: u32, script: String) -> String {
+        run_in(Config { seed: seed.into(), workers: workers as usize, ..Config::default() }, script)
+    }
+
+    /// Runs `script` as benches/pods.rs does: without kubeadm's pods, with `manifest` in the file `pods.yaml`.
+    #[wasm_bindgen]
+    pub fn bench(workers: u32, script: String, manifest: String) -> String {
+        let files = [("pods.yaml".to_string(), manifest.into_bytes())].into();
+        run_in(Config { workers: workers as usize, system_pods: false, files, ..Config::default() }, script)
+    }
+
+    fn run_in(config: Config, script: String) -> String {
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let code = headless::run(config, Script::Commands(script), &mut |stream, bytes| {
             match stream {
