@@ -15,7 +15,8 @@ export { copy } from "./clipboard.js";
 export { savePicture } from "./export.js";
 
 const BIG = 200_000;
-// Milliseconds: a text that is checked faster is checked at every key, in the same frame; others when the keys rest.
+// Milliseconds: a text that is checked faster is checked at every key, in the same frame; others, and what was pasted, when the
+// keys rest.
 const AT_ONCE = 8;
 // YAML's plain scalars, which the usual classes leave out.
 const plain = tagHighlighter([{ tag: tags.content, class: "tok-content" }]);
@@ -53,7 +54,8 @@ export class Editor {
       EditorView.updateListener.of((update) => {
         if (!update.docChanged) return;
         if (!this.quiet) this.changed();
-        if (this.took < AT_ONCE && update.state.doc.length < BIG) queueMicrotask(() => this.check());
+        const typed = update.transactions.some((one) => one.isUserEvent("input.type") || one.isUserEvent("delete"));
+        if (typed && this.took < AT_ONCE) queueMicrotask(() => this.check());
       }),
       keymap.of([
         { key: "Mod-Enter", run: () => (onApply(), true) },

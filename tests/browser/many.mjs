@@ -145,4 +145,48 @@ export async function many({ withPage, region, button, until, shows, run, log, o
     log(`a key in a thousand lines: drawn after ${said(spread(drawn))}; errors marked after ${said(spread(marks))}`);
     assert.ok(spread(drawn).half < 60, "keys are drawn at once, even by a page that isn't built for speed");
   });
+
+  await withPage("back in an hour of three pods", {}, async (page) => {
+    await shows(page, PROMPT);
+    const clock = region(page, "Clock");
+    await run(page, "kubectl apply -f kubia-http.yaml -f kubia-ssl.yaml", /kubia-ssl created/);
+    await run(page, "kubectl run crash --image=busybox -- sh -c 'sleep 3; exit 1'", /crash created/);
+    await button(page, "Pause").click();
+    const shown = async () => (await clock.locator("output").textContent()).split(":").reduce((all, part) => all * 60 + Number(part), 0);
+    for (let i = 1; i <= 6; i++) {
+      await clock.getByRole("button", { name: "Run until" }).click();
+      await clock.getByRole("group", { name: "Run until" }).getByRole("button", { name: /10 minutes/ }).click();
+      await until("ten minutes more", async () => (await shown()) > i * 600);
+      await button(page, "Play").waitFor();
+    }
+    const hour = await shown();
+    await region(page, "Timeline").getByRole("slider", { name: "Playhead" }).focus();
+    // From a key until the page is drawn as it was then.
+    const went = async (key) => {
+      await page.waitForTimeout(1500);
+      await page.evaluate(() => {
+        addEventListener("keydown", () => {
+          const began = performance.now();
+          const observer = new MutationObserver(() => {
+            if (document.querySelector(".step").textContent.includes("Going to")) return;
+            observer.disconnect();
+            requestAnimationFrame(() => setTimeout(() => (globalThis.took = performance.now() - began)));
+          });
+          observer.observe(document.querySelector("[aria-label=Clock]"), { childList: true, subtree: true, characterData: true });
+        }, { capture: true, once: true });
+        globalThis.took = undefined;
+      });
+      const from = await shown();
+      await page.keyboard.press(key);
+      const took = await until(`${key} to work`, () => page.evaluate(() => globalThis.took));
+      await page.waitForTimeout(300);
+      return { took, by: (await shown()) - from };
+    };
+    const said = [];
+    for (const key of ["ArrowLeft", "j", "J", "J", "J", "Home", "L", "L", "End", "J"]) {
+      const { took, by } = await went(key);
+      said.push(`${by.toFixed(0)} s in ${took.toFixed(0)} ms`);
+    }
+    log(`in ${hour.toFixed(0)} s of three pods: ${said.join(", ")}`);
+  });
 }
