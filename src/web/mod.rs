@@ -62,6 +62,8 @@ async fn set_up(root: web_sys::Element) {
         session.advance(0.0, frame::SLICE);
         breathe(&mut since).await;
     }
+    // The first drawing is a piece of work of its own.
+    yew::platform::time::sleep(Duration::ZERO).await;
     root.set_inner_html("");
     let props = app::Start { session: Rc::new(Cell::new(Some(session))), settings };
     yew::Renderer::<app::App>::with_root_and_props(root, props).render();

@@ -21,7 +21,9 @@ use crate::{
 /// Task polls that one step may take.
 const STEP: u64 = 400_000;
 /// Task polls of a slice in which a laboratory is set up.
-const OPENING: u64 = 200;
+const OPENING: u64 = 50;
+/// Seconds between what was done and a pod that came of it.
+const SEEN_BEFORE: f64 = 2.0;
 /// Seconds beyond which no laboratory goes.
 const FOREVER: f64 = 1e9;
 /// Said of a laboratory whose time stands.
@@ -558,6 +560,10 @@ impl Session {
         let mut facts = facts.since(ORIGIN.as_secs_f64());
         let titled = |e: &crate::lab::Entry| Some(Moment { at: seconds(e.at), words: e.title.clone()?, bad: false });
         facts.actions = self.player.record().inputs().filter_map(titled).collect();
+        // What was done for it is seen, too: it takes effect a moment later.
+        let just_before = facts.from - SEEN_BEFORE..facts.from;
+        let cause = facts.actions.iter().map(|a| a.at).filter(|at| just_before.contains(at)).reduce(f64::max);
+        facts.from = cause.unwrap_or(facts.from);
         facts
     }
 }

@@ -153,7 +153,7 @@ fn coming(pod: &PodFacts, facts: &ContainerFacts) -> Vec<Line> {
     if let Some(pull) =
         pod.pull.as_ref().filter(|p| facts.state().is_none_or(|s| s.waiting.is_some()) && is_image(p, facts.image))
     {
-        let size = if pull.bytes > 0 { format!(" of {}", bytes(pull.bytes as f64)) } else { String::new() };
+        let size = if pull.bytes > 0 { format!(" {}", bytes(pull.bytes as f64)) } else { String::new() };
         let words = format!("pulling{size}, {} left", duration(pull.left.ceil()));
         return vec![Line::Bar(words, pull.passed(), "bar-done calm")];
     }
@@ -304,7 +304,7 @@ impl Card<'_> {
             Line::Text(class, text) => g.text(class, x + 18.0, at, text.as_str()),
             Line::Bar(words, passed, class) => {
                 let from =
-                    30.0 + sans("pulling of 100Mi, 59 s ", TEXT * 1.05).min(w * 0.55).max(sans(words, TEXT * 1.05));
+                    30.0 + sans("pulling 100Mi, 59 s left ", TEXT * 1.05).min(w * 0.55).max(sans(words, TEXT * 1.05));
                 g.text("strong", x + 18.0, at, fit(words, w - 34.0, TEXT * 0.6));
                 let room = w - from - 18.0;
                 if room >= 24.0 {

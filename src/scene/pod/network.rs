@@ -17,9 +17,8 @@ impl Picture<'_> {
     /// The plates on the frame's upper edge; gives the y where the rail begins.
     pub(super) fn plates(&mut self) -> f64 {
         let spec = self.facts.pod.spec.as_ref();
-        let status = self.facts.pod.status.as_ref();
         let host = self.facts.host_network();
-        let ip = status.and_then(|s| s.pod_ip.as_deref()).filter(|ip| !ip.is_empty());
+        let ip = self.address();
         let hostname = self.facts.inside.as_ref().map(|i| i.hostname.as_str()).filter(|h| !h.is_empty());
         let hostname = hostname.or(spec.and_then(|s| s.hostname.as_deref())).unwrap_or(self.facts.name());
         let one_tree = spec.and_then(|s| s.share_process_namespace).unwrap_or(false);
@@ -271,7 +270,15 @@ impl Picture<'_> {
 
     /// The namespace is there from the sandbox on, and with it the address.
     fn has_address(&self) -> bool {
-        self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).is_some_and(|ip| !ip.is_empty())
+        self.address().is_some()
+    }
+
+    /// The pod's: eth0 has it before the kubelet tells of it.
+    fn address(&self) -> Option<&str> {
+        let told = self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).filter(|ip| !ip.is_empty());
+        let inside = self.facts.inside.iter().filter(|_| !self.facts.host_network()).flat_map(|i| &i.interfaces);
+        let eth0 = inside.filter(|(name, _)| name == "eth0").filter_map(|(_, address)| address.split('/').next());
+        told.or_else(|| eth0.last())
     }
 
     /// `next`: where the next port or lo is; `above`: the width of what may be written above it.
