@@ -14,7 +14,7 @@ pub use super::{
 };
 use crate::{
     api::Pod,
-    os::{ProcInfo, namespace::IpcObject, net::Interface},
+    os::{ProcInfo, fs::Filesystem, namespace::IpcObject, net::Interface},
     programs::net::ip,
     sim::SimTime,
 };
@@ -107,15 +107,17 @@ impl Kubelet {
             .filter(|socket| socket.state == "LISTEN")
             .map(|socket| Listener { address: socket.local, container: owner(socket.host_pid), comm: socket.comm });
         let names = container_names(&worker);
+        let host_ipc = sandbox.ipc.same(&machine.namespaces().ipc);
+        let shm = if host_ipc { &self.0.host_shm } else { &worker.shm };
         Some(SandboxView {
             hostname: sandbox.uts.hostname(),
             host_network: sandbox.address.is_none(),
             gateway: sandbox.net.gateway(),
             interfaces: sandbox.net.interfaces(),
             routes: ip::routes(&sandbox.net, false).lines().map(|line| line.trim_end().to_string()).collect(),
-            host_ipc: sandbox.ipc.same(&machine.namespaces().ipc),
+            host_ipc,
             ipc: sandbox.ipc.objects(),
-            shm: worker.shm.borrow().as_ref().map(|shm| shm.files()).unwrap_or_default(),
+            shm: shm.borrow().as_ref().map(Filesystem::files).unwrap_or_default(),
             // On the host's network only what is the pod's own.
             listeners: listeners.filter(|l| sandbox.address.is_some() || l.container.is_some()).collect(),
             containers: names.iter().map(|name| self.container_view(&worker, name)).collect(),

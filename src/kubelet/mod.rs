@@ -213,6 +213,8 @@ pub(crate) struct Inner {
     pod_files: Rc<FsImage>,
     /// The machine's own root file system, for hostPath.
     host_root: Filesystem,
+    /// The machine's own /dev/shm, for pods in its IPC namespace.
+    host_shm: RefCell<Option<Filesystem>>,
     /// Of static pods.
     manifests: statics::Manifests,
 }
@@ -262,6 +264,7 @@ impl Kubelet {
             pause_root: MountNs::new(pause, true),
             pod_files: Rc::new(start::hollow_pod_files()),
             host_root,
+            host_shm: RefCell::default(),
             manifests: statics::Manifests::default(),
             client,
             machine,
@@ -311,6 +314,7 @@ impl Kubelet {
             inner.left_behind.borrow_mut().insert(worker.uid().to_string(), left);
         }
         inner.machine.power_off();
+        inner.host_shm.take();
         drop(workers);
         inner.images.reset();
         *inner.pull_backoff.borrow_mut() = PullBackoff::default();

@@ -465,7 +465,8 @@ impl Worker {
     ) {
         let files =
             self.files.borrow_mut().get_or_insert_with(|| pod_files(kubelet, pod, &self.pod_ips(kubelet))).clone();
-        let shm = || self.shm.borrow_mut().get_or_insert_with(|| Filesystem::empty("tmpfs", Some(SHM_BYTES))).clone();
+        let host_ipc = pod.spec.as_ref().and_then(|spec| spec.host_ipc) == Some(true);
+        let shm = if host_ipc { kubelet.shm() } else { self.shm.borrow_mut().get_or_insert_with(new_shm).clone() };
         let message = format!("/{}.{restart_count}", container.name);
         let made = files.write(&message, b"", 0o666);
         let mut add = |target: &str, fs: Filesystem, source: &str| {
@@ -479,7 +480,19 @@ impl Worker {
         add("/etc/hosts", files.clone(), "/etc-hosts");
         add("/etc/hostname", files.clone(), "/hostname");
         add("/etc/resolv.conf", files, "/resolv.conf");
-        add("/dev/shm", shm(), "/");
+        add("/dev/shm", shm, "/");
+    }
+}
+
+fn new_shm() -> Filesystem {
+    Filesystem::empty("tmpfs", Some(SHM_BYTES))
+}
+
+impl Inner {
+    /// The machine's own /dev/shm: as large as half of its memory.
+    pub(super) fn shm(&self) -> Filesystem {
+        let make = || Filesystem::empty("tmpfs", Some(self.capacity.borrow().memory_bytes() / 2));
+        self.host_shm.borrow_mut().get_or_insert_with(make).clone()
     }
 }
 
