@@ -8,6 +8,7 @@
 mod gaps;
 mod kubectl;
 mod kubelet;
+mod neighbours;
 mod pods;
 mod printing;
 mod scheduler;
