@@ -1,5 +1,5 @@
-//! Lists the image catalogue's files, so that adding an image is adding a file. Has the linker note of a page's module for release
-//! which memory is whose, by which scripts/split.mjs knows what the first seconds need.
+//! Lists the files of the image catalogue and the examples, so that adding one is adding a file. Has the linker note which
+//! memory is whose in the release page's module, by which scripts/split.mjs knows what the first seconds need.
 
 use std::{env, fmt::Write, fs, io, path::Path};
 
@@ -9,8 +9,7 @@ fn main() -> io::Result<()> {
     if env::var("TARGET").is_ok_and(|t| t.starts_with("wasm32")) && env::var("PROFILE").is_ok_and(|p| p == "release") {
         println!("cargo::rustc-link-arg-bins=--emit-relocs");
     }
-    let mut code = String::new();
-    for (name, dir) in [("IMAGES", "src/registry/images"), ("BASES", "src/registry/base")] {
+    let list = |name: &str, dir: &str| -> io::Result<String> {
         println!("cargo::rerun-if-changed={dir}");
         let mut files = Vec::new();
         for entry in fs::read_dir(Path::new(&root).join(dir))? {
@@ -20,12 +19,14 @@ fn main() -> io::Result<()> {
             }
         }
         files.sort();
-        let _ = writeln!(code, "pub(super) const {name}: &[(&str, &str)] = &[");
+        let mut code = format!("pub(super) const {name}: &[(&str, &str)] = &[\n");
         for path in &files {
             let file = path.file_name().unwrap_or_default().to_string_lossy();
             let _ = writeln!(code, "    ({file:?}, include_str!({:?})),", path.to_string_lossy());
         }
-        code.push_str("];\n");
-    }
-    fs::write(Path::new(&out).join("catalogue.rs"), code)
+        Ok(code + "];\n")
+    };
+    let catalogue = list("IMAGES", "src/registry/images")? + &list("BASES", "src/registry/base")?;
+    fs::write(Path::new(&out).join("catalogue.rs"), catalogue)?;
+    fs::write(Path::new(&out).join("examples.rs"), list("FILES", "src/lab/examples")?)
 }

@@ -145,14 +145,15 @@ fn transcripts() {
 }
 
 /// Manifests with what becomes of them. Each section of `tests/examples/*.md` is headed by the path of one, and runs in
-/// a laboratory of its own, with the directory as the workspace. `own/` are the project's; those that other people wrote
-/// aren't kept here: `PODARIUM_EXAMPLES` names their directory. Without it their sections must still each name and use
-/// their manifest.
+/// a laboratory of its own, with the directory as the workspace. `own/` are the project's, `page/` those that the page offers;
+/// those that other people wrote aren't kept here: `PODARIUM_EXAMPLES` names their directory. Without it their sections must
+/// still each name and use their manifest.
 #[test]
 fn examples() {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples/own");
     let own = files_below(&own).into_iter().map(|(name, text)| (format!("own/{name}"), text));
-    let mut manifests: BTreeMap<String, Vec<u8>> = own.collect();
+    let page = podarium::lab::examples().map(|e| (format!("page/{}", e.name), e.text.as_bytes().to_vec()));
+    let mut manifests: BTreeMap<String, Vec<u8>> = own.chain(page).collect();
     if let Some(directory) = std::env::var_os("PODARIUM_EXAMPLES") {
         manifests.extend(files_below(&PathBuf::from(directory)));
     }

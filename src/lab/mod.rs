@@ -11,6 +11,7 @@ mod cluster;
 mod command;
 mod compare;
 mod control_plane;
+mod examples;
 pub mod headless;
 pub mod news;
 mod player;
@@ -25,6 +26,7 @@ use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
 pub use self::cluster::{Cluster, NodeShape, NodeSize};
 pub use self::compare::Compare;
+pub use self::examples::{Example, examples};
 pub use self::news::Stop;
 pub use self::player::{Forecast, Opening, Output, Player, Ran};
 pub use self::record::{Branch, Entry, Record};

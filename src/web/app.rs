@@ -35,6 +35,10 @@ pub enum Msg {
     Resized(u16, u16),
     Open(String),
     New,
+    /// The examples, to choose from.
+    Examples,
+    /// One of them, by its place.
+    Example(usize),
     StartRename,
     Rename(Option<String>),
     Remove,
@@ -306,6 +310,8 @@ impl Component for App {
                 self.open_file(Some(path));
                 self.renaming = true;
             }
+            Msg::Examples => self.offer_examples(),
+            Msg::Example(i) => self.open_example(i),
             Msg::StartRename => {
                 if let Some(editor) = &self.editor {
                     editor.flush();

@@ -25,6 +25,8 @@ pub fn editor(app: &App, link: &Scope<App>) -> Html {
                 <div class="tab-list" role="tablist" aria-label="Files">{ for tabs }</div>
                 <button type="button" class="button bare" aria-label="New file" title="New file"
                     onclick={link.callback(|_| Msg::New)}>{ "+" }</button>
+                <button type="button" class="button" title="Manifests to begin with, each of which shows one thing"
+                    onclick={link.callback(|_| Msg::Examples)}>{ "Examples" }</button>
                 <span class="gap" />
                 <button type="button" class="button bare" aria-label="Rename file" title="Rename file"
                     disabled={app.open.is_none()} onclick={link.callback(|_| Msg::StartRename)}>{ "✎" }</button>
@@ -45,7 +47,7 @@ pub fn editor(app: &App, link: &Scope<App>) -> Html {
                 </p>
             }
             if app.files.is_empty() {
-                <p class="empty">{ "No files. Make one with +, or write one in the terminal: kubectl run web --image=nginx --dry-run=client -o yaml > web.yaml" }</p>
+                <p class="empty">{ "No files. Make one with +, take an example, or write one in the terminal: kubectl run web --image=nginx --dry-run=client -o yaml > web.yaml" }</p>
             }
             <div class={classes!("editor-host", app.open.is_none().then_some("hidden"))} ref={app.editor_host.clone()} />
         </section>

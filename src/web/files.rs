@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::app::App;
 use super::edit;
 use super::notes::Note;
+use crate::lab;
 
 impl App {
     pub(super) fn open_file(&mut self, path: Option<String>) {
@@ -23,6 +24,24 @@ impl App {
             && let Some(text) = self.files.get(path)
         {
             editor.open(path, text);
+        }
+    }
+
+    /// An example as a file of the workspace: the one that is there, if it is still as it was.
+    pub(super) fn open_example(&mut self, i: usize) {
+        let Some(example) = lab::examples().nth(i) else { return };
+        let path = match self.files.get(example.name) {
+            Some(text) if text == example.text => example.name.to_owned(),
+            _ => free_name(&self.files, example.name),
+        };
+        if self.files.insert(path.clone(), example.text.into()).is_none() {
+            self.session.write_file(&path, example.text.into());
+            self.unsaved = true;
+        }
+        self.said = format!("{path}: {}", example.title);
+        self.open_file(Some(path));
+        if let Some(editor) = &self.editor {
+            editor.focus();
         }
     }
 

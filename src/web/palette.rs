@@ -8,10 +8,12 @@ use yew::prelude::*;
 
 use super::app::{App, Msg, SPEEDS};
 use super::clock;
-use crate::scene::Action;
+use crate::{lab, scene::Action};
 
 /// Commands that are shown.
-const SHOWN: usize = 14;
+const SHOWN: usize = 16;
+/// How the names of examples begin.
+const EXAMPLE: &str = "Example";
 /// Pods that are looked through.
 const PODS: usize = 5000;
 
@@ -107,6 +109,9 @@ impl App {
         add("Search pods".into(), "/", Msg::Search);
         add("Keys".into(), "?", Msg::Keys);
         add("New file".into(), "", Msg::New);
+        for (i, example) in lab::examples().enumerate() {
+            add(format!("{EXAMPLE}: {}", example.title), "", Msg::Example(i));
+        }
         for path in self.files.keys() {
             add(format!("Open {path}"), "", Msg::Open(path.clone()));
         }
@@ -142,6 +147,13 @@ impl App {
         }
         let from = document().active_element().and_then(|e| e.dyn_into().ok());
         self.palette = Some(Palette { from, ..Palette::default() });
+    }
+
+    pub(super) fn offer_examples(&mut self) {
+        if self.palette.is_none() {
+            self.open_palette();
+        }
+        self.palette_text(format!("{EXAMPLE}: "));
     }
 
     pub(super) fn close_palette(&mut self) {

@@ -412,6 +412,27 @@ await withPage("marks, files and what stays after a reload", {}, async (page) =>
   await page.locator(".cm-content", { hasText: "mïne" }).waitFor();
 });
 
+await withPage("an example, chosen by keys and applied", {}, async (page) => {
+  await shows(page, PROMPT);
+  await button(page, "Examples").focus();
+  await page.keyboard.press("Enter");
+  const offered = page.getByRole("listbox", { name: "Commands" }).getByRole("option");
+  assert.ok((await offered.count()) > 10, "examples are offered");
+  await page.getByRole("combobox", { name: "Command" }).pressSequentially("same port");
+  await page.screenshot({ path: `${out}/examples.png` });
+  await page.keyboard.press("Enter");
+  await page.locator(".cm-content:focus", { hasText: "name: port-clash" }).waitFor();
+  await page.keyboard.press("Control+Enter");
+  await shows(page, /pod\/port-clash created/);
+  await region(page, "Pod").getByText("Address already in use").first().waitFor({ timeout: 30_000 });
+  // Once more it is only opened; beside a changed one it is a new file.
+  await page.locator(".cm-content").press("Control+End");
+  await page.keyboard.type("# mine");
+  await button(page, "Examples").click();
+  await offered.filter({ hasText: "same port" }).click();
+  await page.getByRole("tab", { name: "port-clash-2.yaml", exact: true }).waitFor();
+});
+
 await withPage("a big paste, an endless loop and a flood leave the page responsive", {}, async (page) => {
   await shows(page, PROMPT);
   await page.locator(".cm-content").click();
