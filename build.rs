@@ -28,5 +28,5 @@ fn main() -> io::Result<()> {
     };
     let catalogue = list("IMAGES", "src/registry/images")? + &list("BASES", "src/registry/base")?;
     fs::write(Path::new(&out).join("catalogue.rs"), catalogue)?;
-    fs::write(Path::new(&out).join("examples.rs"), list("FILES", "src/lab/examples")?)
+    fs::write(Path::new(&out).join("examples.rs"), list("FILES", "examples")?)
 }

@@ -81,8 +81,8 @@ impl Config {
     /// The workspace that a first visit finds: the two Pods of the introduction.
     pub fn introduction() -> Config {
         let files = [
-            ("kubia-http.yaml", include_str!("workspace/kubia-http.yaml")),
-            ("kubia-ssl.yaml", include_str!("workspace/kubia-ssl.yaml")),
+            ("kubia-http.yaml", include_str!("../../examples/kubia-http.yaml")),
+            ("kubia-ssl.yaml", include_str!("../../examples/kubia-ssl.yaml")),
         ];
         let files = files.map(|(path, text)| (path.to_string(), text.as_bytes().to_vec())).into();
         Config { files, ..Config::default() }
