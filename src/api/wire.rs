@@ -69,6 +69,10 @@ pub fn complete_all(of: &Struct, value: &mut Value) {
     for field in &of.fields {
         let shown = !field.omit_empty || (is_struct(&field.shape) && !field.shape.pointer);
         match map.get_mut(field.name) {
+            // Nothing is kept of an empty list, so that it comes back as none.
+            Some(value) if !field.omit_empty && !field.shape.pointer && is_empty(value) => {
+                *value = nothing(&field.shape.form)
+            }
             Some(value) => within(&field.shape, value),
             None if shown => {
                 let mut empty = if field.shape.pointer { Value::Null } else { nothing(&field.shape.form) };
@@ -78,6 +82,10 @@ pub fn complete_all(of: &Struct, value: &mut Value) {
             None => {}
         }
     }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
 }
 
 fn is_struct(shape: &Shape) -> bool {
