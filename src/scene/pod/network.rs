@@ -277,8 +277,8 @@ impl Picture<'_> {
     fn address(&self) -> Option<&str> {
         let told = self.facts.pod.status.as_ref().and_then(|s| s.pod_ip.as_deref()).filter(|ip| !ip.is_empty());
         let inside = self.facts.inside.iter().filter(|_| !self.facts.host_network()).flat_map(|i| &i.interfaces);
-        let eth0 = inside.filter(|(name, _)| name == "eth0").filter_map(|(_, address)| address.split('/').next());
-        told.or_else(|| eth0.last())
+        let mut eth0 = inside.filter(|(name, _)| name == "eth0").filter_map(|(_, address)| address.split('/').next());
+        told.or_else(|| eth0.next_back())
     }
 
     /// `next`: where the next port or lo is; `above`: the width of what may be written above it.
