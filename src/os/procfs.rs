@@ -12,8 +12,10 @@ use super::{
 };
 
 /// The files of /proc itself and of each process.
-const TOP: [&str; 7] = ["cpuinfo", "loadavg", "meminfo", "mounts", "stat", "uptime", "version"];
-const PROCESS: [(&str, FileType); 15] = [
+const TOP: [&str; 9] = ["cpuinfo", "filesystems", "loadavg", "meminfo", "mounts", "stat", "swaps", "uptime", "version"];
+/// What a process sees of its network.
+const NET: [&str; 6] = ["dev", "route", "tcp", "tcp6", "udp", "udp6"];
+const PROCESS: [(&str, FileType); 16] = [
     ("cgroup", FileType::Regular),
     ("cmdline", FileType::Regular),
     ("comm", FileType::Regular),
@@ -28,6 +30,7 @@ const PROCESS: [(&str, FileType); 15] = [
     ("oom_score_adj", FileType::Regular),
     ("root", FileType::Symlink),
     ("stat", FileType::Regular),
+    ("statm", FileType::Regular),
     ("status", FileType::Regular),
 ];
 
@@ -43,7 +46,7 @@ enum Entry<'a> {
     Process,
     Of(Proc, &'a str),
     Descriptor(File),
-    NetTable(Proc, bool),
+    NetTable(Proc, &'a str),
     Namespace(Proc, &'a str),
 }
 
@@ -81,8 +84,7 @@ fn parse<'a>(asker: &Proc, at: &'a str) -> Result<Entry<'a>, Errno> {
             proc.fd(n).map(Entry::Descriptor).ok_or(Errno::ENOENT)
         }
         ["ns", name] if NAMESPACES.iter().any(|(n, _)| n == name) => Ok(Entry::Namespace(proc, name)),
-        ["net", "tcp"] => Ok(Entry::NetTable(proc, false)),
-        ["net", "tcp6"] => Ok(Entry::NetTable(proc, true)),
+        ["net", name] if NET.contains(name) => Ok(Entry::NetTable(proc, name)),
         _ => Err(Errno::ENOENT),
     }
 }
@@ -139,7 +141,7 @@ pub(super) fn read_dir(asker: &Proc, at: &str) -> Result<Vec<DirEntry>, Errno> {
         Entry::Process => PROCESS.iter().map(|(name, kind)| entry(name, *kind)).collect(),
         Entry::Of(proc, "fd") => proc.fds().iter().map(|(n, _)| entry(&n.to_string(), FileType::Symlink)).collect(),
         Entry::Of(_, "ns") => NAMESPACES.iter().map(|(name, _)| entry(name, FileType::Symlink)).collect(),
-        Entry::Of(_, "net") => vec![entry("tcp", FileType::Regular), entry("tcp6", FileType::Regular)],
+        Entry::Of(_, "net") => NET.iter().map(|name| entry(name, FileType::Regular)).collect(),
         _ => return Err(Errno::ENOTDIR),
     };
     entries.sort_by(|a, b| a.name.cmp(&b.name));
@@ -194,7 +196,7 @@ pub(super) fn open(asker: &Proc, at: &str, flags: OpenFlags) -> Result<File, Err
         Entry::File(name) => top_file(asker, name),
         Entry::Hostname => format!("{}\n", asker.hostname()),
         Entry::Of(proc, name) => process_file(asker, &proc, name)?,
-        Entry::NetTable(proc, v6) => proc.net().proc_table(v6),
+        Entry::NetTable(proc, name) => proc.net().proc_table(name),
         Entry::SelfLink | Entry::MountsLink | Entry::NetLink | Entry::Namespace(..) => return Err(Errno::ELOOP),
     };
     Ok(File::from_kind(Kind::Text(Rc::from(text.into_bytes())), flags, format!("/proc/{at}")))
@@ -227,13 +229,24 @@ fn namespace_number(proc: &Proc, name: &str) -> u32 {
 fn top_file(asker: &Proc, name: &str) -> String {
     let up = asker.sim().now().since(asker.machine().booted()).as_secs_f64();
     match name {
-        "cpuinfo" => (0..asker.machine().processors())
-            .map(|n| {
+        "cpuinfo" => {
+            let count = asker.machine().processors();
+            let one = |n| {
                 format!(
-                    "processor\t: {n}\nvendor_id\t: GenuineIntel\nmodel name\t: Virtual CPU\ncpu MHz\t\t: 2400.000\n\n"
+                    "processor\t: {n}\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 85\nmodel name\t: Virtual CPU\n\
+                     stepping\t: 4\ncpu MHz\t\t: 2400.000\ncache size\t: 16384 KB\nphysical id\t: 0\nsiblings\t: {count}\n\
+                     core id\t\t: {n}\ncpu cores\t: {count}\nfpu\t\t: yes\nbogomips\t: 4800.00\naddress sizes\t: 46 bits physical, \
+                     48 bits virtual\n\n"
                 )
-            })
-            .collect(),
+            };
+            (0..count).map(one).collect()
+        }
+        "filesystems" => {
+            let virtual_ =
+                ["sysfs", "tmpfs", "proc", "cgroup2", "devpts", "mqueue"].map(|kind| format!("nodev\t{kind}\n"));
+            virtual_.concat() + "\text4\nnodev\toverlay\n"
+        }
+        "swaps" => "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".to_owned(),
         "loadavg" => {
             let all = asker.machine().processes();
             let running = all.iter().filter(|p| p.state == 'R').count();
@@ -243,25 +256,50 @@ fn top_file(asker: &Proc, name: &str) -> String {
         "meminfo" => {
             let Memory { total, free, available, buffers, cached, shared } = Memory::of(asker.machine());
             let line = |name: &str, bytes: u64| format!("{:<15}{:>9} kB\n", format!("{name}:"), bytes >> 10);
+            let (private, files) = (total - available - shared, cached - shared);
             let lines = [
                 ("MemTotal", total),
                 ("MemFree", free),
                 ("MemAvailable", available),
                 ("Buffers", buffers),
                 ("Cached", cached),
-                ("Shmem", shared),
+                ("SwapCached", 0),
+                ("Active", private + files / 2),
+                ("Inactive", files - files / 2 + shared),
                 ("SwapTotal", 0),
                 ("SwapFree", 0),
+                ("Dirty", 0),
+                ("Writeback", 0),
+                ("AnonPages", private),
+                ("Shmem", shared),
+                ("SReclaimable", 0),
+                ("CommitLimit", total / 2),
+                ("Committed_AS", private + shared),
+                ("HugePages_Total", 0),
             ];
-            lines.iter().map(|(name, bytes)| line(name, *bytes)).collect()
+            let text: String = lines.iter().map(|(name, bytes)| line(name, *bytes)).collect();
+            text.replace("HugePages_Total:        0 kB", "HugePages_Total:       0")
         }
-        "stat" => format!(
-            "cpu  0 0 0 {} 0 0 0 0 0 0\nbtime {}\n",
-            (up * 200.0) as u64,
-            asker.sim().wall_at(asker.machine().booted()).as_second()
-        ),
-        "uptime" => format!("{up:.2} {:.2}\n", up * 2.0),
-        "version" => "Linux version 6.12.0-podarium (podarium@sim) #1 SMP PREEMPT_DYNAMIC\n".to_owned(),
+        "stat" => {
+            let machine = asker.machine();
+            let (all, count) = (machine.processes(), machine.processors());
+            let used: f64 = all.iter().map(|process| process.cpu.as_secs_f64()).sum();
+            let line = |name: &str, part: f64| {
+                let busy = (used * part * 100.0) as u64;
+                let idle = (up * part * f64::from(count) * 100.0) as u64;
+                format!("{name} {busy} 0 0 {} 0 0 0 0 0 0\n", idle.saturating_sub(busy))
+            };
+            let each: String = (0..count).map(|n| line(&format!("cpu{n}"), 1.0 / f64::from(count))).collect();
+            format!(
+                "{}{each}intr 0\nctxt 0\nbtime {}\nprocesses {}\nprocs_running {}\nprocs_blocked 0\n",
+                line("cpu ", 1.0),
+                asker.sim().wall_at(machine.booted()).as_second(),
+                all.last().map_or(0, |process| process.pid),
+                all.iter().filter(|process| process.state == 'R').count(),
+            )
+        }
+        "uptime" => format!("{up:.2} {:.2}\n", up * f64::from(asker.machine().processors())),
+        "version" => "Linux version 6.12.0 (root@builder) (gcc 12.2.0) #1 SMP PREEMPT_DYNAMIC\n".to_owned(),
         _ => String::new(),
     }
 }
@@ -311,8 +349,14 @@ fn process_file(asker: &Proc, proc: &Proc, name: &str) -> Result<String, Errno> 
         }
         "oom_score" => format!("{}\n", proc.oom_score()),
         "oom_score_adj" => format!("{}\n", proc.oom_score_adj()),
-        "mounts" => proc.namespaces().mnt.table(),
+        "mounts" => proc.namespaces().mnt.table(asker.machine()),
         "stat" => stat_line(asker, &info, proc),
+        // In pages.
+        "statm" => {
+            let pages = [info.size, info.resident, info.shared].map(|bytes| bytes / 4096);
+            let [size, resident, shared] = pages;
+            format!("{size} {resident} {shared} 0 0 {} 0\n", resident - shared)
+        }
         "status" => status(&info, proc),
         _ => String::new(),
     })
@@ -321,14 +365,20 @@ fn process_file(asker: &Proc, proc: &Proc, name: &str) -> Result<String, Errno> 
 fn stat_line(asker: &Proc, info: &ProcInfo, proc: &Proc) -> String {
     let start = info.started.since(asker.machine().booted()).as_millis() / 10;
     let cpu = info.cpu.as_millis() / 10;
+    let (ignored, caught) = proc.signal_masks();
+    // The device of a pseudo terminal, and who has it.
+    let number = info.tty.as_ref().map(|tty| tty.trim_start_matches("pts/").parse::<u32>().unwrap_or(0));
+    let tty = number.map_or(0, |number| (136 << 8) + number);
+    let foreground = number.map_or(-1, |_| i64::from(info.foreground_group));
     format!(
-        "{} ({}) {} {} {} {} 0 -1 4194304 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} {} {}\n",
+        "{} ({}) {} {} {} {} {tty} {foreground} 4194304 0 0 0 0 {cpu} 0 0 0 20 0 1 0 {start} {} {} 18446744073709551615 1 1 0 0 0 0 0 \
+         {ignored} {caught} 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
         info.pid,
         info.comm,
         info.state,
         info.ppid,
         info.pgid,
-        proc.sid(),
+        info.sid,
         info.size,
         info.resident / 4096,
     )
@@ -342,6 +392,7 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
         _ => "S (sleeping)",
     };
     let (uid, gid) = (info.uid, proc.gid());
+    let (pid, pgid, sid, processors) = (info.pid, info.pgid, info.sid, proc.machine().processors());
     let groups: String = proc.groups().iter().map(|g| format!("{g} ")).collect();
     let (ignored, caught) = proc.signal_masks();
     let (privileges, own) = (proc.privileges(), proc.capabilities());
@@ -349,20 +400,26 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
     let memory = match info.state {
         'Z' => String::new(),
         _ => [
+            ("VmPeak", info.size),
             ("VmSize", info.size),
+            ("VmLck", 0),
+            ("VmPin", 0),
+            ("VmHWM", info.resident),
             ("VmRSS", info.resident),
             ("RssAnon", info.resident - info.shared),
             ("RssFile", info.shared),
+            ("RssShmem", 0),
+            ("VmSwap", 0),
         ]
         .map(|(name, bytes)| line(name, bytes))
         .concat(),
     };
     format!(
         "Name:\t{}\nUmask:\t{:04o}\nState:\t{state}\nTgid:\t{}\nNgid:\t0\nPid:\t{}\nPPid:\t{}\nTracerPid:\t0\n\
-         Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\n{memory}\
-         Threads:\t1\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n\
+         Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nFDSize:\t64\nGroups:\t{groups}\nNStgid:\t{pid}\nNSpid:\t{pid}\n\
+         NSpgid:\t{pgid}\nNSsid:\t{sid}\n{memory}Threads:\t1\nSigQ:\t0/31711\nSigPnd:\t0000000000000000\nShdPnd:\t0000000000000000\nSigBlk:\t0000000000000000\nSigIgn:\t{ignored:016x}\nSigCgt:\t{caught:016x}\n\
          CapInh:\t{:016x}\nCapPrm:\t{own}\nCapEff:\t{own}\nCapBnd:\t{}\nCapAmb:\t{:016x}\nNoNewPrivs:\t{}\n\
-         Seccomp:\t{}\nSeccomp_filters:\t{}\n",
+         Seccomp:\t{}\nSeccomp_filters:\t{}\nCpus_allowed:\t{:x}\nCpus_allowed_list:\t0-{}\n",
         info.comm,
         proc.umask(),
         info.pid,
@@ -374,5 +431,7 @@ fn status(info: &ProcInfo, proc: &Proc) -> String {
         u8::from(privileges.no_new),
         if privileges.filtered { 2 } else { 0 },
         u8::from(privileges.filtered),
+        (1_u64 << processors.min(63)) - 1,
+        processors.max(1) - 1,
     )
 }

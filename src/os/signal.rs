@@ -43,13 +43,22 @@ signals! {
     PIPE = 13, Terminate;
     ALRM = 14, Terminate;
     TERM = 15, Terminate;
+    STKFLT = 16, Terminate;
     CHLD = 17, Ignore;
     CONT = 18, Continue;
     STOP = 19, Stop;
     TSTP = 20, Stop;
     TTIN = 21, Stop;
     TTOU = 22, Stop;
+    URG = 23, Ignore;
+    XCPU = 24, Terminate;
+    XFSZ = 25, Terminate;
+    VTALRM = 26, Terminate;
+    PROF = 27, Terminate;
     WINCH = 28, Ignore;
+    POLL = 29, Terminate;
+    PWR = 30, Terminate;
+    SYS = 31, Terminate;
 }
 
 impl Signal {
@@ -60,6 +69,8 @@ impl Signal {
         }
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        // The same one by another name.
+        let name = if name == "IO" { "POLL" } else { name };
         Signal::ALL.iter().copied().find(|s| s.name() == name)
     }
 }

@@ -346,3 +346,11 @@ echo "$x"
 echo '\101 \7x \2 \8 \1234 \0101'; printf '%b\n' '\101' '\0101' '\8' '\1234'
 ### octal numbers in echo -e [ash bash]
 echo -e '\101 \0101 \8'
+### the list of signals
+kill -l
+kill -l 24; kill -l 31; kill -l SYS
+### signals that few know [dash ash]
+for s in XCPU XFSZ VTALRM PROF PWR SYS; do
+  sleep 100 & kill -$s $!; wait $!; echo $?
+done
+sleep 100 & kill -URG $!; kill $!; wait $!; echo $?

@@ -111,3 +111,26 @@ mkdir d; head -c 8192 /dev/zero > d/f; du -s d > /dev/null; echo $?; df / > /dev
 id -u; whoami; id -g
 ### uname and hostname [dash ash]
 uname; uname -s; [ -n "$(hostname)" ] && echo named
+### grep with back references [dash ash]
+printf 'hello\nworld\nabab\nnoon\n' > f
+grep -E '(.)\1' f
+grep '\(.\)\(.\)\2\1' f
+grep -c '\(..\)\1' f
+grep -o '\(.\)\1' f
+grep -v '\(.\)\1' f
+grep -nE '^(..)\1$' f
+grep -iE '(H).*L\1?' f
+grep -xE '(.)(.)\2\1' f
+grep -wE '(ab)\1' f
+echo 'abcabd xyzxyz' | grep -oE '([a-z]{3})\1'
+echo '1991 1919 1212' | grep -oE '\b([0-9])([0-9])\1\2\b'
+grep -E '(a)\2' f; echo $?
+grep -e '\(l\)\1' -e 'w' f
+### what is no pattern for grep [dash ash]
+for p in 'a\(' 'a[' '\(a' 'a\)'; do echo x | grep "$p"; echo $?; done
+for p in 'a(' 'a[' '(a'; do echo x | grep -E "$p"; echo $?; done
+### expr with back references [dash ash]
+expr abab : '\(ab\)\1'
+expr hello : '.*\(l\)\1'
+expr abcd : '\(.\)\1'; echo $?
+expr xx-xx : '\(x*\)-\1$'

@@ -73,3 +73,27 @@ printf 'key=old\nother=1\n' > c; sed -i 's/^key=.*/key=new/' c; cat c; sed -n 's
 printf 'a\nb\n' | sed '{p'; echo $?; printf 'a\nb\n' | sed '2{p'; echo $?; echo a | sed 's//x/'; echo $?
 ### a closing brace with an address, and nothing to close [dash ash]
 echo a | sed "2!}"; echo $?; echo a | sed "{1}"; echo $?
+### back references in patterns [dash ash]
+printf 'hello\nabab\nxyz\n' | sed 's/\(.\)\1/<\1\1>/g'
+printf 'hello\nabab\nxyz\n' | sed -n '/\(..\)\1/p'
+printf 'a\na\nb\nb\nb\nc\n' | sed -E '$!N; /^(.*)\n\1$/!P; D'
+printf 'the the cat sat sat\n' | sed -E 's/\b([a-z]+) \1\b/\1/g'
+printf 'abcabc aa bb ab\n' | sed -E 's/((a)(b)c)\1/[\3\2]/; s/(.)\1/{&}/g'
+printf '"one" and '\''two'\''\n' | sed -E "s/([\"'])([^\"']*)\1/<\2>/g"
+printf 'AaBb\n' | sed -E 's/(.)\1/x/g'
+printf 'level noon abc\n' | sed -E 's/\b(.)(.)(.)\2\1\b/P/'
+printf 'aaaa\n' | sed 's/\(a*\)\1/[\1]/'
+printf 'ab1ab1 c\n' | sed 's/^\([a-z]*\)\([0-9]\)\1\2/\2\1/'
+echo abcd | sed 's/\(a\)\2/x/'
+echo $?
+echo abcd | sed -E 's/(a|ab)(c|bcd)(d*)/[\1][\2][\3]/'
+### a dot matches the newlines of the pattern space [dash ash]
+printf 'a\nb\nc\n' | sed 'N;s/a.b/X/'
+printf 'a\nb\nc\n' | sed ':a;N;$!ba;s/.*/<&>/'
+printf 'a\nb\nc\n' | sed 'N;s/a[^x]b/X/'
+### groups that took no part, references in sets [dash ash]
+echo abc | sed -E 's/(x)?b/[\1]/'
+printf '%s\n' 'a\1' | sed 's/[\1]/x/g'
+echo aXa | sed -E 's/(a)X\1*/[&]/'
+echo abab | sed 's/\(ab\)\{2\}/[\1]/'
+echo aabb | sed -E 's/^(a+)(b+)$/\2\1/; s/(.)\1(.)\2/\1\2/'

@@ -69,6 +69,11 @@ impl FsImage {
     }
 }
 
+/// What a file system of that kind lies on.
+fn device(kind: &str) -> &str {
+    if kind == "ext4" { "/dev/vda1" } else { kind }
+}
+
 /// Whose permissions count.
 #[derive(Clone)]
 pub(in crate::os) struct Cred {
@@ -341,23 +346,39 @@ impl MountNs {
     }
 
     /// The lines of /proc/mounts.
-    pub(in crate::os) fn table(&self) -> String {
-        let mut table = String::new();
-        for m in self.0.mounts.borrow().iter() {
-            let kind = match &*m.target {
-                "/proc" if m.proc => "proc",
-                _ if m.proc => "sysfs",
-                _ => m.fs.kind(),
-            };
-            let access = if m.read_only || kind == "sysfs" { "ro" } else { "rw" };
-            let size = m.fs.limit().filter(|_| !m.proc).map(|n| format!(",size={}k", n / 1024)).unwrap_or_default();
-            let device = if kind == "ext4" { "/dev/vda1" } else { kind };
-            table.push_str(&format!("{device} {} {kind} {access},relatime{size} 0 0\n", m.target));
-            if kind == "sysfs" {
-                table.push_str("cgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime 0 0\n");
+    pub(in crate::os) fn table(&self, machine: &Machine) -> String {
+        let mounts = self.0.mounts.borrow();
+        let mut lines = Vec::new();
+        for m in mounts.iter() {
+            let mut line = |rank: usize, text: String| lines.push((rank, text + " 0 0\n"));
+            let access = if m.read_only { "ro" } else { "rw" };
+            match (&*m.target, m.fs.kind()) {
+                ("/proc", _) if m.proc => line(1, "proc /proc proc rw,nosuid,nodev,noexec,relatime".to_owned()),
+                (target, _) if m.proc => {
+                    line(3, format!("sysfs {target} sysfs ro,nosuid,nodev,noexec,relatime"));
+                    line(3, "cgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime".to_owned());
+                }
+                ("/", kind) => line(0, format!("{} / {kind} {access},relatime", device(kind))),
+                ("/dev", "tmpfs") => {
+                    line(2, format!("tmpfs /dev tmpfs {access},nosuid,size=65536k,mode=755"));
+                    line(2, "devpts /dev/pts devpts rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666".to_owned());
+                    line(2, "mqueue /dev/mqueue mqueue rw,nosuid,nodev,noexec,relatime".to_owned());
+                }
+                ("/dev/shm", "tmpfs") => {
+                    let size = m.fs.limit().unwrap_or(64 << 20) / 1024;
+                    line(4, format!("shm /dev/shm tmpfs {access},nosuid,nodev,noexec,relatime,size={size}k"));
+                }
+                // The kubelet bounds them by what the node has.
+                (target, "tmpfs") => {
+                    let size = m.fs.limit().unwrap_or(machine.memory()) / 1024;
+                    line(4, format!("tmpfs {target} tmpfs {access},relatime,size={size}k"));
+                }
+                (target, kind) => line(4, format!("{} {target} {kind} {access},relatime", device(kind))),
             }
         }
-        table
+        // In the order in which a runtime mounts them.
+        lines.sort_by_key(|(rank, _)| *rank);
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 
     /// Gives every file system its clock and kernel. Costs nothing when it was done before.

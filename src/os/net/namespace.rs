@@ -71,6 +71,12 @@ pub struct SocketInfo {
     pub state: &'static str,
     pub local: SocketAddr,
     pub peer: Option<SocketAddr>,
+    /// Bytes that wait to be read; of a listener, connections that wait to be accepted.
+    pub received: usize,
+    /// Of a listener, how many connections may wait.
+    pub backlog: usize,
+    /// An IPv6 socket that takes IPv4 as well, or a connection that came to one.
+    pub dual: bool,
     pub host_pid: Pid,
     pub comm: String,
 }
@@ -448,26 +454,83 @@ impl NetNs {
     /// Listening and connected sockets, listeners first, by port.
     pub fn sockets(&self) -> Vec<SocketInfo> {
         let listening = self.0.listeners.borrow();
-        let listening = listening.iter().map(|(addr, l)| SocketInfo {
-            state: "LISTEN",
-            local: *addr,
-            peer: None,
-            host_pid: l.owner.host_pid,
-            comm: l.owner.comm().to_owned(),
-        });
+        let of_dual = |port: u16| of_port(&listening, port).any(|(_, l)| l.info().dual);
         let connections = self.0.connections.borrow();
         let mut connected: Vec<SocketInfo> =
             connections.values().filter_map(Weak::upgrade).map(|end| end.info()).collect();
+        for socket in &mut connected {
+            socket.dual = socket.local.is_ipv4() && of_dual(socket.local.port());
+        }
         connected.sort_by_key(|s| (s.local.port(), s.peer));
-        listening.chain(connected).collect()
+        listening.iter().map(|(_, l)| l.info()).chain(connected).collect()
     }
 
-    /// /proc/net/tcp, or tcp6.
-    pub(in crate::os) fn proc_table(&self, v6: bool) -> String {
+    /// A file of /proc/net.
+    pub(in crate::os) fn proc_table(&self, name: &str) -> String {
+        match name {
+            "dev" => self.device_table(),
+            "route" => self.route_table(),
+            _ => self.socket_table(name.starts_with("udp"), name.ends_with('6')),
+        }
+    }
+
+    /// Packets aren't counted.
+    fn device_table(&self) -> String {
+        let mut names: Vec<String> = self.interfaces().into_iter().map(|interface| interface.name).collect();
+        names.dedup();
+        let line = |name: String| {
+            let received = format!("{:>7} {:>7} {:>4} {:>4} {:>4} {:>5} {:>10} {:>9}", 0, 0, 0, 0, 0, 0, 0, 0);
+            let sent = format!("{:>8} {:>7} {:>4} {:>4} {:>4} {:>5} {:>7} {:>10}", 0, 0, 0, 0, 0, 0, 0, 0);
+            format!("{name:>6}: {received} {sent}\n")
+        };
+        "Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed \
+         multicast|bytes    packets errs drop fifo colls carrier compressed\n"
+            .to_owned()
+            + &names.into_iter().map(line).collect::<String>()
+    }
+
+    fn route_table(&self) -> String {
         let mut table = String::from(
-            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n",
+            "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT                                                       \n",
         );
+        let mut row = |name: &str, to: u32, via: u32, flags: u32, mask: u32| {
+            let [to, via, mask] = [to, via, mask].map(u32::swap_bytes);
+            let line = format!("{name}\t{to:08X}\t{via:08X}\t{flags:04X}\t0\t0\t0\t{mask:08X}\t0\t0\t0");
+            table.push_str(&format!("{line:<127}\n"));
+        };
+        let interfaces = self.0.interfaces.borrow();
+        if let (Some(IpAddr::V4(gateway)), Some(first)) = (self.gateway(), interfaces.first()) {
+            row(&first.name, 0, u32::from(gateway), 3, 0);
+        }
+        for interface in interfaces.iter() {
+            if let IpAddr::V4(ip) = interface.addr {
+                let mask = u32::MAX.checked_shl(32 - u32::from(interface.prefix.min(32))).unwrap_or(0);
+                row(&interface.name, u32::from(ip) & mask, 0, 1, mask);
+            }
+        }
+        table
+    }
+
+    /// /proc/net/tcp, tcp6, udp or udp6.
+    fn socket_table(&self, udp: bool, v6: bool) -> String {
+        let mut table = String::from(match (udp, v6) {
+            (false, false) => {
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode                                                     \n"
+            }
+            (false, true) => {
+                "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+            }
+            (true, false) => {
+                "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            \n"
+            }
+            (true, true) => {
+                "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+            }
+        });
         let hex = |addr: SocketAddr| match addr.ip() {
+            IpAddr::V4(ip) if v6 => {
+                format!("0000000000000000FFFF0000{:08X}:{:04X}", u32::from(ip).swap_bytes(), addr.port())
+            }
             IpAddr::V4(ip) => format!("{:08X}:{:04X}", u32::from(ip).swap_bytes(), addr.port()),
             IpAddr::V6(ip) => {
                 let words = ip.octets();
@@ -476,19 +539,32 @@ impl NetNs {
                 format!("{words}:{:04X}", addr.port())
             }
         };
-        for (n, socket) in self.sockets().into_iter().filter(|s| s.local.is_ipv6() == v6).enumerate() {
+        let of_family = |s: &SocketInfo| (s.local.is_ipv6() || s.peer.is_some() && s.dual) == v6;
+        let sockets = if udp { self.datagram_sockets() } else { self.sockets() };
+        for (n, socket) in sockets.into_iter().filter(of_family).enumerate() {
             let any: IpAddr = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
             let peer = socket.peer.unwrap_or(SocketAddr::new(any, 0));
             let state = match socket.state {
                 "LISTEN" => "0A",
                 "CLOSE-WAIT" => "08",
                 "FIN-WAIT-2" => "05",
+                "UNCONN" => "07",
                 _ => "01",
             };
             let (local, peer) = (hex(socket.local), hex(peer));
-            table.push_str(&format!(
-                "{n:4}: {local} {peer} {state} 00000000:00000000 00:00000000 00000000     0        0 0\n"
-            ));
+            let end = if udp { "2 0000000000000000 0" } else { "1 0000000000000000 100 0 0 10 0" };
+            let line = format!(
+                "{n:>0$}: {local} {peer} {state} 00000000:{1:08X} 00:00000000 00000000     0        0 0 {end}",
+                if udp { 5 } else { 4 },
+                socket.received
+            );
+            // IPv4's lines are filled up.
+            let width = match (udp, v6) {
+                (false, false) => 149,
+                (true, false) => 127,
+                _ => 0,
+            };
+            table.push_str(&format!("{line:<width$}\n"));
         }
         table
     }

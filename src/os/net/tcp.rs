@@ -75,6 +75,19 @@ impl ListenerInner {
         }
     }
 
+    pub(super) fn info(&self) -> SocketInfo {
+        SocketInfo {
+            state: "LISTEN",
+            local: self.addr,
+            peer: None,
+            received: self.queue.borrow().len(),
+            backlog: self.options.backlog,
+            dual: self.addr.ip() == std::net::Ipv6Addr::UNSPECIFIED && !self.options.v6only,
+            host_pid: self.owner.host_pid,
+            comm: self.owner.comm().to_owned(),
+        }
+    }
+
     pub(super) fn has_room(&self) -> bool {
         self.queue.borrow().len() <= self.options.backlog
     }
@@ -208,6 +221,9 @@ impl Endpoint {
             state,
             local: self.local,
             peer: Some(self.peer),
+            received: self.inbox().data.borrow().len(),
+            backlog: 0,
+            dual: false,
             host_pid: self.owner.host_pid,
             comm: self.owner.comm().to_owned(),
         }

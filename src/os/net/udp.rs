@@ -59,6 +59,9 @@ impl UdpInner {
             state: "UNCONN",
             local: self.addr,
             peer: None,
+            received: 0,
+            backlog: 0,
+            dual: self.addr.ip() == std::net::Ipv6Addr::UNSPECIFIED,
             host_pid: self.owner.host_pid,
             comm: self.owner.comm().to_owned(),
         }

@@ -76,6 +76,13 @@ impl ProcInner {
         self.session.borrow().get(ns.0.level).copied().unwrap_or(0)
     }
 
+    /// The group in the foreground of its terminal.
+    fn foreground_in(&self, ns: &PidNs) -> Pid {
+        let leader = self.tty.borrow().as_ref().and_then(|tty| tty.foreground());
+        let group = leader.and_then(|leader| self.machine.process(leader));
+        group.map_or(0, |leader| leader.0.pgid_in(ns))
+    }
+
     pub(super) fn leads_session(&self) -> bool {
         self.session.borrow()[0] == self.host_pid()
     }
@@ -97,7 +104,11 @@ impl ProcInner {
             ppid: self.ppid_in(ns),
             host_pid: self.host_pid(),
             uid: self.cred.borrow().uid,
+            gid: self.cred.borrow().gid,
             pgid: self.pgid_in(ns),
+            sid: self.session_in(ns),
+            leads_session: self.leads_session(),
+            foreground_group: self.foreground_in(ns),
             comm: self.comm.borrow().to_string(),
             args,
             started: self.started,

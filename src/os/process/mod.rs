@@ -106,7 +106,13 @@ pub struct ProcInfo {
     pub ppid: Pid,
     pub host_pid: Pid,
     pub uid: u32,
+    pub gid: u32,
     pub pgid: Pid,
+    /// The session's id; 0 if its leader isn't seen from here.
+    pub sid: Pid,
+    pub leads_session: bool,
+    /// The group that has its terminal; 0 if there is none.
+    pub foreground_group: Pid,
     /// Short name: `node`.
     pub comm: String,
     pub args: Vec<String>,

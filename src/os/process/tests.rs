@@ -646,11 +646,14 @@ fn proc_files() {
     assert_eq!(
         out,
         "/proc/self/cmdline: main\n/proc/1/comm: main\n/proc/sys/kernel/hostname: box\n\
-         /proc/mounts: overlay / overlay rw,relatime 0 0\nproc /proc proc rw,relatime 0 0\n\
-         sysfs /sys sysfs ro,relatime 0 0\ncgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime 0 0\n\
-         tmpfs /dev tmpfs rw,relatime 0 0\n\
+         /proc/mounts: overlay / overlay rw,relatime 0 0\nproc /proc proc rw,nosuid,nodev,noexec,relatime 0 0\n\
+         tmpfs /dev tmpfs rw,nosuid,size=65536k,mode=755 0 0\n\
+         devpts /dev/pts devpts rw,nosuid,noexec,relatime,gid=5,mode=620,ptmxmode=666 0 0\n\
+         mqueue /dev/mqueue mqueue rw,nosuid,nodev,noexec,relatime 0 0\n\
+         sysfs /sys sysfs ro,nosuid,nodev,noexec,relatime 0 0\n\
+         cgroup /sys/fs/cgroup cgroup2 ro,nosuid,nodev,noexec,relatime 0 0\n\
          /proc/uptime: 0.00 0.00\n\
-         1 cpuinfo loadavg meminfo mounts net self stat sys uptime version\n0 1 2 5\n\
+         1 cpuinfo filesystems loadavg meminfo mounts net self stat swaps sys uptime version\n0 1 2 5\n\
          Ok(\"/\")\nOk(\"/proc/self/fd/0\")\n6\n"
     );
     assert_eq!(err, [Some(Errno::ENOENT); 3]);

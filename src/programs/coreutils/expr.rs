@@ -1,5 +1,6 @@
 //! expr.
 
+use super::regex;
 use crate::{
     os::Proc,
     programs::{
@@ -95,12 +96,13 @@ impl Expr<'_> {
 
 /// `:`: the first group, or how much matched from the start on.
 fn matched(text: &str, pattern: &str) -> Result<String, Trouble> {
-    let regex = super::grep::compile(&format!("^{}", pattern.strip_prefix('^').unwrap_or(pattern)), false, false);
-    let regex = regex.map_err(Trouble::Regex)?;
+    let whole = regex::translated(pattern.strip_prefix('^').unwrap_or(pattern), regex::Syntax::Basic);
+    let regex =
+        regex::build(&format!("^(?:{whole})"), false, false).map_err(|wrong| Trouble::Regex(wrong.to_string()))?;
     let has_group = regex.captures_len() > 1;
-    Ok(match regex.captures(text) {
-        Some(found) if has_group => found.get(1).map_or(String::new(), |group| group.as_str().to_string()),
-        Some(found) => found[0].chars().count().to_string(),
+    Ok(match regex.captures_at(text, 0) {
+        Some(found) if has_group => found.text(text, 1).to_string(),
+        Some(found) => found.text(text, 0).chars().count().to_string(),
         None if has_group => String::new(),
         None => "0".to_string(),
     })

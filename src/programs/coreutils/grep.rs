@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use regex_lite::{Regex, RegexBuilder};
-
+use super::regex::{self, Regex, Syntax};
 use crate::{
     os::{Proc, fs::FileType},
     programs::{
@@ -11,133 +10,6 @@ use crate::{
         util::{self, Arg, Args, Lines, Out, Usage},
     },
 };
-
-/// A basic regular expression written as an extended one: `\(`, `\|`, `\{`, `\+`, `\?` are special,
-/// their plain forms are not.
-pub fn basic_to_extended(basic: &str) -> String {
-    let mut out = String::new();
-    let mut chars = basic.chars().peekable();
-    let mut start = true;
-    while let Some(c) = chars.next() {
-        let was_start = std::mem::replace(&mut start, false);
-        match c {
-            '\\' => match chars.next() {
-                Some(c @ ('(' | '|' | '{')) => {
-                    out.push(c);
-                    start = c != '{';
-                }
-                Some(c @ (')' | '}' | '+' | '?')) => out.push(c),
-                Some('<' | '>') => out.push_str("\\b"),
-                Some(c) => {
-                    out.push('\\');
-                    out.push(c);
-                }
-                None => out.push_str("\\\\"),
-            },
-            '(' | ')' | '{' | '}' | '+' | '?' | '|' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '*' if was_start => out.push_str("\\*"),
-            '^' if was_start => {
-                out.push('^');
-                start = true;
-            }
-            '^' => out.push_str("\\^"),
-            '[' => {
-                out.push('[');
-                if chars.peek() == Some(&'^') {
-                    out.extend(chars.next());
-                }
-                if chars.peek() == Some(&']') {
-                    chars.next();
-                    out.push_str("\\]");
-                }
-                bracket(&mut chars, &mut out);
-            }
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// The rest of a bracket expression; a backslash means itself there.
-fn bracket(chars: &mut std::iter::Peekable<std::str::Chars>, out: &mut String) {
-    while let Some(c) = chars.next() {
-        match c {
-            '[' if chars.peek() == Some(&':') => {
-                out.push('[');
-                while let Some(c) = chars.next() {
-                    out.push(c);
-                    if c == ':' && chars.peek() == Some(&']') {
-                        out.extend(chars.next());
-                        break;
-                    }
-                }
-            }
-            '[' => out.push_str("\\["),
-            '\\' => out.push_str("\\\\"),
-            '&' | '~' => {
-                out.push('\\');
-                out.push(c);
-            }
-            ']' => {
-                out.push(']');
-                return;
-            }
-            c => out.push(c),
-        }
-    }
-}
-
-/// An extended expression as the regex crate wants it.
-pub fn extended(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some('<' | '>') => out.push_str("\\b"),
-                Some(c) => {
-                    out.push('\\');
-                    out.push(c);
-                }
-                None => out.push_str("\\\\"),
-            },
-            '[' => {
-                out.push('[');
-                if chars.peek() == Some(&'^') {
-                    out.extend(chars.next());
-                }
-                if chars.peek() == Some(&']') {
-                    chars.next();
-                    out.push_str("\\]");
-                }
-                bracket(&mut chars, &mut out);
-            }
-            // A brace that begins no repetition means itself.
-            '{' if !chars.peek().is_some_and(char::is_ascii_digit) => out.push_str("\\{"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-/// Compiles a pattern; the error is grep's.
-pub fn compile(pattern: &str, is_extended: bool, ignore_case: bool) -> Result<Regex, String> {
-    compile_lines(pattern, is_extended, ignore_case, false)
-}
-
-/// With `lines`, `^` and `$` are at the ends of each line of the text.
-pub fn compile_lines(pattern: &str, is_extended: bool, ignore_case: bool, lines: bool) -> Result<Regex, String> {
-    let text = if is_extended { extended(pattern) } else { basic_to_extended(pattern) };
-    RegexBuilder::new(&text)
-        .case_insensitive(ignore_case)
-        .multi_line(lines)
-        .size_limit(1 << 20)
-        .build()
-        .map_err(|error| error.to_string())
-}
 
 #[derive(Default)]
 struct Grep {
@@ -232,20 +104,27 @@ fn parse(proc: &Proc, ctx: &Context) -> Result<Grep, Usage> {
     grep.files = operands;
     for pattern in &grep.patterns {
         let has = |c: char| grep.letters.contains(c);
-        let mut text = match has('F') {
-            true => regex_lite::escape(pattern),
-            false if has('E') => extended(pattern),
-            false if has('P') => pattern.clone(),
-            false => basic_to_extended(pattern),
+        let syntax = match () {
+            () if has('F') => Syntax::Fixed,
+            () if has('E') => Syntax::Extended,
+            () if has('P') => Syntax::Perl,
+            () => Syntax::Basic,
         };
+        let mut text = regex::translated(pattern, syntax);
         if has('w') {
             text = format!("(?:^|\\b)(?:{text})(?:\\b|$)");
         }
         if has('x') {
             text = format!("^(?:{text})$");
         }
-        let regex = RegexBuilder::new(&text).case_insensitive(has('i')).size_limit(1 << 20).build();
-        grep.regexes.push(regex.map_err(|_| Usage(format!("grep: {pattern}: invalid regular expression\n")))?);
+        let wrong = |error: regex::Wrong| match ctx.flavour {
+            Flavour::Gnu => Usage(format!(
+                "grep: {}\n",
+                Some(error.words(pattern)).filter(|words| !words.contains('[')).unwrap_or("Invalid regular expression")
+            )),
+            Flavour::Busybox => Usage(format!("grep: bad regex '{pattern}'\n")),
+        };
+        grep.regexes.push(regex::build(&text, has('i'), false).map_err(wrong)?);
     }
     Ok(grep)
 }
@@ -346,6 +225,7 @@ async fn search(
         number += 1;
         lines.cost(5 * grep.regexes.len() * line.len());
         let matches = grep.regexes.iter().any(|regex| regex.is_match(&line)) != has('v');
+        lines.cost(grep.regexes.iter().map(Regex::take_steps).sum());
         if !matches {
             if after > 0 {
                 after -= 1;
@@ -408,40 +288,14 @@ fn parts<'l>(regexes: &[Regex], line: &'l str) -> Vec<&'l str> {
         let next = regexes
             .iter()
             .filter_map(|regex| regex.find_at(line, at))
-            .min_by_key(|m| (m.start(), usize::MAX - m.end()));
-        let Some(next) = next else { break };
-        if next.is_empty() {
-            at = next.end() + line[next.end()..].chars().next().map_or(1, char::len_utf8);
+            .min_by_key(|(start, end)| (*start, usize::MAX - *end));
+        let Some((start, end)) = next else { break };
+        if start == end {
+            at = end + line[end..].chars().next().map_or(1, char::len_utf8);
             continue;
         }
-        found.push(next.as_str());
-        at = next.end();
+        found.push(&line[start..end]);
+        at = end;
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn basic_expressions() {
-        for (basic, text, expected) in [
-            ("a+b", "a+b", true),
-            ("a\\+b", "aab", true),
-            ("\\(a\\|b\\)c", "bc", true),
-            ("(a)", "(a)", true),
-            ("*a", "*a", true),
-            ("^*a", "*a", true),
-            ("a\\{2\\}", "aa", true),
-            ("[]a]", "]", true),
-            ("[\\]", "\\", true),
-            ("a^b", "a^b", true),
-            ("\\<foo\\>", "a foo b", true),
-            ("\\<foo\\>", "foobar", false),
-        ] {
-            let regex = compile(basic, false, false).unwrap_or_else(|error| panic!("{basic}: {error}"));
-            assert_eq!(regex.is_match(text), expected, "{basic} {text}");
-        }
-    }
 }

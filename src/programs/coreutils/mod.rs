@@ -1,6 +1,7 @@
 //! Small programs on text and files.
 
 mod awk;
+mod backtrack;
 mod base64;
 mod compare;
 mod copy;
@@ -8,6 +9,7 @@ mod cut;
 mod dd;
 mod digest;
 mod directories;
+mod du;
 mod dump;
 mod expr;
 mod find;
@@ -22,6 +24,7 @@ mod nl;
 mod options;
 mod pager;
 mod paths;
+mod regex;
 mod reverse;
 mod sed;
 mod side_by_side;
@@ -35,7 +38,6 @@ mod tr;
 mod uniq;
 mod wc;
 
-pub use grep::compile;
 pub use ls::human;
 pub use mode::change_mode;
 pub use names::Names;
@@ -43,9 +45,9 @@ pub use options::parse;
 
 use super::Entry;
 
-/// Compiles an extended regular expression.
+/// Compiles a regular expression that doesn't refer to its groups.
 pub fn regex(pattern: &str, is_extended: bool) -> Result<regex_lite::Regex, String> {
-    grep::compile(pattern, is_extended, false)
+    regex::compile_linear(pattern, is_extended)
 }
 
 pub const TABLE: &[Entry] = &[
@@ -64,7 +66,7 @@ pub const TABLE: &[Entry] = &[
     entry!("dd", ctx dd::dd, "copy blocks"),
     entry!("diff", ctx compare::diff, "compare files line by line"),
     entry!("dirname", ctx paths::dirname, "all but the last part of a path"),
-    entry!("du", ctx stat::du, "show the space files take"),
+    entry!("du", ctx du::du, "show the space files take"),
     entry!("echo", ctx text::echo, "print arguments"),
     entry!("egrep", ctx grep::grep, "find lines by an extended pattern"),
     entry!("expr", ctx expr::expr, "work out an expression"),

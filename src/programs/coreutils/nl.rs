@@ -94,9 +94,9 @@ fn parse(proc: &Proc, flavour: Flavour) -> Result<Options, Usage> {
                     Some(("a", "")) => Style::All,
                     Some(("t", "")) => Style::Filled,
                     Some(("n", "")) => Style::None,
-                    Some(("p", pattern)) if gnu => Style::Matching(
-                        super::grep::compile(pattern, false, false).map_err(|error| Usage(format!("nl: {error}\n")))?,
-                    ),
+                    Some(("p", pattern)) if gnu => {
+                        Style::Matching(super::regex(pattern, false).map_err(|error| Usage(format!("nl: {error}\n")))?)
+                    }
                     _ if gnu => return Err(hint(format!("invalid {what} numbering style: '{text}'"))),
                     _ => Style::None,
                 };

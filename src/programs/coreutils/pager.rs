@@ -11,7 +11,7 @@ use super::{
 use crate::{
     os::{Proc, Tty, tty::Modes},
     programs::{
-        Context,
+        Context, Flavour,
         sh::width,
         util::{self, Arg, Args},
     },
@@ -46,6 +46,7 @@ struct Pager {
     top: usize,
     name: String,
     search: Option<Regex>,
+    backwards: bool,
     /// Keys that came together with the last one.
     typed: VecDeque<char>,
 }
@@ -109,10 +110,10 @@ impl Pager {
     }
 
     /// Reads what is searched for, at the bottom of the screen.
-    async fn ask(&mut self) -> Option<String> {
+    async fn ask(&mut self, lead: char) -> Option<String> {
         let mut text = String::new();
         loop {
-            self.say(&format!("\r\x1b[K/{text}")).await;
+            self.say(&format!("\r\x1b[K{lead}{text}")).await;
             match self.key().await? {
                 '\r' | '\n' => return Some(text),
                 '\x1b' | '\x03' => return None,
@@ -152,12 +153,19 @@ impl Pager {
                 'k' | 'y' => self.top = self.top.saturating_sub(1),
                 'g' | '<' => self.top = 0,
                 'G' | '>' => self.top = last,
-                '/' => {
-                    if let Some(text) = self.ask().await {
+                '/' | '?' => {
+                    let typed = self.ask(key).await;
+                    self.backwards = if typed.is_some() { key == '?' } else { self.backwards };
+                    // Nothing: what was searched for before.
+                    if typed.as_deref() == Some("") && self.search.is_some() {
+                        if !self.find(self.backwards) {
+                            message = Some("Pattern not found  (press RETURN)");
+                        }
+                    } else if let Some(text) = typed {
                         match super::regex(&text, true) {
                             Ok(regex) => {
                                 self.search = Some(regex);
-                                if !self.find(false) {
+                                if !self.find(self.backwards) {
                                     message = Some("Pattern not found  (press RETURN)");
                                 }
                             }
@@ -165,7 +173,9 @@ impl Pager {
                         }
                     }
                 }
-                'n' | 'N' if !self.find(key == 'N') => message = Some("Pattern not found  (press RETURN)"),
+                'n' | 'N' if !self.find((key == 'N') != self.backwards) => {
+                    message = Some("Pattern not found  (press RETURN)")
+                }
                 _ => {}
             }
         }
@@ -190,7 +200,12 @@ impl Pager {
                         self.say("\r\x1b[K").await;
                         return;
                     }
-                    Some(' ') => break self.height(),
+                    Some(' ' | 'f' | 'z') => break self.height(),
+                    Some('d' | '\x04') => break (self.height() / 2).max(1),
+                    Some('b' | '\x02') => {
+                        self.top = self.top.saturating_sub(2 * self.height());
+                        break self.height();
+                    }
                     Some('\r' | '\n' | 'j') => break 1,
                     Some(_) => {}
                 }
@@ -200,9 +215,33 @@ impl Pager {
     }
 }
 
+/// What util-linux' more writes where there is no terminal: each file under its name.
+async fn titled(proc: &Proc) -> i32 {
+    let mut code = 0;
+    for path in proc.argv().iter().skip(1).filter(|arg| !arg.starts_with('-')) {
+        let data = match util::open_input(proc, path) {
+            Ok(file) => read_all(&file).await,
+            Err(error) => Err(error),
+        };
+        match data {
+            Ok(data) => {
+                util::ignore(proc.print(&format!("::::::::::::::\n{path}\n::::::::::::::\n")).await);
+                util::ignore(util::write_out(proc, &data).await);
+            }
+            Err(error) => code = util::fail(proc, 1, &format!("more: cannot open {path}: {error}")).await,
+        }
+    }
+    code
+}
+
 pub async fn pager(proc: Proc, ctx: Context) -> i32 {
     let is_less = util::program_name(&proc) == "less";
-    let (Some(tty), Some(_)) = (proc.stdout().tty(), proc.tty()) else { return cat(proc, ctx).await };
+    let (Some(tty), Some(_)) = (proc.stdout().tty(), proc.tty()) else {
+        if !is_less && ctx.flavour == Flavour::Gnu && proc.argv().len() > 1 {
+            return titled(&proc).await;
+        }
+        return cat(proc, ctx).await;
+    };
     let mut args = Args::of(&proc, ctx.flavour);
     let mut files = Vec::new();
     let mut fits = false;
@@ -242,7 +281,8 @@ pub async fn pager(proc: Proc, ctx: Context) -> i32 {
         return code;
     }
     let modes = tty.modes();
-    let mut pager = Pager { proc, tty: tty.clone(), rows, top: 0, name, search: None, typed: VecDeque::new() };
+    let mut pager =
+        Pager { proc, tty: tty.clone(), rows, top: 0, name, search: None, backwards: false, typed: VecDeque::new() };
     if !is_less || (fits && pager.rows.len() <= pager.height()) {
         if !is_less {
             tty.set_modes(Modes { canonical: false, echo: false, ..modes });

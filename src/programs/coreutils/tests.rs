@@ -93,7 +93,7 @@ fn system() {
         ("env -i A=1 env; A=2 printenv A", "A=1\n2\n", "", 0),
         ("timeout 1 sleep 5; echo $?; timeout 5 sleep 1; echo $?", "124\n0\n", "", 0),
         ("sleep 100 & pgrep sleep > /dev/null && echo found; pkill sleep; wait $!; echo $?", "found\n143\n", "", 0),
-        ("sleep 100 & ps -o pid,args | tail -2 | head -1 | grep -c sleep; kill %1", "0\n", "", 0),
+        ("sleep 100 & ps -o pid,args | tail -2 | head -1 | grep -c sleep; kill %1", "1\n", "", 0),
         ("nosuch --version", "", "bash: line 1: nosuch: command not found\n", 127),
     ]);
 }

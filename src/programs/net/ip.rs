@@ -1,7 +1,7 @@
 //! ip (iproute2, busybox) and ifconfig: interfaces, addresses, routes. They show; changing is refused
 //! as for anyone without CAP_NET_ADMIN.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::resolve::{self, Trouble};
 use crate::{
@@ -34,12 +34,21 @@ fn links(net: &NetNs) -> Vec<Link> {
             }
         }
     }
-    for link in links.iter_mut().filter(|l| l.is_loopback()) {
-        if !link.addresses.iter().any(|(a, _)| a.is_ipv6()) {
-            link.addresses.push((std::net::Ipv6Addr::LOCALHOST.into(), 128));
+    for link in &mut links {
+        match link_local(&link.mac).filter(|_| !link.is_loopback()) {
+            Some(ip) => link.addresses.push((ip.into(), 64)),
+            None if link.addresses.iter().any(|(a, _)| a.is_ipv6()) => {}
+            None => link.addresses.push((Ipv6Addr::LOCALHOST.into(), 128)),
         }
     }
     links
+}
+
+/// The address that the kernel gives an interface by its hardware address.
+fn link_local(mac: &str) -> Option<Ipv6Addr> {
+    let bytes: Vec<u16> = mac.split(':').filter_map(|byte| u16::from_str_radix(byte, 16).ok()).collect();
+    let [a, b, c, d, e, f] = bytes[..] else { return None };
+    Some(Ipv6Addr::new(0xfe80, 0, 0, 0, (a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f))
 }
 
 /// A hardware address made of an IP address, as network plugins make them.
@@ -70,92 +79,335 @@ struct Show {
     family: Option<u8>,
     brief: bool,
     one_line: bool,
+    statistics: u8,
     device: Option<String>,
+    scope: Option<String>,
 }
 
 impl Show {
     fn takes(&self, ip: IpAddr) -> bool {
         self.family.is_none_or(|f| (f == 4) == ip.is_ipv4())
+            && self.scope.as_deref().is_none_or(|scope| scope == scope_of(ip))
     }
 }
 
-const USAGE: &str = "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\nwhere  OBJECT := { address | link | neighbor | route }\n       \
-                     OPTIONS := { -4 | -6 | -br[ief] | -o[neline] | -V[ersion] }";
+fn scope_of(ip: IpAddr) -> &'static str {
+    match ip {
+        ip if ip.is_loopback() => "host",
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => "link",
+        _ => "global",
+    }
+}
 
-const BUSYBOX_USAGE: &str = "\nUsage: ip [OPTIONS] address|route|link|neigh [ARGS]\n\n\
-                             OPTIONS := -f[amily] inet|inet6|link | -o[neline]";
+const USAGE: &str = "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }
+       ip [ -force ] -batch filename
+where  OBJECT := { address | addrlabel | amt | fou | help | ila | ioam | l2tp |
+                   link | macsec | maddress | monitor | mptcp | mroute | mrule |
+                   neighbor | neighbour | netconf | netns | nexthop | ntable |
+                   ntbl | route | rule | sr | tap | tcpmetrics |
+                   token | tunnel | tuntap | vrf | xfrm }
+       OPTIONS := { -V[ersion] | -s[tatistics] | -d[etails] | -r[esolve] |
+                    -h[uman-readable] | -iec | -j[son] | -p[retty] |
+                    -f[amily] { inet | inet6 | mpls | bridge | link } |
+                    -4 | -6 | -M | -B | -0 |
+                    -l[oops] { maximum-addr-flush-attempts } | -br[ief] |
+                    -o[neline] | -t[imestamp] | -ts[hort] | -b[atch] [filename] |
+                    -rc[vbuf] [size] | -n[etns] name | -N[umeric] | -a[ll] |
+                    -c[olor]}";
+
+const BUSYBOX_USAGE: &str = "
+Usage: ip [OPTIONS] address|route|link|tunnel|neigh|rule [ARGS]
+
+OPTIONS := -f[amily] inet|inet6|link | -o[neline]
+
+ip addr add|del IFADDR dev IFACE | show|flush [dev IFACE] [to PREFIX]
+ip route list|flush|add|del|change|append|replace|test ROUTE
+ip link set IFACE [up|down] [arp on|off] [multicast on|off]
+\t[promisc on|off] [mtu NUM] [name NAME] [qlen NUM] [address MAC]
+\t[master IFACE | nomaster] [netns PID]
+ip tunnel add|change|del|show [NAME]
+\t[mode ipip|gre|sit] [remote ADDR] [local ADDR] [ttl TTL]
+ip neigh show|flush [to PREFIX] [dev DEV] [nud STATE]
+ip rule [list] | add|del SELECTOR ACTION";
+
+/// Says why not on stderr: the exit status and the text.
+type Refused = (i32, String);
 
 pub async fn ip(proc: Proc, ctx: Context) -> i32 {
     let busybox = ctx.flavour == Flavour::Busybox;
-    let usage = if busybox { &(ctx.banner() + BUSYBOX_USAGE) } else { USAGE };
     let argv = proc.argv();
-    let mut args = argv.iter().skip(1).peekable();
+    let done = if busybox {
+        busybox_ip(&proc, &argv[1..], &(ctx.banner() + BUSYBOX_USAGE))
+    } else {
+        iproute(&proc, &argv[1..])
+    };
+    match done {
+        Ok(text) => util::done(proc.print(&text).await),
+        Err((code, text)) => util::fail(&proc, code, &text).await,
+    }
+}
+
+/// The whole name that `word` begins, if it is one of them.
+fn begun<'a>(word: &str, names: &[&'a str]) -> Option<&'a str> {
+    names.iter().find(|name| !word.is_empty() && name.starts_with(word)).copied()
+}
+
+fn iproute(proc: &Proc, args: &[String]) -> Result<String, Refused> {
+    let usage = || (255, USAGE.to_owned());
+    let mut args = args.iter().map(String::as_str).peekable();
     let mut show = Show::default();
     while let Some(option) = args.next_if(|a| a.starts_with('-')) {
-        match option.trim_start_matches('-') {
-            "4" => show.family = Some(4),
-            "6" => show.family = Some(6),
-            "br" | "brief" => show.brief = true,
-            "o" | "oneline" => show.one_line = true,
-            "f" | "family" => show.family = if args.next().is_some_and(|f| f == "inet6") { Some(6) } else { Some(4) },
-            "c" | "color" | "s" | "d" | "n" | "N" => {}
-            "V" | "Version" => return util::done(proc.print("ip utility, iproute2-6.1.0, libbpf 1.1.0\n").await),
-            other => {
-                let text = format!("Option \"-{other}\" is unknown, try \"ip -help\".");
-                return util::fail(&proc, 255, &text).await;
+        let name = option.strip_prefix("--").unwrap_or(&option[1..]);
+        const OPTIONS: [&str; 17] = [
+            "4",
+            "6",
+            "0",
+            "brief",
+            "oneline",
+            "family",
+            "color",
+            "statistics",
+            "stats",
+            "details",
+            "human-readable",
+            "netns",
+            "Numeric",
+            "resolve",
+            "Version",
+            "help",
+            "all",
+        ];
+        match begun(name, &OPTIONS) {
+            Some("4") => show.family = Some(4),
+            Some("6") => show.family = Some(6),
+            Some("brief") if name.len() > 1 => show.brief = true,
+            Some("oneline") => show.one_line = true,
+            Some("statistics" | "stats") => show.statistics += 1,
+            Some("family") => match args.next() {
+                Some("inet") => show.family = Some(4),
+                Some("inet6") => show.family = Some(6),
+                Some("link" | "mpls" | "bridge") => {}
+                Some(other) => {
+                    return Err((255, format!("Error: argument \"{other}\" is wrong: invalid protocol family")));
+                }
+                None => return Err((255, "Command line is not complete. Try option \"help\"".to_owned())),
+            },
+            Some("Version") => return Ok("ip utility, iproute2-6.1.0, libbpf 1.1.2\n".to_owned()),
+            Some("help") => return Err(usage()),
+            Some("human-readable") if name == "h" => return Err(usage()),
+            Some("netns") => drop(args.next()),
+            Some("color" | "details" | "human-readable" | "Numeric" | "resolve" | "0" | "all") => {}
+            _ => return Err((255, format!("Option \"{option}\" is unknown, try \"ip -help\"."))),
+        }
+    }
+    let Some(object) = args.next() else { return Err(usage()) };
+    const OBJECTS: [&str; 11] =
+        ["address", "link", "route", "rule", "neighbor", "neighbour", "help", "netns", "tunnel", "tuntap", "maddress"];
+    let Some(kind) = begun(object, &OBJECTS) else {
+        return Err((1, format!("Object \"{object}\" is unknown, try \"ip help\".")));
+    };
+    if kind == "help" {
+        return Err(usage());
+    }
+    let help = if kind.starts_with("neigh") { "neigh" } else { kind };
+    const COMMANDS: [&str; 14] = [
+        "show", "list", "lst", "ls", "add", "delete", "set", "flush", "replace", "change", "append", "get", "help",
+        "save",
+    ];
+    let command = args.next();
+    let rest: Vec<&str> = args.collect();
+    let after = |word: &str| rest.iter().position(|own| *own == word).and_then(|at| rest.get(at + 1)).copied();
+    let has_device = |name: &str| proc.net().interfaces().iter().any(|own| own.name == name);
+    match command.map_or(Some("show"), |command| begun(command, &COMMANDS)) {
+        Some("show" | "list" | "lst" | "ls") => {}
+        Some("get") if kind == "route" => {
+            let to = rest.iter().find(|word| **word != "to").copied();
+            let Some(to) = to else { return Err((1, "need at least a destination address".to_owned())) };
+            let Some(ip) = resolve::literal(to) else {
+                return Err((1, format!("Error: any valid prefix is expected rather than \"{to}\".")));
+            };
+            return route_to(proc, ip).ok_or((2, "RTNETLINK answers: Network is unreachable".to_owned()));
+        }
+        Some("get" | "save" | "help") | None => {
+            let command = command.unwrap_or_default();
+            return Err((255, format!("Command \"{command}\" is unknown, try \"ip {help} help\".")));
+        }
+        Some(change) => {
+            let device = after("dev").or(if kind == "link" { rest.first().copied() } else { None });
+            return Err(match device {
+                None if kind == "address" || kind == "link" && change == "set" => {
+                    (1, "Not enough information: \"dev\" argument is required.".to_owned())
+                }
+                Some(device) if change != "add" && !has_device(device) || kind != "link" && !has_device(device) => {
+                    (1, format!("Cannot find device \"{device}\""))
+                }
+                _ => (2, "RTNETLINK answers: Operation not permitted".to_owned()),
+            });
+        }
+    }
+    match kind {
+        "address" | "link" => {
+            select(&mut show, &rest, |given| {
+                (255, format!("Error: either \"dev\" is duplicate, or \"{given}\" is a garbage."))
+            })?;
+            let all = links(proc.net());
+            match show.device.as_ref().filter(|device| !has_device(device)) {
+                Some(device) => Err((1, format!("Device \"{device}\" does not exist."))),
+                None => Ok(addresses(&all, &show, kind == "link", false)),
+            }
+        }
+        "route" => {
+            if show.family == Some(6) {
+                return Ok(String::new());
+            }
+            let wrong = rest.first().filter(|word| {
+                ![
+                    "default", "dev", "table", "to", "via", "proto", "scope", "src", "root", "match", "exact", "type",
+                    "all",
+                ]
+                .contains(word)
+                    && resolve::literal(word.split('/').next().unwrap_or_default()).is_none()
+            });
+            match wrong {
+                Some(word) => Err((1, format!("Error: any valid prefix is expected rather than \"{word}\"."))),
+                None => Ok(routes_shown(proc.net(), &rest, false)),
+            }
+        }
+        "rule" => Ok(rules("")),
+        _ => Ok(String::new()),
+    }
+}
+
+fn rules(end: &str) -> String {
+    format!("0:\tfrom all lookup local{end}\n32766:\tfrom all lookup main{end}\n32767:\tfrom all lookup default{end}\n")
+}
+
+/// What the words after `show` narrow to.
+fn select(show: &mut Show, rest: &[&str], garbage: impl Fn(&str) -> Refused) -> Result<(), Refused> {
+    let mut words = rest.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "up" | "primary" | "dynamic" | "permanent" => {}
+            "scope" => show.scope = words.next().map(|scope| (*scope).to_owned()),
+            "type" | "to" | "label" | "master" | "vrf" | "group" => drop(words.next()),
+            _ => {
+                let name = if *word == "dev" { words.next().unwrap_or(&"") } else { word };
+                if show.device.is_some() {
+                    return Err(garbage(name));
+                }
+                show.device = Some((*name).to_owned());
             }
         }
     }
-    let Some(object) = args.next() else { return util::fail(&proc, if busybox { 1 } else { 255 }, usage).await };
-    let is = |full: &str, least: usize| object.len() >= least && full.starts_with(object.as_str());
-    let command = args.next().map_or("show", String::as_str);
-    if matches!(command, "add" | "del" | "delete" | "set" | "flush" | "replace" | "change" | "append") {
-        let text = if busybox {
-            "ip: RTNETLINK answers: Operation not permitted"
-        } else {
-            "RTNETLINK answers: Operation not permitted"
-        };
-        return util::fail(&proc, 2, text).await;
-    }
-    let mut rest: Vec<&str> = args.map(String::as_str).collect();
-    if !matches!(command, "show" | "list" | "ls" | "sh" | "s" | "l" | "get") {
-        rest.insert(0, command);
-    }
-    let text = if is("address", 1) || is("link", 1) {
-        show.device = rest.iter().find(|w| **w != "dev").map(|w| (*w).to_owned());
-        let all = links(proc.net());
-        if let Some(device) = &show.device
-            && !all.iter().any(|l| l.name == *device)
-        {
-            let (text, code) = if busybox {
-                (format!("ip: can't find device '{device}'"), 1)
-            } else {
-                (format!("Device \"{device}\" does not exist."), 1)
-            };
-            return util::fail(&proc, code, &text).await;
-        }
-        addresses(&all, &show, is("link", 1), busybox)
-    } else if is("route", 1) {
-        if command == "get" {
-            let Some(to) = rest.first().and_then(|t| resolve::literal(t)) else {
-                let text = "Error: any valid prefix is expected rather than \"get\".";
-                return util::fail(&proc, 1, text).await;
-            };
-            route_to(proc.net(), to)
-        } else {
-            routes(proc.net(), busybox)
-        }
-    } else if is("neighbor", 1) || is("neighbour", 1) || is("rule", 2) {
-        String::new()
-    } else if is("help", 1) {
-        return util::fail(&proc, if busybox { 1 } else { 255 }, usage).await;
-    } else if busybox {
-        return util::fail(&proc, 1, &format!("ip: invalid argument '{object}' to 'ip'")).await;
-    } else {
-        let text = format!("Object \"{object}\" is unknown, try \"ip help\".");
-        return util::fail(&proc, 1, &text).await;
+    Ok(())
+}
+
+/// `ip route show`: of the table local, to a device, the default alone.
+fn routes_shown(net: &NetNs, rest: &[&str], busybox: bool) -> String {
+    let after = |word: &str| rest.iter().position(|own| *own == word).and_then(|at| rest.get(at + 1)).copied();
+    let text = if after("table") == Some("local") { local_routes(net, busybox) } else { routes(net, busybox) };
+    let default = rest.first() == Some(&"default") || after("to") == Some("default");
+    let kept = text.lines().filter(|line| {
+        (!default || line.starts_with("default"))
+            && after("dev").is_none_or(|device| line.contains(&format!(" dev {device} ")))
+    });
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
+fn local_routes(net: &NetNs, busybox: bool) -> String {
+    let mut text = String::new();
+    let of = |i: Interface| match i.addr {
+        IpAddr::V4(ip) => Some((i.name, ip, i.prefix)),
+        IpAddr::V6(_) => None,
     };
-    util::done(proc.print(&text).await)
+    let kernel = if busybox { "" } else { " proto kernel" };
+    let gap = if busybox { " " } else { "" };
+    for (name, ip, prefix) in net.interfaces().into_iter().filter_map(of) {
+        let mut line = |to: String, scope: &str| {
+            text.push_str(&format!("{to} dev {name}{kernel} scope {scope}{gap} src {ip} \n"));
+        };
+        if ip.is_loopback() {
+            line(format!("local {}/{prefix}", network(ip, prefix)), "host");
+        }
+        line(format!("local {ip}"), "host");
+        line(format!("broadcast {}", broadcast(ip, prefix)), "link");
+    }
+    text
+}
+
+fn busybox_ip(proc: &Proc, args: &[String], usage: &str) -> Result<String, Refused> {
+    let usage = || (1, usage.to_owned());
+    let mut args = args.iter().map(String::as_str).peekable();
+    let mut show = Show::default();
+    while let Some(option) = args.next_if(|a| a.starts_with('-')) {
+        match begun(option.trim_start_matches('-'), &["oneline", "family", "4", "6", "0"]) {
+            Some("4") => show.family = Some(4),
+            Some("6") => show.family = Some(6),
+            Some("oneline") => show.one_line = true,
+            Some("family") => match args.next() {
+                Some("inet") => show.family = Some(4),
+                Some("inet6") => show.family = Some(6),
+                Some("link") => {}
+                other => {
+                    return Err((
+                        1,
+                        format!("ip: invalid argument '{}' to 'protocol family'", other.unwrap_or_default()),
+                    ));
+                }
+            },
+            Some("0") => {}
+            _ => return Err(usage()),
+        }
+    }
+    let Some(object) = args.next() else { return Err(usage()) };
+    let Some(kind) = begun(object, &["address", "route", "link", "tunnel", "neighbour", "rule"]) else {
+        return Err(usage());
+    };
+    let command = args.next();
+    let rest: Vec<&str> = args.collect();
+    const COMMANDS: [&str; 14] = [
+        "show", "list", "lst", "add", "delete", "set", "flush", "replace", "change", "chg", "append", "prepend", "get",
+        "test",
+    ];
+    let has_device = |name: &str| proc.net().interfaces().iter().any(|own| own.name == name);
+    let after = |word: &str| rest.iter().position(|own| *own == word).and_then(|at| rest.get(at + 1)).copied();
+    match command.map_or(Some("show"), |command| begun(command, &COMMANDS)) {
+        Some("show" | "list" | "lst") => {}
+        Some("get") if kind == "route" => {
+            let to = rest.iter().find_map(|word| resolve::literal(word));
+            let Some(ip) = to else { return Err((1, "ip: need at least destination address".to_owned())) };
+            let text = route_to(proc, ip).ok_or((2, "ip: RTNETLINK answers: Network is unreachable".to_owned()))?;
+            // Without the user, and the cache only where it says something.
+            let text = text.replace(" src ", "  src ").replace(&format!(" uid {}", proc.uid()), "");
+            return Ok(text.replace("    cache \n", ""));
+        }
+        None | Some("get" | "test") => {
+            return Err((1, format!("ip: invalid argument '{}' to 'ip'", command.unwrap_or_default())));
+        }
+        Some(_) => {
+            let device = after("dev").or(if kind == "link" { rest.first().copied() } else { None });
+            return Err(match device.filter(|device| !has_device(device)) {
+                Some(device) => (1, format!("ip: can't find device '{device}'")),
+                None => (2, "ip: RTNETLINK answers: Operation not permitted".to_owned()),
+            });
+        }
+    }
+    match kind {
+        "address" | "link" => {
+            select(&mut show, &rest, |given| {
+                (1, format!("ip: either \"dev\" is duplicate, or \"{given}\" is garbage"))
+            })?;
+            let all = links(proc.net());
+            match show.device.as_ref().filter(|device| !has_device(device)) {
+                Some(device) => Err((1, format!("ip: can't find device '{device}'"))),
+                None => Ok(addresses(&all, &show, kind == "link", true)),
+            }
+        }
+        "route" if show.family == Some(6) => Ok(String::new()),
+        "route" => Ok(routes_shown(proc.net(), &rest, true)),
+        "rule" => Ok(rules(" ")),
+        _ => Ok(String::new()),
+    }
 }
 
 fn addresses(links: &[Link], show: &Show, only_links: bool, busybox: bool) -> String {
@@ -187,7 +439,14 @@ fn addresses(links: &[Link], show: &Show, only_links: bool, busybox: bool) -> St
         let details = if busybox { "qlen 1000".into() } else { format!("state {state}{mode} group default qlen 1000") };
         let (kind, edge) = if loopback { ("loopback", "00:00:00:00:00:00") } else { ("ether", "ff:ff:ff:ff:ff:ff") };
         let peer = if loopback || busybox { "" } else { " link-netnsid 0" };
-        let first = format!("{}: {name}: <{flags}> mtu {mtu} qdisc noqueue {details}", link.index);
+        // What is asked of IPv6 knows neither queues nor groups.
+        let first = match (show.family, busybox) {
+            (Some(6), false) if !only_links => {
+                format!("{}: {name}: <{flags}> mtu {mtu} state {state} qlen 1000", link.index)
+            }
+            (Some(6), true) if !only_links => format!("{}: {name}: <{flags}> mtu {mtu} qlen 1000", link.index),
+            _ => format!("{}: {name}: <{flags}> mtu {mtu} qdisc noqueue {details}", link.index),
+        };
         let second = format!("    link/{kind} {} brd {edge}{peer}", link.mac);
         let wrap = if show.one_line { "\\" } else { "\n" };
         if only_links || !show.one_line {
@@ -195,6 +454,7 @@ fn addresses(links: &[Link], show: &Show, only_links: bool, busybox: bool) -> St
             text.push_str(&format!("{first}{second}\n"));
         }
         if only_links {
+            text.push_str(&statistics(show.statistics, show.one_line));
             continue;
         }
         for (ip, prefix) in shown {
@@ -204,13 +464,33 @@ fn addresses(links: &[Link], show: &Show, only_links: bool, busybox: bool) -> St
                     format!("inet {ip}/{prefix} brd {} scope global {}", broadcast(v4, prefix), link.name)
                 }
                 IpAddr::V6(_) if loopback => format!("inet6 {ip}/{prefix} scope host "),
-                IpAddr::V6(_) => format!("inet6 {ip}/{prefix} scope global "),
+                IpAddr::V6(_) => format!("inet6 {ip}/{prefix} scope {} ", scope_of(ip)),
             };
             let lead = if show.one_line { format!("{}: {}    ", link.index, link.name) } else { "    ".into() };
             text.push_str(&format!("{lead}{line}{wrap}       valid_lft forever preferred_lft forever\n"));
         }
+        text.push_str(&statistics(show.statistics, show.one_line));
     }
     text
+}
+
+/// Packets aren't counted: an interface as it was made.
+fn statistics(level: u8, one_line: bool) -> String {
+    let zeros = "             0       0      0       0       0       0 ";
+    let mut lines = Vec::new();
+    for (way, heading, errors) in [
+        ("RX", "errors dropped  missed   mcast           ", "   length    crc   frame    fifo overrun"),
+        ("TX", "errors dropped carrier collsns           ", "  aborted   fifo  window heartbt transns"),
+    ] {
+        lines.push(format!("    {way}:  bytes packets {heading}"));
+        lines.push(zeros.to_owned());
+        if level > 1 {
+            lines.push(format!("    {way} errors:{errors}"));
+            lines.push("                      0      0       0       0       0 ".to_owned());
+        }
+    }
+    let wrap = if one_line { "\\" } else { "\n" };
+    if level == 0 { String::new() } else { lines.join(wrap) + "\n" }
 }
 
 /// (network, prefix, interface, source) of each IPv4 network at hand.
@@ -236,41 +516,75 @@ pub fn routes(net: &NetNs, busybox: bool) -> String {
     text
 }
 
-fn route_to(net: &NetNs, to: IpAddr) -> String {
+/// `ip route get`; `None` without a route.
+fn route_to(proc: &Proc, to: IpAddr) -> Option<String> {
+    let (net, uid) = (proc.net(), proc.uid());
     let networks = networks(net);
-    let here = |ip: Ipv4Addr| networks.iter().find(|(n, p, ..)| network(ip, *p) == *n);
-    match (to, networks.first()) {
-        (IpAddr::V4(ip), _) if ip.is_loopback() || networks.iter().any(|(.., source)| *source == ip) => {
-            format!("local {ip} dev lo src {ip} uid 0 \n    cache <local> \n")
-        }
-        (IpAddr::V4(ip), Some((_, _, device, source))) => match here(ip) {
-            Some((_, _, device, source)) => format!("{ip} dev {device} src {source} uid 0 \n    cache \n"),
-            None => {
-                let via = net.gateway().map(|g| format!("via {g} ")).unwrap_or_default();
-                format!("{ip} {via}dev {device} src {source} uid 0 \n    cache \n")
-            }
-        },
-        _ => "RTNETLINK answers: Network is unreachable\n".into(),
+    let IpAddr::V4(ip) = to else {
+        return to.is_loopback().then(|| format!("local ::1 dev lo proto kernel src ::1 metric 0 pref medium\n"));
+    };
+    if ip.is_loopback() || networks.iter().any(|(.., source)| *source == ip) {
+        return Some(format!("local {ip} dev lo src {ip} uid {uid} \n    cache <local> \n"));
     }
+    let here = networks.iter().find(|(own, prefix, ..)| network(ip, *prefix) == *own);
+    let (via, (_, _, device, source)) = match (here, net.gateway()) {
+        (Some(network), _) => (String::new(), network),
+        (None, Some(gateway)) => (format!("via {gateway} "), networks.first()?),
+        (None, None) => return None,
+    };
+    Some(format!("{ip} {via}dev {device} src {source} uid {uid} \n    cache \n"))
 }
 
-/// `netstat -r`, `route -n`.
-pub fn routing_table(net: &NetNs) -> String {
-    let mut text = String::from(
-        "Kernel IP routing table\nDestination     Gateway         Genmask         Flags   MSS Window  irtt Iface\n",
-    );
+/// `netstat -r`, `route`: with metrics for the latter.
+pub fn routing_table(net: &NetNs, numeric: bool, busybox: bool, metrics: bool) -> String {
+    let rest = if metrics { "Flags Metric Ref    Use Iface" } else { "Flags   MSS Window  irtt Iface" };
+    let mut text = format!("Kernel IP routing table\nDestination     Gateway         Genmask         {rest}\n");
     let mut row = |to: String, via: String, mask: String, flags: &str, device: &str| {
-        text.push_str(&format!("{to:<15} {via:<15} {mask:<15} {flags:<5}     0 0          0 {device}\n"));
+        let rest =
+            if metrics { format!("{flags:<5} 0      0        0") } else { format!("{flags:<5}     0 0          0") };
+        text.push_str(&format!("{to:<15} {via:<15} {mask:<15} {rest} {device}\n"));
     };
     let networks = networks(net);
     let zero = || "0.0.0.0".to_owned();
+    let everywhere = || if numeric { zero() } else { "default".to_owned() };
+    let none = || if busybox && !numeric { "*".to_owned() } else { zero() };
     if let (Some(gateway), Some((_, _, device, _))) = (net.gateway(), networks.first()) {
-        row(zero(), gateway.to_string(), zero(), "UG", device);
+        row(everywhere(), gateway.to_string(), zero(), "UG", device);
     }
     for (network, prefix, device, _) in &networks {
-        row(network.to_string(), zero(), Ipv4Addr::from(mask(*prefix)).to_string(), "U", device);
+        row(network.to_string(), none(), Ipv4Addr::from(mask(*prefix)).to_string(), "U", device);
     }
     text
+}
+
+/// `netstat -i` (with a title), `ifconfig -s`.
+pub fn interface_table(net: &NetNs, title: bool) -> String {
+    let gap = if title { "             " } else { "      " };
+    let mut text = if title { "Kernel Interface table\n".to_owned() } else { String::new() };
+    text += &format!("Iface{gap}MTU    RX-OK RX-ERR RX-DRP RX-OVR    TX-OK TX-ERR TX-DRP TX-OVR Flg\n");
+    let mut all = links(net);
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    for link in all {
+        let (mtu, flags) = if link.is_loopback() { (65536, "LRU") } else { (1500, "BMRU") };
+        text += &format!(
+            "{:<15} {mtu:>5}        0      0      0 0             0      0      0      0 {flags}\n",
+            link.name
+        );
+    }
+    text
+}
+
+pub async fn route(proc: Proc, ctx: Context) -> i32 {
+    let busybox = ctx.flavour == Flavour::Busybox;
+    let argv = proc.argv();
+    let (options, words): (Vec<&String>, Vec<&String>) = argv.iter().skip(1).partition(|arg| arg.starts_with('-'));
+    if words.iter().any(|word| matches!(word.as_str(), "add" | "del")) {
+        let lead = if busybox { "route: SIOCADDRT" } else { "SIOCADDRT" };
+        return util::fail(&proc, if busybox { 1 } else { 7 }, &format!("{lead}: Operation not permitted")).await;
+    }
+    let numeric = options.iter().any(|option| option.contains('n'));
+    let text = routing_table(proc.net(), numeric, busybox, !options.iter().any(|option| option.contains('e')));
+    util::done(proc.print(&text).await)
 }
 
 pub async fn ifconfig(proc: Proc, ctx: Context) -> i32 {
@@ -279,6 +593,14 @@ pub async fn ifconfig(proc: Proc, ctx: Context) -> i32 {
     let wanted = argv.iter().skip(1).find(|a| !a.starts_with('-'));
     if argv.iter().skip(1).filter(|a| !a.starts_with('-')).count() > 1 {
         return util::fail(&proc, 1, "SIOCSIFFLAGS: Operation not permitted").await;
+    }
+    let options: Vec<&String> = argv.iter().skip(1).filter(|a| a.starts_with('-')).collect();
+    if !busybox && let Some(option) = options.iter().find(|o| !["-a", "-s", "-v", "--version"].contains(&o.as_str())) {
+        let text = format!("ifconfig: option `{option}' not recognised.\nifconfig: `--help' gives usage information.");
+        return util::fail(&proc, 1, &text).await;
+    }
+    if !busybox && options.iter().any(|option| *option == "-s") {
+        return util::done(proc.print(&interface_table(proc.net(), false)).await);
     }
     let mut all = links(proc.net());
     // ifconfig sorts by name.
@@ -309,7 +631,11 @@ fn new_style(link: &Link) -> String {
                 }
             }
             IpAddr::V6(_) => {
-                let scope = if link.is_loopback() { "0x10<host>" } else { "0x0<global>" };
+                let scope = match scope_of(*ip) {
+                    "host" => "0x10<host>",
+                    "link" => "0x20<link>",
+                    _ => "0x0<global>",
+                };
                 text.push_str(&format!("        inet6 {ip}  prefixlen {prefix}  scopeid {scope}"));
             }
         }
@@ -344,7 +670,11 @@ fn old_style(link: &Link) -> String {
                 format!("          inet addr:{ip}  Bcast:{}  Mask:{netmask}\n", broadcast(*v4, *prefix))
             }
             IpAddr::V6(_) => {
-                let scope = if link.is_loopback() { "Host" } else { "Global" };
+                let scope = match scope_of(*ip) {
+                    "host" => "Host",
+                    "link" => "Link",
+                    _ => "Global",
+                };
                 format!("          inet6 addr: {ip}/{prefix} Scope:{scope}\n")
             }
         });

@@ -515,20 +515,25 @@ pub async fn host(proc: Proc) -> i32 {
     code
 }
 
+const GETENT_HINT: &str = "Try `getent --help' or `getent --usage' for more information.";
+
 /// `getent hosts NAME`: what the resolver knows.
 pub async fn getent(proc: Proc) -> i32 {
     let argv = proc.argv();
     let database = argv.get(1).map(String::as_str);
     match (database, argv.get(2)) {
-        (Some("hosts"), Some(name)) => {
-            let found = resolve::canonical(&proc, name).await;
-            let line = |name: &str, ip: &IpAddr| format!("{:<15} {name}\n", ip.to_string());
-            let text: String = match &found {
-                Ok((canonical, ips)) => ips.iter().map(|ip| line(canonical, ip)).collect(),
-                Err(_) => String::new(),
-            };
-            util::ignore(proc.print(&text).await);
-            if text.is_empty() { 2 } else { 0 }
+        (Some("hosts"), Some(_)) => {
+            let mut code = 0;
+            for name in &argv[2..] {
+                let line = |name: &str, ip: &IpAddr| format!("{:<15} {name}\n", ip.to_string());
+                let text: String = match resolve::canonical(&proc, name).await {
+                    Ok((canonical, ips)) => ips.iter().map(|ip| line(&canonical, ip)).collect(),
+                    Err(_) => String::new(),
+                };
+                util::ignore(proc.print(&text).await);
+                code = if text.is_empty() { 2 } else { code };
+            }
+            code
         }
         (Some("ahosts" | "ahostsv4"), Some(name)) => {
             let Ok((canonical, ips)) = resolve::canonical(&proc, name).await else { return 2 };
@@ -546,16 +551,33 @@ pub async fn getent(proc: Proc) -> i32 {
                 lines.iter().map(|(ip, names)| format!("{:<15} {}\n", ip.to_string(), names.join(" "))).collect();
             util::done(proc.print(&text).await)
         }
-        (Some("passwd" | "group"), key) => {
-            let file = format!("/etc/{}", database.unwrap_or_default());
-            let text = proc.read_file(&file).await.map(util::text).unwrap_or_default();
-            let wanted = |line: &&str| key.is_none_or(|k| line.split(':').next() == Some(k.as_str()));
-            let text: String = text.lines().filter(wanted).map(|l| format!("{l}\n")).collect();
+        (Some(name @ ("passwd" | "group" | "shadow" | "services" | "protocols" | "networks")), key) => {
+            let table = proc.read_file(&format!("/etc/{name}")).await.map(util::text).unwrap_or_default();
+            let lines = table.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+            let Some(_) = key else {
+                let text: String = lines.map(|line| format!("{line}\n")).collect();
+                return util::done(proc.print(&text).await);
+            };
+            let (mut text, mut code) = (String::new(), 0);
+            for key in &argv[2..] {
+                // By name, or by number.
+                let mut is = lines.clone().filter(|line| {
+                    let mut fields = line.split(if name.ends_with('s') { [' ', '\t'] } else { [':', ':'] });
+                    let (first, number) =
+                        (fields.next(), fields.find(|field| field.starts_with(|c: char| c.is_ascii_digit())));
+                    first == Some(key.as_str())
+                        || number.is_some_and(|number| number == key && key.parse::<u32>().is_ok())
+                });
+                match is.next() {
+                    Some(line) => text += &format!("{line}\n"),
+                    None => code = 2,
+                }
+            }
             util::ignore(proc.print(&text).await);
-            if text.is_empty() { 2 } else { 0 }
+            code
         }
-        (Some(other), _) => util::fail(&proc, 1, &format!("Unknown database: {other}")).await,
-        (None, _) => util::fail(&proc, 1, "getent: wrong number of arguments").await,
+        (Some(other), _) => util::fail(&proc, 1, &format!("Unknown database: {other}\n{GETENT_HINT}")).await,
+        (None, _) => util::fail(&proc, 1, &format!("getent: wrong number of arguments\n{GETENT_HINT}")).await,
     }
 }
 

@@ -4,6 +4,7 @@ pub mod base64;
 pub mod curl;
 mod date;
 pub mod dns;
+mod filter;
 pub mod grpc;
 pub mod http;
 pub mod ip;
@@ -32,6 +33,7 @@ pub const TABLE: &[Entry] = &[
     entry!("netstat", ctx sockets::netstat, "show sockets"),
     entry!("nslookup", ctx lookup::nslookup, "ask a name server"),
     entry!("ping", ctx ping::main, "see whether a host answers"),
+    entry!("route", ctx ip::route, "show routes"),
     entry!("ss", sockets::ss, "show sockets"),
     entry!("telnet", ctx telnet::main, "talk to a server"),
     entry!("traceroute", ctx traceroute::main, "show the way to a host"),

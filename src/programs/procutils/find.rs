@@ -93,7 +93,7 @@ fn numbers(text: &str, own: u32, name: &str) -> Result<Vec<u32>, Usage> {
     let number = |part: &str| match part.parse() {
         Ok(0) => Ok(own),
         Ok(number) => Ok(number),
-        Err(_) => Err(Usage(format!("{name}: invalid process id: {part}\n"))),
+        Err(_) => Err(Usage(format!("{name}: not a number: {part}\n"))),
     };
     text.split(',').map(number).collect()
 }
@@ -185,7 +185,7 @@ pub async fn pgrep(proc: Proc, ctx: Context) -> i32 {
     let folded = if wanted.no_case { pattern.to_lowercase() } else { pattern.clone() };
     let regex = match coreutils::regex(&if wanted.exact { format!("^({folded})$") } else { folded }, true) {
         Ok(regex) => regex,
-        Err(_) => return util::fail(&proc, 2, &format!("{name}: invalid regular expression: {pattern}")).await,
+        Err(_) => return util::fail(&proc, 2, &format!("{name}: regex error: Invalid regular expression")).await,
     };
     let among = |list: &[u32], one: u32| list.is_empty() || list.contains(&one);
     let matches = |process: &ProcInfo| {

@@ -2,16 +2,21 @@
 
 mod find;
 mod ipc;
+mod kill;
 mod ps;
 mod run;
+mod storage;
 mod system;
+mod top;
+
+pub use storage::busybox_human;
 
 use super::Entry;
 
 pub const TABLE: &[Entry] = &[
     entry!("ps", ctx ps::ps, "list processes"),
-    entry!("top", ctx ps::top, "list processes, busiest first"),
-    entry!("kill", ctx ps::kill, "send a signal to processes"),
+    entry!("top", ctx top::top, "list processes, busiest first"),
+    entry!("kill", ctx kill::kill, "send a signal to processes"),
     entry!("killall", ctx find::killall, "send a signal to processes by name"),
     entry!("pgrep", ctx find::pgrep, "find processes by name"),
     entry!("pkill", ctx find::pgrep, "send a signal to processes by name"),
@@ -32,11 +37,11 @@ pub const TABLE: &[Entry] = &[
     entry!("groups", system::groups, "show the user's groups"),
     entry!("uname", ctx system::uname, "show the system's name"),
     entry!("arch", system::arch, "show the machine's architecture"),
-    entry!("uptime", system::uptime, "show how long the machine runs"),
+    entry!("uptime", ctx system::uptime, "show how long the machine runs"),
     entry!("nproc", system::nproc, "show the number of processors"),
-    entry!("free", ctx system::free, "show the memory in use"),
-    entry!("df", ctx system::df, "show the space on file systems"),
-    entry!("mount", ctx system::mount, "list what is mounted"),
+    entry!("free", ctx storage::free, "show the memory in use"),
+    entry!("df", ctx storage::df, "show the space on file systems"),
+    entry!("mount", ctx storage::mount, "list what is mounted"),
     entry!("tty", system::tty, "show the terminal's name"),
     entry!("stty", system::stty, "change the terminal's settings"),
     entry!("clear", system::clear, "clear the screen"),

@@ -81,6 +81,9 @@ pub async fn env(proc: Proc, ctx: Context) -> i32 {
             Ok(Some(Arg::Short('i'))) => env.clear(),
             Ok(Some(Arg::Long(name))) if name == "ignore-environment" => env.clear(),
             Ok(Some(Arg::Short('u'))) => match args.value() {
+                Ok(name) if ctx.flavour == Flavour::Gnu && (name.is_empty() || name.contains('=')) => {
+                    return util::fail(&proc, 125, &format!("env: cannot unset '{name}': Invalid argument")).await;
+                }
                 Ok(name) => {
                     env.remove(&name);
                 }

@@ -6,7 +6,7 @@ use crate::{
     os::Proc,
     programs::{
         Context, Flavour,
-        coreutils::{Names, human},
+        coreutils::Names,
         util::{self, Arg, Args},
     },
 };
@@ -150,6 +150,7 @@ pub async fn hostname(proc: Proc, ctx: Context) -> i32 {
     let mut args = Args::of(&proc, ctx.flavour);
     let host = proc.hostname();
     let mut text = host.clone();
+    let gnu = ctx.flavour == Flavour::Gnu;
     // The first name of the line of /etc/hosts that has the host's, as the resolver gives it.
     let hosts = proc.read_file("/etc/hosts").await.map(util::text).unwrap_or_default();
     let lines = hosts.lines().map(|line| line.split('#').next().unwrap_or_default().split_whitespace());
@@ -159,7 +160,11 @@ pub async fn hostname(proc: Proc, ctx: Context) -> i32 {
     loop {
         match args.next() {
             Ok(None) => break,
-            Ok(Some(Arg::Short('i' | 'I'))) => {
+            Ok(Some(Arg::Short('I'))) if gnu => {
+                let others = proc.net().interfaces().into_iter().map(|one| one.addr).filter(|ip| !ip.is_loopback());
+                text = others.map(|ip| format!("{ip} ")).collect();
+            }
+            Ok(Some(Arg::Short('i'))) => {
                 let address = proc.net().primary().map(|addr| addr.to_string());
                 text = address.or_else(|| own.first().map(|(ip, _)| ip.to_string())).unwrap_or("127.0.0.1".into());
             }
@@ -208,6 +213,17 @@ pub async fn id(proc: Proc, ctx: Context) -> i32 {
     let mut groups = vec![gid];
     groups.extend(proc.groups().iter().copied().filter(|group| *group != gid));
     let name = parsed.has('n');
+    let chosen: Vec<char> = "ugG".chars().filter(|letter| parsed.has(*letter)).collect();
+    let wrong = match ctx.flavour {
+        Flavour::Gnu if chosen.len() > 1 => "id: cannot print \"only\" of more than one choice",
+        Flavour::Gnu if chosen.is_empty() && (name || parsed.has('r')) => {
+            "id: cannot print only names or real IDs in default format"
+        }
+        _ => "",
+    };
+    if !wrong.is_empty() {
+        return util::fail(&proc, 1, wrong).await;
+    }
     let text = if parsed.has('u') {
         if name { names.user(uid) } else { uid.to_string() }
     } else if parsed.has('g') {
@@ -258,6 +274,10 @@ pub async fn uname(proc: Proc, ctx: Context) -> i32 {
         letters if letters.contains('a') => "snrvmo",
         letters => letters,
     };
+    if let (Flavour::Gnu, Some(operand)) = (ctx.flavour, parsed.operands.first()) {
+        let text = format!("uname: extra operand '{operand}'\nTry 'uname --help' for more information.");
+        return util::fail(&proc, 1, &text).await;
+    }
     let fields = [
         ('s', "Linux"),
         ('n', &host),
@@ -266,7 +286,7 @@ pub async fn uname(proc: Proc, ctx: Context) -> i32 {
         ('m', "x86_64"),
         ('p', "unknown"),
         ('i', "unknown"),
-        ('o', "GNU/Linux"),
+        ('o', if ctx.flavour == Flavour::Gnu { "GNU/Linux" } else { "Linux" }),
     ];
     let text: Vec<&str> = fields.iter().filter(|(c, _)| letters.contains(*c)).map(|(_, text)| *text).collect();
     util::done(proc.print(&format!("{}\n", text.join(" "))).await)
@@ -276,7 +296,8 @@ pub async fn arch(proc: Proc) -> i32 {
     util::done(proc.print("x86_64\n").await)
 }
 
-pub async fn uptime(proc: Proc) -> i32 {
+/// ` 02:51:12 up 17:23,  0 users,  load average: 0.00, 0.00, 0.00`
+pub fn up_since(proc: &Proc, users: &str) -> String {
     let seconds = proc.sim().now().as_nanos() / 1_000_000_000;
     let (days, hours, minutes) = (seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60);
     let days = match days {
@@ -286,110 +307,62 @@ pub async fn uptime(proc: Proc) -> i32 {
     };
     let time = if hours > 0 { format!("{hours:2}:{minutes:02}") } else { format!("{minutes} min") };
     let now = proc.sim().wall().to_zoned(TimeZone::UTC).strftime("%H:%M:%S").to_string();
-    util::done(proc.print(&format!(" {now} up {days}{time},  0 users,  load average: 0.00, 0.00, 0.00\n")).await)
+    format!(" {now} up {days}{time},  {users},  load average: 0.00, 0.00, 0.00")
+}
+
+/// `up 1 day, 2 hours, 3 minutes`
+fn pretty(seconds: u64) -> String {
+    let units = [
+        (seconds / 31_536_000, "year"),
+        (seconds / 604_800 % 52, "week"),
+        (seconds / 86400 % 7, "day"),
+        (seconds / 3600 % 24, "hour"),
+        (seconds / 60 % 60, "minute"),
+    ];
+    let word = |(n, unit): &(u64, &str)| format!("{n} {unit}{}", if *n == 1 { "" } else { "s" });
+    let words: Vec<String> = units.iter().filter(|(n, _)| *n > 0).map(word).collect();
+    format!("up {}", if words.is_empty() { "0 minutes".to_owned() } else { words.join(", ") })
+}
+
+const UPTIME_USAGE: &str = "
+Usage:
+ uptime [options]
+
+Options:
+ -p, --pretty   show uptime in pretty format
+ -h, --help     display this help and exit
+ -s, --since    system up since
+ -V, --version  output version information and exit
+
+For more details see uptime(1).";
+
+pub async fn uptime(proc: Proc, ctx: Context) -> i32 {
+    let booted = proc.sim().wall_at(proc.machine().booted()).to_zoned(TimeZone::UTC);
+    let since = booted.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let gnu = ctx.flavour == Flavour::Gnu;
+    let mut args = Args::of(&proc, ctx.flavour);
+    let text = match args.next() {
+        Ok(Some(Arg::Short('s'))) => since,
+        Ok(Some(Arg::Long(name))) if gnu && name == "since" => since,
+        Ok(Some(Arg::Short('p'))) if gnu => pretty(proc.sim().now().as_nanos() / 1_000_000_000),
+        Ok(Some(Arg::Long(name))) if gnu && name == "pretty" => pretty(proc.sim().now().as_nanos() / 1_000_000_000),
+        Ok(Some(Arg::Short('V'))) if gnu => "uptime from procps-ng 4.0.2".to_owned(),
+        Ok(Some(Arg::Value(_))) if gnu => return util::fail(&proc, 1, UPTIME_USAGE).await,
+        Ok(None | Some(Arg::Value(_))) => up_since(&proc, if gnu { "0 user" } else { "0 users" }),
+        _ if gnu => {
+            let error = args.unknown().0;
+            let text = format!("{}\n{UPTIME_USAGE}", error.lines().next().unwrap_or_default());
+            return util::fail(&proc, 1, &text).await;
+        }
+        _ => return util::usage(&proc, args.unknown(), 1).await,
+    };
+    util::done(proc.print(&(text + "\n")).await)
 }
 
 pub async fn nproc(proc: Proc) -> i32 {
     let text = proc.read_file("/proc/cpuinfo").await.map(util::text).unwrap_or_default();
     let count = text.lines().filter(|line| line.starts_with("processor")).count();
     util::done(proc.print(&format!("{}\n", if count == 0 { 4 } else { count })).await)
-}
-
-pub async fn free(proc: Proc, ctx: Context) -> i32 {
-    let parsed = match crate::programs::coreutils::parse(&proc, ctx.flavour, "bkmghtw", &[("human", 'h')]) {
-        Ok(parsed) => parsed,
-        Err(error) => return util::usage(&proc, error, 1).await,
-    };
-    let meminfo = proc.read_file("/proc/meminfo").await.map(util::text).unwrap_or_default();
-    let value = |name: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok())
-    };
-    let total = value("MemTotal").unwrap_or(0);
-    let free = value("MemFree").unwrap_or(0);
-    let cache = value("Cached").unwrap_or(0) + value("Buffers").unwrap_or(0);
-    let available = value("MemAvailable").unwrap_or(free);
-    let shared = value("Shmem").unwrap_or(0);
-    let show = |kib: u64| {
-        if parsed.has('h') {
-            match human(kib * 1024) {
-                none if kib == 0 => none + "B",
-                text if ctx.flavour == Flavour::Gnu => text + "i",
-                text => text,
-            }
-        } else if parsed.has('b') {
-            (kib * 1024).to_string()
-        } else if parsed.has('m') {
-            (kib >> 10).to_string()
-        } else if parsed.has('g') {
-            (kib >> 20).to_string()
-        } else {
-            kib.to_string()
-        }
-    };
-    // procps counts what isn't available, busybox what isn't free.
-    let used = match ctx.flavour {
-        Flavour::Gnu => total.saturating_sub(available),
-        Flavour::Busybox => total.saturating_sub(free + cache),
-    };
-    let text = format!(
-        "{:>20}{:>12}{:>12}{:>12}{:>12}{:>12}\n{:<8}{:>12}{:>12}{:>12}{:>12}{:>12}{:>12}\n{:<8}{:>12}{:>12}{:>12}\n",
-        "total",
-        "used",
-        "free",
-        "shared",
-        "buff/cache",
-        "available",
-        "Mem:",
-        show(total),
-        show(used),
-        show(free),
-        show(shared),
-        show(cache),
-        show(available),
-        "Swap:",
-        show(0),
-        show(0),
-        show(0),
-    );
-    util::done(proc.print(&text).await)
-}
-
-pub async fn df(proc: Proc, ctx: Context) -> i32 {
-    let parsed = match crate::programs::coreutils::parse(&proc, ctx.flavour, "hkaTPiml", &[("human-readable", 'h')]) {
-        Ok(parsed) => parsed,
-        Err(error) => return util::usage(&proc, error, 1).await,
-    };
-    let mut targets: Vec<String> = parsed.operands.clone();
-    if targets.is_empty() {
-        targets.push("/".to_string());
-        targets.extend(
-            proc.namespaces().mnt.mounts().into_iter().map(|mount| mount.target).filter(|target| target != "/"),
-        );
-    }
-    const DISK: u64 = 100 << 30;
-    let heading = if parsed.has('h') { ("Size", "Use%") } else { ("1K-blocks", "Use%") };
-    let mut text =
-        format!("{:<15} {:>9} {:>8} {:>9} {} Mounted on\n", "Filesystem", heading.0, "Used", "Available", heading.1);
-    let mut code = 0;
-    for target in targets {
-        match proc.statfs(&target) {
-            Ok((used, limit, kind)) => {
-                let size = limit.unwrap_or(DISK).max(used);
-                let free = size - used;
-                let percent = (used * 100).div_ceil(size.max(1));
-                let show = |bytes: u64| if parsed.has('h') { human(bytes) } else { bytes.div_ceil(1024).to_string() };
-                text += &format!(
-                    "{kind:<15} {:>9} {:>8} {:>9} {percent:>3}% {target}\n",
-                    show(size),
-                    show(used),
-                    show(free)
-                );
-            }
-            Err(error) => code = util::fail(&proc, 1, &format!("df: {target}: {error}")).await,
-        }
-    }
-    util::done(proc.print(&text).await).max(code)
 }
 
 pub async fn tty(proc: Proc) -> i32 {
@@ -465,32 +438,5 @@ pub async fn help(proc: Proc, ctx: Context) -> i32 {
         }
     }
     text += "\nTab completes names and files; Ctrl-R searches the history; Ctrl-C ends a command.\n";
-    util::done(proc.print(&text).await)
-}
-
-/// Lists what is mounted; mounting itself nobody in a container may do.
-pub async fn mount(proc: Proc, ctx: Context) -> i32 {
-    let parsed = match crate::programs::coreutils::parse(&proc, ctx.flavour, "lv", &[]) {
-        Ok(parsed) => parsed,
-        Err(error) => return util::usage(&proc, error, 1).await,
-    };
-    if !parsed.operands.is_empty() {
-        let text = match (ctx.flavour, parsed.operands.last()) {
-            (Flavour::Gnu, Some(target)) => format!("mount: {target}: permission denied."),
-            _ => "mount: permission denied (are you root?)".to_string(),
-        };
-        return util::fail(&proc, 32, &text).await;
-    }
-    let table = match proc.read_file("/proc/mounts").await {
-        Ok(data) => util::text(data),
-        Err(error) => return util::fail(&proc, 1, &format!("mount: /proc/mounts: {error}")).await,
-    };
-    let line = |line: &str| {
-        let mut words = line.split(' ');
-        let mut word = || words.next().unwrap_or_default().to_string();
-        let (source, target, sort, options) = (word(), word(), word(), word());
-        format!("{source} on {target} type {sort} ({options})\n")
-    };
-    let text: String = table.lines().map(line).collect();
     util::done(proc.print(&text).await)
 }

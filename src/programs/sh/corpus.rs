@@ -157,6 +157,6 @@ macro_rules! groups {
 }
 
 groups! {
-    arithmetic arrays awk builtins compound errors functions jobs options parameters pipelines programs quoting redirections sed substitution traps
+    arithmetic arrays awk builtins compound errors functions jobs options parameters pipelines programs quoting redirections sed substitution system traps
     tutorials words
 }

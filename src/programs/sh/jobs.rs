@@ -112,6 +112,15 @@ pub fn signal_text(signal: Signal) -> String {
         Signal::PIPE => "Broken pipe".to_string(),
         Signal::ALRM => "Alarm clock".to_string(),
         Signal::TERM => "Terminated".to_string(),
+        Signal::STKFLT => "Stack fault".to_string(),
+        Signal::URG => "Urgent I/O condition".to_string(),
+        Signal::XCPU => "CPU time limit exceeded".to_string(),
+        Signal::XFSZ => "File size limit exceeded".to_string(),
+        Signal::VTALRM => "Virtual timer expired".to_string(),
+        Signal::PROF => "Profiling timer expired".to_string(),
+        Signal::POLL => "I/O possible".to_string(),
+        Signal::PWR => "Power failure".to_string(),
+        Signal::SYS => "Bad system call".to_string(),
         other => format!("{other}"),
     }
 }

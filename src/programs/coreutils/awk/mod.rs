@@ -58,7 +58,7 @@ pub fn regex(text: &str) -> Result<Regex, String> {
             other => pattern.push(other),
         }
     }
-    super::grep::compile(&pattern, true, false)
+    super::regex(&pattern, true)
 }
 
 struct Call {

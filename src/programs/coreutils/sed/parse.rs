@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use regex_lite::Regex;
-
-use super::super::grep;
+use super::super::regex::{self, Regex, Syntax};
 use crate::programs::Flavour;
 
 #[derive(Clone)]
@@ -215,14 +213,9 @@ impl Parser {
             }
             return self.last.clone().ok_or_else(|| Wrong::new("no previous regular expression", "no previous regexp"));
         }
-        let regex = grep::compile_lines(text, self.extended, ignore_case, lines).map_err(|_| {
-            let open = text.matches('(').count() > text.matches(')').count();
-            let what = match (open, text.matches('[').count() > text.matches(']').count()) {
-                (true, _) => "Unmatched ( or \\(",
-                (_, true) => "Unmatched [, [^, [:, [., or [=",
-                _ if text.matches(')').count() > text.matches('(').count() => "Unmatched ) or \\)",
-                _ => "Invalid preceding regular expression",
-            };
+        let syntax = if self.extended { Syntax::Extended } else { Syntax::Basic };
+        let regex = regex::build(&regex::translated(text, syntax), ignore_case, lines).map_err(|wrong| {
+            let what = wrong.words(text);
             Wrong::new(what, format!("bad regex '{text}': {what}"))
         })?;
         self.last = Some(regex.clone());

@@ -65,6 +65,19 @@ pub struct Machine {
 }
 
 impl Command {
+    /// What its patterns took that refer back to themselves.
+    fn steps(&self) -> usize {
+        let address = |address: &Option<Address>| match address {
+            Some(Address::Regex(regex)) => regex.take_steps(),
+            _ => 0,
+        };
+        let action = match &self.action {
+            Action::Substitute(substitute) => substitute.regex.take_steps(),
+            _ => 0,
+        };
+        address(&self.from) + address(&self.to) + action
+    }
+
     fn selects(&mut self, line: &str, number: u64, last: bool) -> bool {
         let matches = |address: &Address| match address {
             Address::Line(n) => *n == number,
@@ -379,7 +392,7 @@ impl Machine {
     async fn cycle(&mut self) -> Result<Step, Errno> {
         let mut at = 0;
         while at < self.commands.len() {
-            self.owed += 500 + 40 * self.space.len() as u64;
+            self.owed += 500 + 40 * self.space.len() as u64 + 10 * self.commands[at].steps() as u64;
             if self.owed > 100_000 {
                 self.proc.charge(Duration::from_nanos(std::mem::take(&mut self.owed))).await;
             }
@@ -533,19 +546,19 @@ impl Substitute {
         let mut out = String::new();
         let mut end = 0;
         let mut changed = false;
-        for captures in self.regex.captures_iter(line).skip(self.nth - 1) {
-            let Some(whole) = captures.get(0) else { continue };
-            out += &line[end..whole.start()];
+        for captures in self.regex.matches(line).skip(self.nth - 1) {
+            let Some((from, to)) = captures.get(0) else { continue };
+            out += &line[end..from];
             let mut case = Case::default();
             for piece in &self.with {
                 match piece {
                     Piece::Text(text) => case.push(text, &mut out),
-                    Piece::Group(n) => case.push(captures.get(*n).map_or("", |group| group.as_str()), &mut out),
+                    Piece::Group(n) => case.push(captures.text(line, *n), &mut out),
                     Piece::Case(c @ ('u' | 'l')) => case.once = Some(*c == 'u'),
                     Piece::Case(c) => case.all = (*c != 'E').then_some(*c == 'U'),
                 }
             }
-            end = whole.end();
+            end = to;
             changed = true;
             if !self.global || out.len() > MAX_SPACE {
                 break;

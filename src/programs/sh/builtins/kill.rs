@@ -201,16 +201,36 @@ impl Shell {
     }
 }
 
+/// The name of a real-time signal, by its nearer end.
+fn real_time(number: i32) -> String {
+    match number {
+        34 => "RTMIN".to_string(),
+        35..=49 => format!("RTMIN+{}", number - 34),
+        64 => "RTMAX".to_string(),
+        _ => format!("RTMAX-{}", 64 - number),
+    }
+}
+
 fn signal_list(dialect: Dialect) -> String {
-    let names = Signal::ALL.iter();
+    let name = |signal: &Signal| if *signal == Signal::POLL { "IO" } else { signal.name() };
     match dialect {
         Dialect::Dash => {
-            std::iter::once("0".to_string()).chain(names.map(|s| s.name().to_string())).collect::<Vec<_>>().join("\n")
+            // Those that it has no name for are numbers.
+            let known = Signal::ALL.iter().map(|s| if *s == Signal::STKFLT { "16" } else { name(s) }.to_string());
+            let numbers = ["32", "33"].map(str::to_string);
+            let all = std::iter::once("0".to_string()).chain(known).chain(numbers).chain((34..=64).map(real_time));
+            all.collect::<Vec<_>>().join("\n")
         }
-        Dialect::Ash => names.map(|s| format!("{:2}) {}", s.number(), s.name())).collect::<Vec<_>>().join("\n"),
+        Dialect::Ash => {
+            Signal::ALL.iter().map(|s| format!("{:2}) {}", s.number(), s.name())).collect::<Vec<_>>().join("\n")
+        }
         Dialect::Bash => {
-            let cells: Vec<String> = names.map(|s| format!("{:2}) SIG{}", s.number(), s.name())).collect();
-            cells.chunks(5).map(|row| row.join("\t")).collect::<Vec<_>>().join("\n")
+            let cells = Signal::ALL.iter().map(|s| (s.number(), name(s).to_string()));
+            let cells = cells.chain((34..=64).map(|n| (n, real_time(n))));
+            let cells: Vec<String> = cells.map(|(n, name)| format!("{n:2}) SIG{name}")).collect();
+            // Each ends with a tab but those at the ends of full lines.
+            let rows = cells.chunks(5).map(|row| row.join("\t") + if row.len() < 5 { "\t" } else { "" });
+            rows.collect::<Vec<_>>().join("\n")
         }
     }
 }
