@@ -521,7 +521,7 @@ fn route_to(proc: &Proc, to: IpAddr) -> Option<String> {
     let (net, uid) = (proc.net(), proc.uid());
     let networks = networks(net);
     let IpAddr::V4(ip) = to else {
-        return to.is_loopback().then(|| format!("local ::1 dev lo proto kernel src ::1 metric 0 pref medium\n"));
+        return to.is_loopback().then(|| "local ::1 dev lo proto kernel src ::1 metric 0 pref medium\n".to_owned());
     };
     if ip.is_loopback() || networks.iter().any(|(.., source)| *source == ip) {
         return Some(format!("local {ip} dev lo src {ip} uid {uid} \n    cache <local> \n"));
