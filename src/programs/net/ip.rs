@@ -695,3 +695,70 @@ pub async fn address(proc: &Proc, host: &str, port: u16) -> Result<SocketAddr, T
     let ip = found.iter().find(|ip| ip.is_ipv4()).or(found.first()).ok_or(Trouble::Unknown)?;
     Ok(SocketAddr::new(*ip, port))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::programs::testing::World;
+
+    /// What iproute2's and busybox' own say of the same words.
+    #[test]
+    fn words_that_mean_nothing() {
+        let world = World::new();
+        let rows = [
+            ("ip foo", 1, "Object \"foo\" is unknown, try \"ip help\".\n"),
+            ("ip -foo", 255, "Option \"-foo\" is unknown, try \"ip -help\".\n"),
+            ("ip addr foo", 255, "Command \"foo\" is unknown, try \"ip address help\".\n"),
+            ("ip link foo", 255, "Command \"foo\" is unknown, try \"ip link help\".\n"),
+            ("ip neigh foo", 255, "Command \"foo\" is unknown, try \"ip neigh help\".\n"),
+            ("ip route foo", 255, "Command \"foo\" is unknown, try \"ip route help\".\n"),
+            ("ip addr show foo", 1, "Device \"foo\" does not exist.\n"),
+            ("ip addr show lo foo", 255, "Error: either \"dev\" is duplicate, or \"foo\" is a garbage.\n"),
+            ("ip addr add", 1, "Not enough information: \"dev\" argument is required.\n"),
+            ("ip addr add 10.0.0.1/24 dev foo", 1, "Cannot find device \"foo\"\n"),
+            ("ip addr add 10.0.0.1/24 dev lo", 2, "RTNETLINK answers: Operation not permitted\n"),
+            ("ip route get foo", 1, "Error: any valid prefix is expected rather than \"foo\".\n"),
+            ("ip route get", 1, "need at least a destination address\n"),
+            ("ip -f foo addr", 255, "Error: argument \"foo\" is wrong: invalid protocol family\n"),
+            ("/busybox/ip addr foo", 1, "ip: invalid argument 'foo' to 'ip'\n"),
+            ("/busybox/ip addr show foo", 1, "ip: can't find device 'foo'\n"),
+            ("/busybox/ip route get foo", 1, "ip: need at least destination address\n"),
+        ];
+        for (command, code, stderr) in rows {
+            let ran = world.run(&command.split(' ').collect::<Vec<_>>(), "");
+            assert_eq!((ran.code, ran.stderr.as_str()), (Some(code), stderr), "{command}");
+        }
+    }
+
+    #[test]
+    fn the_loopback_interface() {
+        let world = World::new();
+        let first = "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536";
+        let rows = [
+            ("ip -br addr", "lo               UNKNOWN        127.0.0.1/8 ::1/128 \n".to_owned()),
+            (
+                "ip -4 -o addr show lo",
+                "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever\n".to_owned(),
+            ),
+            (
+                "ip -6 addr",
+                format!(
+                    "{first} state UNKNOWN qlen 1000\n    inet6 ::1/128 scope host \n       valid_lft forever preferred_lft forever\n"
+                ),
+            ),
+            (
+                "ip -o link",
+                format!(
+                    "{first} qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000\\    link/loopback 00:00:00:00:00:00 brd \
+                     00:00:00:00:00:00\n"
+                ),
+            ),
+            ("ip rule", rules("")),
+            ("ip route get 127.0.0.1", "local 127.0.0.1 dev lo src 127.0.0.1 uid 0 \n    cache <local> \n".to_owned()),
+        ];
+        for (command, stdout) in rows {
+            let ran = world.run(&command.split(' ').collect::<Vec<_>>(), "");
+            assert_eq!(ran.stdout, stdout, "{command}");
+        }
+    }
+}

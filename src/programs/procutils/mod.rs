@@ -1,5 +1,6 @@
 //! Programs on processes, time and the system.
 
+mod df;
 mod find;
 mod ipc;
 mod kill;
@@ -40,7 +41,7 @@ pub const TABLE: &[Entry] = &[
     entry!("uptime", ctx system::uptime, "show how long the machine runs"),
     entry!("nproc", system::nproc, "show the number of processors"),
     entry!("free", ctx storage::free, "show the memory in use"),
-    entry!("df", ctx storage::df, "show the space on file systems"),
+    entry!("df", ctx df::df, "show the space on file systems"),
     entry!("mount", ctx storage::mount, "list what is mounted"),
     entry!("tty", system::tty, "show the terminal's name"),
     entry!("stty", system::stty, "change the terminal's settings"),
