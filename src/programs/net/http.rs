@@ -53,10 +53,15 @@ impl Headers {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.lines().find_map(|line| {
-            let (there, value) = (line.as_bytes().get(..name.len())?, line.get(name.len()..)?.strip_prefix(": ")?);
-            there.eq_ignore_ascii_case(name.as_bytes()).then_some(value)
-        })
+        let (text, mut start) = (self.text.as_bytes(), 0);
+        for end in &self.ends {
+            let (colon, end) = (start + name.len(), *end as usize - 2);
+            if colon < end && text[colon] == b':' && text[start..colon].eq_ignore_ascii_case(name.as_bytes()) {
+                return self.text.get(colon + 2..end);
+            }
+            start = end + 2;
+        }
+        None
     }
 
     pub fn add(&mut self, name: &str, value: impl fmt::Display) {
@@ -517,11 +522,11 @@ fn position(bytes: &[u8], byte: u8) -> Option<usize> {
     bytes[at..].iter().position(|b| *b == byte).map(|found| at + found)
 }
 
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+fn find<const N: usize>(haystack: &[u8], needle: &[u8; N]) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = position(&haystack[at..], needle[0]) {
         at += found;
-        if haystack[at..].starts_with(needle) {
+        if haystack[at..].first_chunk() == Some(needle) {
             return Some(at);
         }
         at += 1;

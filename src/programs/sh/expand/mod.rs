@@ -3,7 +3,7 @@
 mod parameter;
 mod split;
 
-use std::rc::Rc;
+use std::{borrow::Cow, rc::Rc, slice};
 
 use futures_util::future::LocalBoxFuture;
 
@@ -28,6 +28,16 @@ enum Piece {
     },
     /// Between the fields of `"$@"`.
     Break,
+}
+
+/// What is quoted all over is one field as it stands.
+fn unsplit(pieces: &[Piece]) -> Option<String> {
+    let mut field = String::new();
+    for piece in pieces {
+        let Piece::Text { text, quoted: true, split: false } = piece else { return None };
+        field.push_str(text);
+    }
+    (!pieces.is_empty()).then_some(field)
 }
 
 /// How the text of a word is taken.
@@ -80,10 +90,18 @@ impl Shell {
                 }
                 continue;
             }
-            let words = if self.dialect.is_bash() { brace::expand(word) } else { vec![word.clone()] };
-            for word in words {
+            let words: Cow<[Word]> = match self.dialect.is_bash() {
+                true => brace::expand(word).into(),
+                false => slice::from_ref(word).into(),
+            };
+            for word in words.iter() {
                 let mut pieces = Vec::new();
                 self.parts(&word.parts, PLAIN, &mut pieces).await?;
+                if let Some(field) = unsplit(&pieces) {
+                    fields.push(field);
+                    self.bounded(fields.len().saturating_mul(32)).await?;
+                    continue;
+                }
                 for field in self.split(pieces) {
                     self.pathnames(field, &mut fields);
                     self.bounded(fields.len().saturating_mul(32)).await?;
