@@ -309,7 +309,7 @@ await withPage("keyboard and quiet", { reducedMotion: "reduce" }, async (page) =
     if (stops.at(-1).startsWith("Text of")) break;
   }
   assert.deepEqual(stops, [
-    "Internet on", "3 nodes", "Commands", "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
+    "Internet on", "3 nodes", "Commands", "Help", "Light or dark", "kubia-http.yaml", "kubia-ssl.yaml", "New file", "Examples", "Rename file", "Delete file", "Apply", "Text of kubia-http.yaml",
   ]);
   const around = [];
   for (let i = 0; i < 6; i++) {
