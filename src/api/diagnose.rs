@@ -2,7 +2,7 @@
 //! complaint: the same functions that refuse it when it is applied.
 
 use super::{client::FieldValidation, decode, object::Kind};
-use crate::manifest::{self, Document, Span};
+use crate::manifest::{Document, Documents, Span};
 
 /// A complaint about the bytes `start..end` of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +18,13 @@ impl Diagnostic {
     }
 }
 
-/// All complaints about `text`, in its order.
-pub fn diagnose(text: &str) -> Vec<Diagnostic> {
+/// All complaints about a file's documents, in their order.
+pub fn diagnose(documents: &Documents) -> Vec<Diagnostic> {
     let mut found = Vec::new();
-    for item in manifest::parse(text).items {
+    for item in &documents.items {
         match item {
-            Ok(document) => document_faults(&document, &mut found),
-            Err(error) => found.push(Diagnostic::new(error.span, error.message)),
+            Ok(document) => document_faults(document, &mut found),
+            Err(error) => found.push(Diagnostic::new(error.span, error.message.clone())),
         }
     }
     found.sort_by_key(|d| d.start);
@@ -77,7 +77,11 @@ fn document_faults(document: &Document, found: &mut Vec<Diagnostic>) {
 
 #[cfg(test)]
 mod tests {
-    use super::diagnose;
+    use crate::manifest;
+
+    fn diagnose(text: &str) -> Vec<super::Diagnostic> {
+        super::diagnose(&manifest::parse(text))
+    }
 
     #[test]
     fn complaints_stand_where_the_fault_is() {

@@ -7,6 +7,7 @@
 //! - An input is taken when everything that could run at its instant has run, so where it falls in
 //!   the order of things doesn't depend on how the work was cut into slices.
 
+mod checker;
 mod cluster;
 mod command;
 mod compare;
@@ -24,6 +25,7 @@ mod workstation;
 
 use std::{cell::Ref, collections::BTreeMap, rc::Rc, time::Duration};
 
+pub use self::checker::Checker;
 pub use self::cluster::{Cluster, NodeShape, NodeSize};
 pub use self::compare::Compare;
 pub use self::examples::{Example, examples};

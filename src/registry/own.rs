@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::quantity::Quantity,
-    manifest::{self, Document, Span},
+    manifest::{self, Document, Documents, Span},
 };
 
 pub const API_VERSION: &str = "podarium.dev/v1";
@@ -93,10 +93,10 @@ pub fn faults(value: &Value) -> Vec<Fault> {
     read(value).err().unwrap_or_default()
 }
 
-/// The complaints about all such documents of a text, with their places.
-pub fn diagnose(text: &str) -> Vec<(Span, String)> {
+/// The complaints about all such documents of a file, with their places.
+pub fn diagnose(documents: &Documents) -> Vec<(Span, String)> {
     let mut found = Vec::new();
-    for document in manifest::parse(text).docs().filter(|document| is_image(&document.value)) {
+    for document in documents.docs().filter(|document| is_image(&document.value)) {
         let faults = faults(&document.value).into_iter();
         found.extend(faults.map(|fault| (document.spans.mark(&fault.path), fault.told())));
     }

@@ -1,6 +1,6 @@
 //! The app: its state, what can happen, and the frame loop.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -21,7 +21,7 @@ pub use super::panes::Bar;
 use super::session::{Opening, Session, Shape};
 use super::storage::{self, Settings};
 use super::{clock, cluster, compare, edit, pod, timeline};
-use crate::lab::NodeSize;
+use crate::lab::{Checker, NodeSize};
 use crate::scene::{self, Action};
 
 /// Virtual seconds in a real one; the last is as fast as the machine can, within reason.
@@ -534,7 +534,10 @@ impl App {
             let on_change =
                 Closure::<dyn Fn(String, String)>::new(move |path, text| edited.send_message(Msg::Edited(path, text)));
             let on_apply = Closure::<dyn Fn()>::new(move || apply.send_message(Msg::Apply));
-            let diagnose = Closure::<dyn Fn(String) -> JsValue>::new(|text: String| edit::diagnose(&text));
+            let checker = RefCell::new(Checker::default());
+            let diagnose = Closure::<dyn Fn(String) -> JsValue>::new(move |text: String| {
+                edit::marks(&mut checker.borrow_mut(), &text)
+            });
             let (a, b, c) = (on_change.into_js_value(), on_apply.into_js_value(), diagnose.into_js_value());
             self.editor = Some(Editor::new(&host, a.unchecked_ref::<Function>(), b.unchecked_ref(), c.unchecked_ref()));
             self.callbacks.extend([a, b, c]);

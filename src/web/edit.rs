@@ -8,10 +8,7 @@ use yew::prelude::*;
 
 use super::app::{App, Msg};
 use super::notes;
-use crate::{
-    api::diagnose::{self, Diagnostic},
-    manifest,
-};
+use crate::{lab::Checker, manifest};
 
 /// Texts above this many bytes are not checked while typing.
 const MOST_CHECKED: usize = 512 * 1024;
@@ -97,12 +94,10 @@ pub fn line_of(text: &str, pod: &str, field: &str) -> Option<u32> {
 }
 
 /// Marks for the editor: `[{from, to, severity, message}]` in UTF-16 units.
-pub fn diagnose(text: &str) -> JsValue {
+pub fn marks(checker: &mut Checker, text: &str) -> JsValue {
     let marks = Array::new();
     if text.len() <= MOST_CHECKED {
-        let images = crate::registry::own::diagnose(text).into_iter();
-        let images = images.map(|(span, message)| Diagnostic { start: span.start, end: span.end, message });
-        for d in diagnose::diagnose(text).into_iter().chain(images) {
+        for d in checker.check(text) {
             let mark = Object::new();
             let set = |key: &str, value: JsValue| {
                 // A plain object takes any property.
